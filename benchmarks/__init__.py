@@ -1,0 +1,1 @@
+"""Experiments that test what lectures and papers claim: `python -m benchmarks` lists them."""

@@ -1,0 +1,1 @@
+"""The plumbing of the experiments, written once. Only `train` imports Keras."""

@@ -1,0 +1,165 @@
+"""The command line that all experiments share."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import data, report
+from benchmarks.harness.executors import EXECUTORS
+from benchmarks.harness.progress import Progress
+from benchmarks.harness.spec import Experiment, Trial
+from benchmarks.harness.store import Store, StoreError
+
+DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
+    """Run an experiment as the command line says, and return the exit code."""
+    arguments = _parser(experiment).parse_args(argv)
+    try:
+        return _run(experiment, arguments)
+    except (data.DataError, StoreError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        again = "the same command without --fresh" if arguments.fresh else "the same command"
+        print(
+            f"\ninterrupted: finished trials are kept in {_folder(experiment, arguments)}; "
+            f"{again} resumes",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
+    say = (lambda line: None) if arguments.quiet else _to_stderr
+    dataset = data.load(arguments.dataset, arguments.data_dir, notify=say)
+    profile = experiment.profiles[arguments.profile]
+    trials = list(
+        experiment.expand(
+            arguments.profile,
+            dataset,
+            seed=arguments.seed,
+            repetitions=arguments.repetitions or profile.repetitions,
+            choices={choice.name: getattr(arguments, choice.name) for choice in experiment.choices},
+        )
+    )
+    store = Store(_folder(experiment, arguments))
+    if arguments.dry_run:
+        return _show_plan(experiment, trials, store, arguments.fresh)
+    store.check_writable()
+    if arguments.fresh:
+        store.supersede(trials)
+    done = store.done_keys()
+    todo = [trial for trial in trials if trial.key not in done]
+    say(
+        f"{experiment.name}: {len(trials)} trials on {dataset.title} ({dataset.source}), "
+        f"{len(trials) - len(todo)} done before, {len(todo)} to run"
+    )
+    with Progress(len(todo), experiment.label, arguments.quiet) as progress:
+        for record in EXECUTORS[arguments.executor](experiment, todo, dataset, progress):
+            store.append(record)
+            progress.finished(record)
+    return _show_results(experiment, trials, store, arguments)
+
+
+def _show_plan(
+    experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool
+) -> int:
+    done = set() if fresh else store.done_keys()
+    for trial in trials:
+        print(f"{'done' if trial.key in done else 'to do'}  {trial.key}  {experiment.label(trial)}")
+    left = sum(trial.key not in done for trial in trials)
+    print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
+    return DONE
+
+
+def _show_results(
+    experiment: Experiment, trials: Sequence[Trial], store: Store, arguments: argparse.Namespace
+) -> int:
+    latest = store.latest()
+    records = [latest[trial.key] for trial in trials if trial.key in latest]
+    made = report.make(experiment, records)
+    figures = made.draw(store.folder)
+    failed = [record for record in records if not record.done]
+    if arguments.json:
+        print(
+            json.dumps(
+                {
+                    "experiment": experiment.name,
+                    "claims": {id_: verdict.as_json() for id_, verdict in made.verdicts.items()},
+                    "records": str(store.records_folder),
+                    "figures": [str(path) for path in figures],
+                    "trials": len(trials),
+                    "failed": len(failed),
+                },
+                indent=2,
+            )
+        )
+    elif not arguments.quiet:
+        print(f"\n{made.text()}\n")
+        print(f"records: {store.records_folder}")
+        for path in figures:
+            print(f"figure:  {path}")
+    for error in dict.fromkeys(record.error for record in failed):
+        print(f"\n{error}", file=sys.stderr)
+    if failed:
+        print(
+            f"error: {len(failed)} of {len(trials)} trials failed, as told above; "
+            "the same command tries them again",
+            file=sys.stderr,
+        )
+        return SOME_FAILED
+    return DONE
+
+
+def _parser(experiment: Experiment) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{experiment.name}",
+        description=experiment.summary,
+        epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    for choice in experiment.choices:
+        add(f"--{choice.name}", choices=choice.values, default=choice.values[0], help=choice.help)
+    add(
+        "--profile",
+        choices=experiment.profiles,
+        default="quick",
+        help="smoke: a minute; quick: about ten minutes on two cores; gpu: about twenty minutes "
+        "on a data-centre GPU; paper: the published set-up",
+    )
+    add(
+        "--dataset",
+        choices=("auto", *data.NAMES),
+        default="auto",
+        help="auto: MNIST, or digits where MNIST cannot be had",
+    )
+    add("--data-dir", metavar="DIR", help="a folder to look for the data set in first")
+    add("--repetitions", type=_positive, metavar="N", help="seeds per arm; default: the profile's")
+    add("--seed", type=int, default=0, metavar="N", help="base seed of all random streams")
+    add("--executor", choices=EXECUTORS, default="in-process", help="where trials run")
+    add("--out", default="results", metavar="DIR", help="results folder; reused to resume")
+    add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
+    add("--dry-run", action="store_true", help="list the trials and run none")
+    add("--json", action="store_true", help="print verdicts and paths as JSON")
+    add("--quiet", action="store_true", help="print errors only")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
+    return number
+
+
+def _folder(experiment: Experiment, arguments: argparse.Namespace) -> Path:
+    return Path(arguments.out) / experiment.name
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,79 @@
+"""From the arrays in a file to a `Dataset`, or to an error that says what is wrong with them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from benchmarks.harness.data.dataset import Dataset
+from benchmarks.harness.data.errors import DataError
+from benchmarks.harness.data.known import Facts
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+
+
+def conform(
+    facts: Facts,
+    arrays: Mapping[str, np.ndarray],
+    origins: Mapping[str, str],
+    source: str,
+    title: str | None = None,
+) -> Dataset:
+    """Checks types, shapes, lengths and labels, and brings the arrays into the common form.
+
+    Args:
+        facts: the dataset which the arrays should hold.
+        arrays: by `KEYS`. Grey images may lack the channel axis, labels may be a column.
+        origins: for each key the file (or the part of one) that it came from, for messages.
+        source: where all of it came from, for humans.
+        title: shown instead of the dataset's usual title.
+    """
+    checked = {}
+    for split, counts in (("train", facts.train_counts), ("test", facts.test_counts)):
+        x, y = f"x_{split}", f"y_{split}"
+        checked[x] = _images(facts, arrays[x], origins[x])
+        checked[y] = _labels(counts, arrays[y], origins[y])
+        if len(checked[x]) != len(checked[y]):
+            raise DataError(
+                f"{origins[y]} does not fit {origins[x]}. "
+                f"Expected: {len(checked[x])} labels, one for each image. "
+                f"Received: {len(checked[y])}."
+            )
+        received = tuple(np.bincount(checked[y], minlength=len(counts)).tolist())
+        if received != counts:
+            raise DataError(
+                f"{origins[y]} holds another dataset than {facts.title}, or not all of it. "
+                f"Expected: {sum(counts)} labels, by class {counts}. "
+                f"Received: {len(checked[y])}, by class {received}."
+            )
+    return Dataset(
+        name=facts.name, title=title or facts.title, maximum=255, source=source, **checked
+    )
+
+
+def _images(facts: Facts, x: np.ndarray, origin: str) -> np.ndarray:
+    if x.ndim == 3 and facts.shape[-1] == 1:
+        x = x[..., np.newaxis]
+    if x.dtype != np.uint8 or x.shape[1:] != facts.shape:
+        height, width, channels = facts.shape
+        raise DataError(
+            f"{origin} does not hold {facts.title}'s images. "
+            f"Expected: uint8 of shape (n, {height}, {width}, {channels}). "
+            f"Received: {x.dtype} of shape {x.shape}."
+        )
+    return x
+
+
+def _labels(counts: tuple[int, ...], y: np.ndarray, origin: str) -> np.ndarray:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
+        raise DataError(
+            f"{origin} does not hold labels. Expected: integers of shape (n,). "
+            f"Received: {y.dtype} of shape {y.shape}."
+        )
+    if len(y) and (y.min() < 0 or y.max() >= len(counts)):
+        raise DataError(
+            f"{origin} holds labels out of range. Expected: 0 to {len(counts) - 1}. "
+            f"Received: {y.min()} to {y.max()}."
+        )
+    return y.astype(np.int64)

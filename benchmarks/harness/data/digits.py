@@ -1,0 +1,38 @@
+"""scikit-learn's digits: small, real, and installed with it, so it can always be had."""
+
+import numpy as np
+
+from benchmarks.harness.data.dataset import Dataset
+from benchmarks.harness.data.errors import DataError
+from benchmarks.harness.data.splitting import stratified_order
+
+_TEST_SIZE = 360
+
+
+def read() -> Dataset:
+    """Returns the 1,797 images of 8x8 pixels from 0 to 16, always the same 360 of them as test set.
+
+    The published set has no test set of its own; this one is stratified by class.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError(
+            f"digits needs scikit-learn: pip install scikit-learn ({error})."
+        ) from error
+
+    digits = load_digits()
+    x = digits.images.astype(np.uint8)[..., np.newaxis]
+    y = digits.target.astype(np.int64)
+    order = stratified_order(y, np.random.default_rng(0))
+    test, train = np.sort(order[:_TEST_SIZE]), np.sort(order[_TEST_SIZE:])
+    return Dataset(
+        name="digits",
+        title="digits (8x8, scikit-learn)",
+        x_train=x[train],
+        y_train=y[train],
+        x_test=x[test],
+        y_test=y[test],
+        maximum=16,
+        source="scikit-learn",
+    )

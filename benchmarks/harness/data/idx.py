@@ -1,0 +1,96 @@
+"""IDX files, raw or in gzip: the form in which MNIST and Fashion-MNIST are published."""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness.data.checksums import verify
+from benchmarks.harness.data.conform import conform
+from benchmarks.harness.data.dataset import Dataset
+from benchmarks.harness.data.errors import DataError
+from benchmarks.harness.data.known import Facts
+
+NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+_UNSIGNED_BYTES = 0x08
+
+
+def read(facts: Facts, folder: Path) -> Dataset | None:
+    """Reads the four files in `folder`; returns `None` if none of them is there."""
+    paths = {key: _find(folder, name) for key, name in NAMES.items()}
+    if not any(paths.values()):
+        return None
+    arrays, origins = {}, {}
+    for key, path in paths.items():
+        if path is None:
+            raise DataError(
+                f"{folder} lacks {NAMES[key]} (raw or .gz), but holds others of its kind."
+            )
+        content = path.read_bytes()
+        forms = {NAMES[key]: content}
+        if path.suffix == ".gz":
+            forms = {NAMES[key]: _unpack(content, path), f"{NAMES[key]}.gz": content}
+        origins[key] = str(path)
+        arrays[key] = parse(forms[NAMES[key]], 3 if key.startswith("x") else 1, str(path))
+        verify(facts, str(path), forms)
+    return conform(facts, arrays, origins, f"IDX files in {folder}")
+
+
+def parse(content: bytes, ndim: int, origin: str) -> np.ndarray:
+    """Returns the array of unsigned bytes with `ndim` axes that an unpacked IDX file holds."""
+    header = 4 * (1 + ndim)
+    if len(content) < header:
+        raise DataError(
+            f"{origin} is truncated. Expected: at least {header} bytes. Received: {len(content)}."
+        )
+    magic, *shape = struct.unpack(f">{1 + ndim}I", content[:header])
+    if magic != _magic(ndim):
+        raise DataError(
+            f"{origin} is not an IDX file of unsigned bytes with {ndim} axes. "
+            f"Expected: magic number {_magic(ndim):#010x}. Received: {magic:#010x}."
+        )
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        fault = "is truncated" if len(content) < expected else "has trailing bytes"
+        raise DataError(
+            f"{origin} {fault}. Expected: {expected} bytes for shape {tuple(shape)}. "
+            f"Received: {len(content)}."
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def pack(array: np.ndarray) -> bytes:
+    """Returns the unpacked IDX file that holds `array`, the inverse of `parse`."""
+    header = struct.pack(f">{1 + array.ndim}I", _magic(array.ndim), *array.shape)
+    return header + array.astype(np.uint8).tobytes()
+
+
+def _magic(ndim: int) -> int:
+    return _UNSIGNED_BYTES << 8 | ndim
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    # Packed first: where both lie side by side, only the packed one may have a known checksum.
+    for suffix in (".gz", ""):
+        for spelling in (name, name.replace("-idx", ".idx")):
+            path = folder / f"{spelling}{suffix}"
+            if path.is_file():
+                return path
+    return None
+
+
+def _unpack(content: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path} is truncated or damaged. Expected: a whole gzip file. Received: {error}."
+        ) from error

@@ -1,0 +1,69 @@
+"""`load`: from a dataset's name to its arrays."""
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.harness.data import digits
+from benchmarks.harness.data.dataset import Dataset
+from benchmarks.harness.data.errors import DataError, NotFoundError
+from benchmarks.harness.data.known import FACTS
+from benchmarks.harness.data.search import find
+
+NAMES = (*FACTS, "digits")
+
+
+def load(
+    name: str = "auto",
+    data_dir: str | os.PathLike[str] | None = None,
+    notify: Callable[[str], object] = print,
+) -> Dataset:
+    """Loads a dataset from wherever it can be had.
+
+    Looked at in this order, each folder and its sub-folders with usual names: `data_dir`,
+    `$KERAS_DDL_DATA`, Keras' cache, TensorFlow Datasets' folder; then TensorFlow Datasets
+    downloads it, if a host answers.
+
+    Args:
+        name: one of `NAMES`, or `"auto"`: MNIST, or where it cannot be had, digits.
+        data_dir: the folder to look in. A dataset asked for by name is then looked for nowhere
+            else; `"auto"` goes on to the other places.
+        notify: called with one line for humans: on a download, a first decoding, or when digits
+            stands in for MNIST.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        DataError: if the name is unknown, `data_dir` does not exist, the dataset is nowhere, or
+            the files found are damaged.
+
+    Example:
+
+    >>> dataset = load("digits")
+    >>> dataset.x_train.shape, dataset.x_test.shape
+    ((1437, 8, 8, 1), (360, 8, 8, 1))
+    """
+    if name not in ("auto", *NAMES):
+        raise DataError(_unknown(name))
+    folder = None if data_dir is None else Path(os.path.expanduser(data_dir))
+    if folder and not folder.is_dir():
+        raise DataError(f"--data-dir is not a folder. Received: {folder}.")
+    if name == "digits":
+        return digits.read()
+    try:
+        return find(FACTS["mnist" if name == "auto" else name], folder, name != "auto", notify)
+    except NotFoundError as error:
+        if name != "auto":
+            raise
+        notify(f"MNIST was not found, so digits stands in for it: {'; '.join(error.reasons)}.")
+        return digits.read()
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error}.") from error
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
+    suggestion = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown dataset.{suggestion} Expected: auto, {', '.join(NAMES)}. Received: {name!r}."

@@ -1,0 +1,56 @@
+"""Means with intervals, over seeds and over paired differences."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its two-sided confidence interval; `half` is nan for fewer than two values."""
+
+    mean: float
+    half: float
+    count: int
+
+    @property
+    def low(self) -> float:
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        return self.mean + self.half
+
+    def __str__(self) -> str:
+        if self.count == 0:
+            return "-"
+        spread = "" if math.isnan(self.half) else f" ± {self.half:.2f}"
+        return f"{self.mean:.2f}{spread}"
+
+
+def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Student's t interval of the mean. Every seed counts: nothing is trimmed."""
+    count = len(values)
+    if count == 0:
+        return Interval(math.nan, math.nan, 0)
+    mean = float(np.mean(values))
+    if count == 1:
+        return Interval(mean, math.nan, 1)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    return Interval(mean, float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error, count)
+
+
+def paired_difference(
+    a: Mapping[int, float], b: Mapping[int, float], confidence: float = 0.95
+) -> Interval:
+    """The interval of a - b over the repetitions that both have."""
+    shared = sorted(a.keys() & b.keys())
+    return mean_interval([a[repetition] - b[repetition] for repetition in shared], confidence)
+
+
+def interquartile_mean(values: Sequence[float]) -> float:
+    """The mean of the middle half: less moved by one lucky or unlucky seed than the mean."""
+    return float(stats.trim_mean(values, 0.25)) if len(values) else math.nan

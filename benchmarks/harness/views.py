@@ -1,0 +1,56 @@
+"""How records become a table and a figure: one row and one point for each value of a parameter."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.harness.references import Reference
+from benchmarks.harness.spec import Params, Record
+
+
+@dataclass(frozen=True)
+class View:
+    """A table and a figure of one experiment.
+
+    Args:
+        axis: the parameter that rows and points differ in.
+        axis_title: its name in words.
+        metrics: record metrics and their titles; the first is the figure's.
+        curves: record curves and their titles, drawn over updates.
+        split_by: parameters for each combination of which there is a table and a figure.
+        reference: `params -> Reference`, the published values for one such combination.
+    """
+
+    axis: str
+    axis_title: str
+    metrics: Mapping[str, str]
+    curves: Mapping[str, str] = field(default_factory=dict)
+    split_by: tuple[str, ...] = ()
+    reference: Callable[[Params], Reference | None] = lambda params: None
+
+
+def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
+    """By repetition, the converged records of the arm whose parameters equal `where`."""
+    return {
+        record.trial.repetition: record
+        for record in records
+        if record.status == "ok"
+        and all(record.trial.params.get(name) == value for name, value in where.items())
+    }
+
+
+def values(records: Iterable[Record], metric: str, **where: Any) -> dict[int, float]:
+    """By repetition, a metric of the converged records of the arm whose parameters equal `where`."""
+    return {
+        repetition: record.metrics[metric]
+        for repetition, record in converged(records, **where).items()
+        if metric in record.metrics
+    }
+
+
+def groups(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:
+    """Records by the values of some parameters, sorted by them."""
+    found: dict[tuple[Any, ...], list[Record]] = {}
+    for record in records:
+        found.setdefault(tuple(record.trial.params[name] for name in names), []).append(record)
+    return dict(sorted(found.items()))

@@ -1,0 +1,184 @@
+"""Dropout on MNIST: the error against the probability of keeping a unit.
+
+Srivastava et al. (2014), Fig. 9: ReLU networks 784-2048-2048-2048-10, keep probability p from .1
+to 1.0, with the width n the same for all p (sweep n) or with pn the same (sweep pn).
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from benchmarks.harness import claims, references
+from benchmarks.harness.cli import main
+from benchmarks.harness.curves import cost_ratios
+from benchmarks.harness.spec import Choice, Claim, Experiment, Params, Profile, Record, Trial
+from benchmarks.harness.stats import mean_interval, paired_difference
+from benchmarks.harness.views import View, values
+from benchmarks.networks import dropout_mlp
+
+KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)
+UNUSED = {"n": "expected_widths", "pn": "widths"}
+
+PAPER = {
+    "widths": (2048, 2048, 2048),
+    "expected_widths": (256, 256, 512),
+    "train_size": 60_000,
+    "validation_size": 0,
+    "batch_size": 100,
+    "updates": 1_000_000,
+    "learning_rate": 1.0,
+    "learning_rate_decay": "1 / (1 + updates / 10,000)",
+    "momentum": (0.5, 0.99),
+    "momentum_time": 100_000,
+    "max_norm": 3.0,
+    "input_stddev": 0.001,
+    "points": 100,
+    "curve_examples": 10_000,
+}
+GPU = PAPER | {
+    "train_size": 50_000,
+    "validation_size": 10_000,
+    "updates": 12_000,
+    "learning_rate": 0.05,
+    "learning_rate_decay": "linear to 0",
+    "momentum": (0.5, 0.95),
+    "momentum_time": 1_200,
+    "input_stddev": None,
+    "points": 30,
+    "curve_examples": 5_000,
+}
+QUICK = GPU | {
+    "widths": (512, 512, 512),
+    "expected_widths": (128, 128, 256),
+    "train_size": 2_500,
+    "validation_size": 2_000,
+    "batch_size": 128,
+    "updates": 1_500,
+    "momentum_time": 150,
+    "points": 20,
+    "curve_examples": 2_000,
+}
+SMOKE = QUICK | {
+    "widths": (128, 128, 128),
+    "expected_widths": (32, 32, 64),
+    "train_size": 1_000,
+    "validation_size": 500,
+    "updates": 60,
+    "momentum_time": 6,
+    "points": 3,
+    "curve_examples": 500,
+}
+DIGITS = {"train_size": 1_000, "validation_size": 400, "batch_size": 50}
+PROFILES = {
+    "smoke": Profile(SMOKE, repetitions=1, datasets={"digits": DIGITS}),
+    "quick": Profile(QUICK, repetitions=3, datasets={"digits": DIGITS}),
+    "gpu": Profile(GPU, repetitions=3, datasets={"digits": DIGITS}),
+    "paper": Profile(PAPER, repetitions=5),
+}
+
+
+def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+    sweeps = ("n", "pn") if choices["sweep"] == "both" else (choices["sweep"],)
+    return [
+        {name: value for name, value in settings.items() if name != UNUSED[sweep]}
+        | {"sweep": sweep, "keep": keep}
+        for sweep in sweeps
+        for keep in KEEPS
+    ]
+
+
+def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
+    params = trial.params
+    expected = params.get("expected_widths", ())
+    widths = params.get("widths") or [round(width / params["keep"]) for width in expected]
+    return dropout_mlp(
+        input_shape,
+        widths,
+        num_classes,
+        keep=params["keep"],
+        seeds=trial.derive,
+        max_norm=params["max_norm"],
+        input_stddev=params["input_stddev"],
+        initializer_scale=1.0,
+    )
+
+
+def optimizer(trial: Trial):
+    from keras.optimizers import schedules
+
+    from keras_ddl.optimizers import ScheduledMomentumSGD
+    from keras_ddl.schedules import ExponentialApproach
+
+    params = trial.params
+    if params["learning_rate_decay"] == PAPER["learning_rate_decay"]:
+        rate = schedules.InverseTimeDecay(params["learning_rate"], 10_000, 1.0)
+    else:
+        rate = schedules.PolynomialDecay(params["learning_rate"], params["updates"], 0.0)
+    momentum = ExponentialApproach(*params["momentum"], params["momentum_time"])
+    return ScheduledMomentumSGD(rate, momentum)
+
+
+def judge_rate(records: Sequence[Record]) -> claims.Verdict:
+    """Both ends lie above the worst of the plateau, and the plateau is flat beside the rise."""
+    findings = []
+    for sweep in sorted({record.trial.params["sweep"] for record in records}):
+        error = {keep: values(records, "test_error", sweep=sweep, keep=keep) for keep in KEEPS}
+        mean = {keep: mean_interval([*error[keep].values()]).mean for keep in PLATEAU}
+        worst, best = max(PLATEAU, key=mean.__getitem__), min(PLATEAU, key=mean.__getitem__)
+        for end in (KEEPS[0], KEEPS[-1]):
+            rise = paired_difference(error[end], error[worst])
+            what = f"sweep {sweep}: test error at keep {end} above keep {worst}, the worst of .4-.8"
+            findings.append(claims.within(what, rise, low=0))
+        half = {k: (v + error[best].get(k, v)) / 2 for k, v in error[KEEPS[-1]].items()}
+        findings.append(
+            claims.within(
+                f"sweep {sweep}: worst of .4-.8 above the middle between best and keep 1.0",
+                paired_difference(error[worst], half),
+                high=0,
+            )
+        )
+    return claims.all_of(findings)
+
+
+def judge_slower(records: Sequence[Record]) -> claims.Verdict:
+    """Cost to the same error with keep .5, over the cost with keep 1.0 and the same schedule."""
+    findings = []
+    for curve in ("train_error", "validation_error"):
+        for cost in ("updates", "seconds"):
+            ratios = cost_ratios(
+                records, curve, cost, slow={"keep": 0.5}, fast={"keep": 1.0}, sweep="n"
+            )
+            what = f"{cost} to the same {curve.replace('_', ' ')}, dropout / none"
+            findings.append(claims.within(what, mean_interval([*ratios.values()]), low=2, high=3))
+    return claims.all_of(findings)
+
+
+EXPERIMENT = Experiment(
+    name="mnist_dropout",
+    version=1,
+    summary="test error by dropout rate, at fixed width n and at fixed expected width pn",
+    profiles=PROFILES,
+    grid=grid,
+    build=build,
+    optimizer=optimizer,
+    views=(
+        View(
+            axis="keep",
+            axis_title="keep p",
+            metrics={"test_error": "test error %", "train_error": "train error %"},
+            curves={"loss": "training loss", "validation_error": "validation error %"},
+            split_by=("sweep",),
+            reference=lambda params: references.load("dropout", f"fig9_{params['sweep']}"),
+        ),
+    ),
+    claims=(
+        Claim("dropout-rate", "test error is flat for keep .4-.8 and rises to both ends", judge_rate),
+        Claim("dropout-slower", "dropout takes 2-3 times longer to train", judge_slower),
+    ),
+    choices=(
+        Choice("sweep", ("n", "pn", "both"), "fixed width n, fixed expected width pn, or both"),
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(EXPERIMENT))

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from benchmarks.harness.data.conform import KEYS, conform
+from benchmarks.harness.data.errors import DataError
+
+ORIGINS = {key: f"file of {key}" for key in KEYS}
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_right_arrays_become_a_dataset(tiny, tiny_arrays, assert_holds, name):
+    facts = tiny(name)
+    arrays = tiny_arrays(facts)
+
+    dataset = conform(facts, arrays, ORIGINS, "somewhere")
+
+    assert_holds(dataset, arrays)
+    assert (dataset.name, dataset.title) == (name, facts.title)
+    assert (dataset.maximum, dataset.source) == (255, "somewhere")
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("x_train", lambda x: x / 255, "Expected: uint8 .*Received: float64"),
+        ("x_test", lambda x: x[:, :-1], r"\(n, 28, 28, 1\). Received: uint8 of shape \(10, 27"),
+        ("x_test", lambda x: x[:-1], r"y_test does not fit file of x_test. Expected: 9 .*: 10"),
+        ("y_train", lambda y: y.astype(float), "Expected: integers .* Received: float64"),
+        ("y_train", lambda y: np.eye(10, dtype=int)[y], r"Expected: integers .*\(20, 10\)"),
+        ("y_train", lambda y: y + 1, "out of range. Expected: 0 to 9. Received: 1 to 10"),
+        ("y_train", lambda y: y - 1, "out of range. Expected: 0 to 9. Received: -1 to 8"),
+        ("y_test", np.zeros_like, r"Expected: 10 labels, .* Received: 10, by class \(10, 0"),
+    ],
+)
+def test_wrong_arrays_are_refused_by_name(tiny, tiny_arrays, key, change, message):
+    facts = tiny("mnist")
+    arrays = tiny_arrays(facts)
+    arrays[key] = change(arrays[key])
+
+    with pytest.raises(DataError, match=message) as caught:
+        conform(facts, arrays, ORIGINS, "somewhere")
+
+    assert ORIGINS[key] in str(caught.value)
+
+
+def test_a_part_of_a_dataset_is_refused(tiny, tiny_arrays):
+    facts = tiny("mnist")
+    arrays = {key: array[:5] for key, array in tiny_arrays(facts).items()}
+
+    with pytest.raises(DataError, match=r"not all of it. Expected: 20 labels.* Received: 5"):
+        conform(facts, arrays, ORIGINS, "somewhere")

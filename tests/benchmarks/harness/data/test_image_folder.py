@@ -1,0 +1,166 @@
+import dataclasses
+import os
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.harness import data
+from benchmarks.harness.data.known import FACTS
+
+
+def save(folder, arrays, facts, suffix=".png"):
+    for split in ("train", "test"):
+        for name in facts.classes:
+            (folder / split / name).mkdir(parents=True)
+        numbered = enumerate(zip(arrays[f"x_{split}"], arrays[f"y_{split}"], strict=True))
+        for i, (image, label) in numbered:
+            path = folder / split / facts.classes[label] / f"{i:04}{suffix}"
+            Image.fromarray(image.squeeze()).save(path)
+
+
+def by_class(arrays):
+    """Returns the arrays in the order in which folders are read: class by class."""
+    ordered = {}
+    for split in ("train", "test"):
+        order = np.argsort(arrays[f"y_{split}"], kind="stable")
+        ordered |= {f"{xy}_{split}": arrays[f"{xy}_{split}"][order] for xy in "xy"}
+    return ordered
+
+
+@pytest.fixture
+def facts(tiny):
+    return tiny("cifar10")
+
+
+@pytest.fixture
+def folder(tmp_path, facts, tiny_arrays):
+    save(tmp_path / "images", tiny_arrays(facts), facts)
+    return tmp_path / "images"
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds, name, notes):
+    facts = tiny(name)
+    arrays = tiny_arrays(facts)
+    save(tmp_path, arrays, facts)
+
+    dataset = data.load(name, tmp_path, notes.append)
+
+    assert_holds(dataset, by_class(arrays))
+    assert dataset.title == facts.title
+    assert dataset.source == f"image folders in {tmp_path}"
+    assert notes == [f"Decoding 30 images in {tmp_path}, this once."]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG"])
+def test_jpeg_images_are_called_so(tmp_path, facts, tiny_arrays, suffix, notes):
+    save(tmp_path, tiny_arrays(facts), facts, suffix)
+
+    assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG)"
+
+
+def test_decoded_once_wherever_the_folder_is(folder, notes):
+    first = data.load("cifar10", folder, notes.append)
+    moved = folder.rename(folder.parent / "moved")
+    second = data.load("cifar10", moved, notes.append)
+
+    assert len(notes) == 1
+    assert second.fingerprint == first.fingerprint
+
+
+def test_a_changed_image_is_decoded(folder, facts, notes):
+    data.load("cifar10", folder, notes.append)
+    Image.new("RGB", (32, 32), "red").save(
+        folder / "test" / "cat" / os.listdir(folder / "test/cat")[0]
+    )
+
+    dataset = data.load("cifar10", folder, notes.append)
+
+    assert len(notes) == 2
+    assert dataset.x_test[3, 0, 0].tolist() == [255, 0, 0]
+
+
+def test_other_files_are_passed_over(folder, notes):
+    (folder / "train" / "cat" / ".DS_Store").touch()
+    (folder / "train" / "notes.txt").touch()
+
+    data.load("cifar10", folder, notes.append)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-30], lambda content: content[:9], lambda content: b""]
+)
+def test_a_truncated_image_is_named(folder, notes, damage):
+    path = next((folder / "train" / "dog").iterdir())
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(data.DataError, match=rf"dog.{path.name} is truncated or damaged"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_an_image_of_another_size_is_named(folder, notes):
+    path = next((folder / "train" / "dog").iterdir())
+    Image.new("RGB", (31, 32)).save(path)
+
+    with pytest.raises(data.DataError, match=rf"{path.name}.*Expected: 32x32. Received: 31x32"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_a_missing_image_is_missed(folder, notes):
+    next((folder / "train" / "dog").iterdir()).unlink()
+
+    with pytest.raises(data.DataError, match=r"Expected: 20 labels.*Received: 19"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_a_missing_test_folder_is_named(folder, notes):
+    (folder / "test").rename(folder / "tests")
+
+    with pytest.raises(data.DataError, match="test is missing"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_other_classes_are_another_dataset(folder, notes):
+    (folder / "train" / "cat").rename(folder / "train" / "lynx")
+
+    with pytest.raises(data.DataError, match=r"train holds other classes than CIFAR-10:.*lynx"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_real_jpeg_images(shared_data, tmp_path, monkeypatch, notes):
+    facts = dataclasses.replace(
+        FACTS["cifar10"], classes=("airplane",), train_counts=(20,), test_counts=(10,)
+    )
+    monkeypatch.setitem(FACTS, "cifar10", facts)
+    for split in ("train", "test"):
+        (tmp_path / split / "airplane").mkdir(parents=True)
+    with tarfile.open(shared_data / "cifar10-jpeg.tar.xz", "r|xz") as archive:
+        images = (member for member in archive if member.isfile())
+        for i, member in zip(range(30), images, strict=False):
+            content = archive.extractfile(member).read()
+            (tmp_path / ("train" if i < 20 else "test") / "airplane" / f"{i}.jpg").write_bytes(
+                content
+            )
+
+    dataset = data.load("cifar10", tmp_path, notes.append)
+
+    assert dataset.x_train.shape == (20, 32, 32, 3)
+    # Photographs: neighbouring pixels are alike, other images are not.
+    x = dataset.x_train.astype(float)
+    assert np.abs(np.diff(x, axis=2)).mean() < 0.5 * np.abs(np.diff(x, axis=0)).mean()
+
+
+@pytest.mark.slow
+def test_all_of_the_real_jpeg_images(shared_data, tmp_path, notes):
+    with tarfile.open(shared_data / "cifar10-jpeg.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+
+    dataset = data.load("cifar10", tmp_path, notes.append)
+
+    assert dataset.x_train.shape == (50000, 32, 32, 3)
+    assert dataset.x_test.shape == (10000, 32, 32, 3)
+    assert dataset.title == "CIFAR-10 (JPEG)"
+    assert data.load("cifar10", tmp_path, notes.append).fingerprint == dataset.fingerprint
+    assert len(notes) == 1
