@@ -57,7 +57,9 @@ class Verdict:
         }
 
 
-def within(what: str, interval: Interval, low: float = -math.inf, high: float = math.inf) -> Finding:
+def within(
+    what: str, interval: Interval, low: float = -math.inf, high: float = math.inf
+) -> Finding:
     """Whether a quantity lies in [low, high], as the claim says.
 
     Reproduced if its whole interval does, not reproduced if none of it does, else inconclusive; so

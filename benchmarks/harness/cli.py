@@ -46,6 +46,8 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
             choices={choice.name: getattr(arguments, choice.name) for choice in experiment.choices},
         )
     )
+    for trial in trials:
+        data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
     store = Store(_folder(experiment, arguments))
     if arguments.dry_run:
         return _show_plan(experiment, trials, store, arguments.fresh)
@@ -65,9 +67,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     return _show_results(experiment, trials, store, arguments)
 
 
-def _show_plan(
-    experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool
-) -> int:
+def _show_plan(experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool) -> int:
     done = set() if fresh else store.done_keys()
     for trial in trials:
         print(f"{'done' if trial.key in done else 'to do'}  {trial.key}  {experiment.label(trial)}")

@@ -20,20 +20,22 @@ def environment(backend: str) -> dict[str, Any]:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "commit": _git_commit(),
         "backend": backend,
-        "device": device(backend),
+        "device": gpu(backend) or _processor(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
     }
 
 
-def device(backend: str) -> str:
-    """The accelerator's name as its driver gives it, else the processor's."""
+@functools.cache
+def gpu(backend: str) -> str | None:
+    """The name of the backend's first GPU or TPU as its driver gives it, or None."""
     if backend == "tensorflow":
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        if devices := tf.config.list_physical_devices("GPU"):
+            return tf.config.experimental.get_device_details(devices[0]).get("device_name", "GPU")
     elif backend == "jax":
         import jax
 
@@ -44,7 +46,7 @@ def device(backend: str) -> str:
 
         if torch.cuda.is_available():
             return torch.cuda.get_device_name()
-    return _processor()
+    return None
 
 
 def _processor() -> str:

@@ -1,7 +1,8 @@
-"""Records as figures: the metric with its error bars, the paper's curve in grey, learning curves."""
+"""Records as figures: a metric with error bars, the paper's in grey, and learning curves."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +14,7 @@ from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, groups
 
-STYLE = {
+STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,

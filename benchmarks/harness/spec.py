@@ -122,9 +122,7 @@ class Experiment:
 
     def label(self, trial: Trial) -> str:
         """What sets a trial apart from the others of its run, in a few words."""
-        names = dict.fromkeys(
-            name for view in self.views for name in (*view.split_by, view.axis)
-        )
+        names = dict.fromkeys(name for view in self.views for name in (*view.split_by, view.axis))
         arm = [f"{name} {trial.params[name]}" for name in names if name in trial.params]
         return ", ".join([*arm, f"repetition {trial.repetition}"])
 

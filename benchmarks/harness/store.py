@@ -7,7 +7,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -131,15 +131,13 @@ def _as_json(record: Record) -> dict[str, Any]:
     def plain(value: float) -> float | None:
         return float(f"{value:.6g}") if math.isfinite(value) else None
 
-    fields = asdict(
-        replace(
-            record,
-            metrics={name: plain(value) for name, value in record.metrics.items()},
-            curves={name: [plain(v) for v in values] for name, values in record.curves.items()},
-            times={name: plain(value) for name, value in record.times.items()},
-        )
-    )
-    return {"key": record.trial.key, **fields}
+    return {
+        "key": record.trial.key,
+        **asdict(record),
+        "metrics": {name: plain(value) for name, value in record.metrics.items()},
+        "curves": {name: [plain(v) for v in values] for name, values in record.curves.items()},
+        "times": {name: plain(value) for name, value in record.times.items()},
+    }
 
 
 def _from_json(fields: dict[str, Any]) -> Record:

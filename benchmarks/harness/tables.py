@@ -10,7 +10,6 @@ from benchmarks.harness.spec import Claim, Params, Record
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, groups
 
-
 MEASUREMENT = ("points", "curve_examples")  # settings that change what is seen, not what happens
 
 

@@ -2,23 +2,25 @@
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from benchmarks.harness import store
 from benchmarks.harness.data import Dataset, Examples, Split, split
-from benchmarks.harness.env import environment
+from benchmarks.harness.env import environment, gpu
 from benchmarks.harness.quiet import native_chatter_held
+from benchmarks.harness.scoring import score
 from benchmarks.harness.spec import Experiment, Record, Trial
+from benchmarks.harness.store import now
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code; warnings stay
 with native_chatter_held():
     import keras
 
-    from keras_ddl.callbacks import ValidationSets
-
-    GPU = bool(keras.distribution.list_devices("gpu"))
+    BACKEND = keras.backend.backend()
+    GPU = gpu(BACKEND)  # asked here, for TensorFlow complains when it finds none
 
 OnPoint = Callable[[int, int], None]
 
@@ -26,9 +28,9 @@ OnPoint = Callable[[int, int], None]
 class Trainer:
     """Trains trials of one experiment on one data set, one after another.
 
-    A trial's parameters `train_size`, `validation_size`, `batch_size` and `updates` are read here.
-    `points` is the number of evenly spaced points of the learning curves, and `curve_examples` how
-    many training and validation examples each point evaluates without dropout (0: none).
+    Of a trial's parameters these are read here: `train_size`, `validation_size`, `batch_size`,
+    `updates`, `points` (of the learning curves, evenly spaced) and `curve_examples` (how many
+    training and validation examples each point is measured on, without dropout; 0: none).
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
@@ -47,35 +49,37 @@ class Trainer:
         params = trial.params
         data = self._data(trial)
         model = self._compiled(trial, data)
-        points = params["points"]
-        clock = _Clock(points, on_point)
-        history = model.fit(
+        watch = _Watch(data, params["curve_examples"], on_point)
+        model.fit(
             batches(data.train, params["batch_size"], trial.derive("order")),
-            steps_per_epoch=max(params["updates"] // points, 1),
-            epochs=points,
+            steps_per_epoch=max(params["updates"] // params["points"], 1),
+            epochs=params["points"],
             shuffle=False,
             verbose=0,
-            callbacks=[clock, *_curve_sets(data, params["curve_examples"]), _StopWhenDiverged()],
-        ).history
-        diverged = not math.isfinite(history["loss"][-1])
-        metrics = {} if diverged else _final_metrics(model, data)
+            callbacks=[watch],
+        )
+        metrics: dict[str, float] = {}
+        if not watch.diverged:
+            for name in ("train", "validation", "test"):
+                if len(getattr(data, name).y):
+                    metrics |= _scores(model, name, getattr(data, name))
         return Record(
             trial=trial,
-            status="diverged" if diverged else "ok",
+            status="diverged" if watch.diverged else "ok",
+            finished=now(),
             metrics=metrics,
-            curves={**_curves(history), "updates": clock.updates, "seconds": clock.seconds},
+            curves=watch.curves,
             times={
                 "wall_s": time.perf_counter() - started,
-                "fit_s": clock.seconds[-1],
+                "fit_s": watch.curves["seconds"][-1],
             },
-            environment=environment(keras.backend.backend()),
-            finished=store.now(),
+            environment=environment(BACKEND),
         )
 
     def _data(self, trial: Trial) -> Split:
         sizes = (trial.params["train_size"], trial.params["validation_size"])
         wanted = (*sizes, trial.derive("split"))
-        if self._split is None or self._split[0] != wanted:  # arms of a repetition share it
+        if self._split is None or self._split[0] != wanted:  # the arms of a repetition share it
             train_size, validation_size, seed = wanted
             made = split(
                 self.dataset, train_size=train_size, validation_size=validation_size, seed=seed
@@ -90,7 +94,6 @@ class Trainer:
         model.compile(
             optimizer=self.experiment.optimizer(trial),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
             jit_compile=jit_compile(),
         )
         return model
@@ -98,9 +101,7 @@ class Trainer:
 
 def jit_compile() -> bool | str:
     """XLA on TensorFlow's CPU halves the speed of matmul; elsewhere Keras chooses well."""
-    if keras.backend.backend() == "tensorflow" and not GPU:
-        return False
-    return "auto"
+    return False if BACKEND == "tensorflow" and not GPU else "auto"
 
 
 def batches(
@@ -123,64 +124,45 @@ def batches(
             yield examples.x[chosen], examples.y[chosen]
 
 
-def _curve_sets(data: Split, limit: int) -> list[keras.callbacks.Callback]:
-    """Training and validation examples for the curves, both as the network sees them at test."""
-    sets = {
-        name: (examples.x[:limit], examples.y[:limit])
-        for name, examples in (("train", data.train), ("validation", data.validation))
-        if limit and len(examples.y)
-    }
-    return [ValidationSets(sets)] if sets else []
+class _Watch(keras.callbacks.Callback):
+    """Learning curves, and an end to runs whose loss is not finite any more.
 
+    `loss` is the running training loss, with dropout; the others are measured at inference.
+    `seconds` counts training alone. A point is what Keras calls an epoch: looking at every batch,
+    as core's TerminateOnNaN does, would make JAX wait for each.
+    """
 
-def _curves(history: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Keras' history under our names: `loss` is the running one, with dropout; errors in %."""
-    curves = {}
-    for name, values in history.items():
-        if name.endswith("_accuracy"):
-            curves[name.replace("_accuracy", "_error")] = [100 * (1 - v) for v in values]
-        elif name.endswith("loss"):
-            curves[name] = values
-    return curves
-
-
-def _final_metrics(model: keras.Model, data: Split) -> dict[str, float]:
-    metrics = {}
-    for name in ("train", "validation", "test"):
-        examples = getattr(data, name)
-        if len(examples.y):
-            scores = model.evaluate(
-                examples.x, examples.y, batch_size=1000, verbose=0, return_dict=True
-            )
-            metrics[f"{name}_loss"] = scores["loss"]
-            metrics[f"{name}_error"] = 100 * (1 - scores["accuracy"])
-    return metrics
-
-
-class _Clock(keras.callbacks.Callback):
-    """Seconds spent training, evaluations apart: it must stand first in the list."""
-
-    def __init__(self, points: int, on_point: OnPoint):
+    def __init__(self, data: Split, examples: int, on_point: OnPoint):
         super().__init__()
-        self.points = points
+        self.sets = {
+            name: Examples(part.x[:examples], part.y[:examples])
+            for name, part in (("train", data.train), ("validation", data.validation))
+            if examples and len(part.y)
+        }
         self.on_point = on_point
-        self.seconds: list[float] = []
-        self.updates: list[float] = []
+        self.curves: dict[str, list[float]] = {}
+        self.diverged = False
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begun = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        before = self.seconds[-1] if self.seconds else 0.0
-        self.seconds.append(before + time.perf_counter() - self._begun)
-        self.updates.append((epoch + 1) * self.params["steps"])
-        self.on_point(epoch + 1, self.points)
+        seconds = time.perf_counter() - self._begun + self.curves.get("seconds", [0.0])[-1]
+        point = {
+            "updates": (epoch + 1) * self.params["steps"],
+            "seconds": seconds,
+            "loss": logs["loss"],
+        }
+        for name, examples in self.sets.items():
+            point |= _scores(self.model, name, examples)
+        for name, value in point.items():
+            self.curves.setdefault(name, []).append(value)
+        self.diverged = not math.isfinite(logs["loss"])
+        self.model.stop_training = self.diverged
+        self.on_point(epoch + 1, self.params["epochs"])
 
 
-class _StopWhenDiverged(keras.callbacks.Callback):
-    """Core's TerminateOnNaN looks at every batch, which makes JAX wait for each."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
-            self.model.stop_training = True
+def _scores(model: keras.Model, name: str, examples: Examples) -> dict[str, float]:
+    loss, error = score(model.predict_on_batch, examples)
+    return {f"{name}_loss": loss, f"{name}_error": error}

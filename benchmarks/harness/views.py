@@ -40,7 +40,7 @@ def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
 
 
 def values(records: Iterable[Record], metric: str, **where: Any) -> dict[int, float]:
-    """By repetition, a metric of the converged records of the arm whose parameters equal `where`."""
+    """By repetition, a metric of those records."""
     return {
         repetition: record.metrics[metric]
         for repetition, record in converged(records, **where).items()

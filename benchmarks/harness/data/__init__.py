@@ -10,6 +10,15 @@
 from benchmarks.harness.data.dataset import Dataset
 from benchmarks.harness.data.errors import DataError
 from benchmarks.harness.data.loading import NAMES, load
-from benchmarks.harness.data.splitting import Examples, Split, split
+from benchmarks.harness.data.splitting import Examples, Split, check_sizes, split
 
-__all__ = ["NAMES", "DataError", "Dataset", "Examples", "Split", "load", "split"]
+__all__ = [
+    "NAMES",
+    "DataError",
+    "Dataset",
+    "Examples",
+    "Split",
+    "check_sizes",
+    "load",
+    "split",
+]

@@ -27,8 +27,8 @@ def cached(name: str, make: Callable[[], Arrays], notify: Callable[[str], object
         make: returns arrays by `conform.KEYS`.
         notify: called with one line for humans.
     """
-    folder = os.environ.get("KERAS_DDL_CACHE") or os.path.expanduser("~/.cache/keras_ddl")
-    path = Path(folder) / f"{name}.npz"
+    folder = os.environ.get("KERAS_DDL_CACHE") or "~/.cache/keras_ddl"
+    path = Path(os.path.expanduser(folder)) / f"{name}.npz"
     if path.is_file():
         try:
             return _load(path)

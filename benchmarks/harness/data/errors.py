@@ -1,5 +1,7 @@
 """What can go wrong with data, as errors whose message is all that a user needs to see."""
 
+from collections.abc import Sequence
+
 
 class DataError(Exception):
     """A dataset cannot be given. The message says which file, what was expected and received."""
@@ -17,6 +19,6 @@ class NotFoundError(DataError):
         reasons: for each place looked at, in a few words, why it gave nothing.
     """
 
-    def __init__(self, message: str, reasons: list[str]) -> None:
+    def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.reasons = reasons

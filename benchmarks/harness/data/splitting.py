@@ -61,12 +61,7 @@ def split(
     pool = len(dataset.y_train)
     if train_size is None:
         train_size = max(pool - validation_size, 0)
-    if min(train_size, validation_size) < 0 or train_size + validation_size > pool:
-        raise DataError(
-            f"The training images of {dataset.title} do not suffice. "
-            f"Expected: train_size + validation_size of at most {pool}, neither below 0. "
-            f"Received: {train_size} + {validation_size}."
-        )
+    check_sizes(dataset, train_size, validation_size)
     if test_size is not None and not 0 <= test_size <= len(dataset.y_test):
         raise DataError(
             f"The test images of {dataset.title} do not suffice. "
@@ -88,6 +83,17 @@ def split(
         validation=examples(dataset.x_train, dataset.y_train, order[pool - validation_size :]),
         test=examples(dataset.x_test, dataset.y_test, test),
     )
+
+
+def check_sizes(dataset: Dataset, train_size: int, validation_size: int) -> None:
+    """Raises `DataError` if the dataset has too few training images for both sets."""
+    pool = len(dataset.y_train)
+    if min(train_size, validation_size) < 0 or train_size + validation_size > pool:
+        raise DataError(
+            f"The training images of {dataset.title} do not suffice. "
+            f"Expected: train_size + validation_size of at most {pool}, neither below 0. "
+            f"Received: {train_size} + {validation_size}."
+        )
 
 
 def stratified_order(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
