@@ -1,20 +1,6 @@
 """`python -m benchmarks`: what can be run, a line each."""
 
-import importlib
-import pkgutil
-
-import benchmarks
-from benchmarks.harness.spec import Experiment
-
-
-def experiments() -> list[Experiment]:
-    """The experiments of this package, by name. Importing one imports no Keras."""
-    modules = [
-        importlib.import_module(f"benchmarks.{module.name}")
-        for module in pkgutil.iter_modules(benchmarks.__path__)
-        if not module.ispkg and module.name != "__main__"
-    ]
-    return [module.EXPERIMENT for module in modules if hasattr(module, "EXPERIMENT")]
+from benchmarks import experiments
 
 
 def main() -> None:

@@ -8,10 +8,12 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 
-from benchmarks.harness import claims, references
+from benchmarks.harness import profiles, references
+from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.curves import cost_ratios
-from benchmarks.harness.spec import Choice, Claim, Experiment, Params, Profile, Record, Trial
+from benchmarks.harness.experiment import Choice, Experiment
+from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, values
 from benchmarks.networks import dropout_mlp
@@ -19,75 +21,6 @@ from benchmarks.networks import dropout_mlp
 KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)
 UNUSED = {"n": "expected_widths", "pn": "widths"}
-
-PAPER = {
-    "widths": [2048, 2048, 2048],
-    "expected_widths": [256, 256, 512],
-    "train_size": 60_000,
-    "validation_size": 0,
-    "batch_size": 100,
-    "updates": 1_000_000,
-    "learning_rate": 1.0,
-    "learning_rate_decay": "inverse time",
-    "learning_rate_time": 10_000,  # updates until the rate has halved
-    "momentum": [0.5, 0.99],
-    "momentum_time": 100_000,  # updates until 63 % of the way is done
-    "max_norm": 3.0,
-    "input_stddev": 0.001,
-    "points": 100,
-    "curve_examples": 10_000,
-}
-GPU = PAPER | {
-    "train_size": 50_000,
-    "validation_size": 10_000,
-    "updates": 12_000,
-    "learning_rate": 0.05,
-    "learning_rate_decay": "linear",
-    "learning_rate_time": 12_000,  # updates until it is 0
-    "momentum": [0.5, 0.95],
-    "momentum_time": 1_200,
-    "input_stddev": None,
-    "points": 30,
-    "curve_examples": 5_000,
-}
-# Few images instead of few epochs: dropout needs many passes, and gains more where data is scarce.
-QUICK = GPU | {
-    "widths": [512, 512, 512],
-    "expected_widths": [128, 128, 256],
-    "train_size": 2_500,
-    "validation_size": 2_000,
-    "batch_size": 128,
-    "updates": 1_200,
-    "learning_rate_time": 1_200,
-    "momentum_time": 120,
-    "points": 20,
-    "curve_examples": 2_000,
-}
-SMOKE = QUICK | {
-    "widths": [128, 128, 128],
-    "expected_widths": [32, 32, 64],
-    "train_size": 1_000,
-    "validation_size": 500,
-    "updates": 60,
-    "learning_rate_time": 60,
-    "momentum_time": 6,
-    "points": 3,
-    "curve_examples": 500,
-}
-DIGITS = {"train_size": 300, "validation_size": 1_000, "batch_size": 50}
-QUICK_DIGITS = DIGITS | {
-    "widths": [256, 256, 256],
-    "expected_widths": [64, 64, 128],
-    "updates": 800,
-    "learning_rate_time": 800,
-    "momentum_time": 80,
-}
-PROFILES = {
-    "smoke": Profile(SMOKE, repetitions=1, datasets={"digits": DIGITS}),
-    "quick": Profile(QUICK, repetitions=3, datasets={"digits": QUICK_DIGITS}),
-    "gpu": Profile(GPU, repetitions=3, datasets={"digits": DIGITS}),
-    "paper": Profile(PAPER, repetitions=5, datasets={"digits": DIGITS}),
-}
 
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
@@ -134,7 +67,7 @@ def optimizer(trial: Trial):
     return ScheduledMomentumSGD(rate, momentum=ramp)
 
 
-def judge_rate(records: Sequence[Record]) -> claims.Verdict:
+def judge_rate(records: Sequence[Record]) -> Verdict:
     """Both ends lie above the worst of the plateau, and the plateau is flat beside the rise."""
     findings = []
     for sweep in sorted({record.trial.params["sweep"] for record in records}):
@@ -144,19 +77,20 @@ def judge_rate(records: Sequence[Record]) -> claims.Verdict:
         for end in (KEEPS[0], KEEPS[-1]):
             rise = paired_difference(error[end], error[worst])
             what = f"sweep {sweep}: test error at keep {end} above keep {worst}, the worst of .4-.8"
-            findings.append(claims.within(what, rise, low=0))
+            findings.append(within(what, rise, "pp", low=0))
         half = {k: (v + error[best].get(k, v)) / 2 for k, v in error[KEEPS[-1]].items()}
         findings.append(
-            claims.within(
+            within(
                 f"sweep {sweep}: worst of .4-.8 above the middle between best and keep 1.0",
                 paired_difference(error[worst], half),
+                "pp",
                 high=0,
             )
         )
-    return claims.all_of(findings)
+    return all_of(findings)
 
 
-def judge_slower(records: Sequence[Record]) -> claims.Verdict:
+def judge_slower(records: Sequence[Record]) -> Verdict:
     """Cost to the same error with keep .5, over the cost with keep 1.0 and the same schedule."""
     findings = []
     for curve in ("train_error", "validation_error"):
@@ -165,15 +99,16 @@ def judge_slower(records: Sequence[Record]) -> claims.Verdict:
                 records, curve, cost, slow={"keep": 0.5}, fast={"keep": 1.0}, sweep="n"
             )
             what = f"{cost} to the same {curve.replace('_', ' ')}, dropout / none"
-            findings.append(claims.within(what, mean_interval([*ratios.values()]), low=2, high=3))
-    return claims.all_of(findings)
+            findings.append(within(what, mean_interval([*ratios.values()]), "times", low=2, high=3))
+    return all_of(findings)
 
 
 EXPERIMENT = Experiment(
     name="mnist_dropout",
     version=1,
     summary="test error by dropout rate, at fixed width n and at fixed expected width pn",
-    profiles=PROFILES,
+    profiles=profiles.load("mnist_dropout"),
+    paper_dataset="MNIST",
     grid=grid,
     build=build,
     optimizer=optimizer,

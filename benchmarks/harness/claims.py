@@ -1,10 +1,11 @@
 """Verdicts: computed from intervals, never typed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import Interval
 
 REPRODUCED = "reproduced"
@@ -18,6 +19,7 @@ class Finding:
     """One measured quantity of a claim, and what it says."""
 
     what: str
+    unit: str
     interval: Interval
     verdict: str
 
@@ -25,7 +27,7 @@ class Finding:
         if self.verdict == NOT_RUN:
             return f"{self.what}: not run"
         seeds = f"{self.interval.count} seed{'' if self.interval.count == 1 else 's'}"
-        return f"{self.what}: {self.interval} ({seeds}; {self.verdict})"
+        return f"{self.what}: {self.interval} {self.unit} ({seeds}; {self.verdict})"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Verdict:
             "findings": [
                 {
                     "what": finding.what,
+                    "unit": finding.unit,
                     "mean": plain(finding.interval.mean),
                     "low": plain(finding.interval.low),
                     "high": plain(finding.interval.high),
@@ -57,8 +60,17 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a lecture or a paper, and the predicate over records that judges it."""
+
+    id: str
+    statement: str
+    judge: Callable[[Sequence[Record]], Verdict]
+
+
 def within(
-    what: str, interval: Interval, low: float = -math.inf, high: float = math.inf
+    what: str, interval: Interval, unit: str, low: float = -math.inf, high: float = math.inf
 ) -> Finding:
     """Whether a quantity lies in [low, high], as the claim says.
 
@@ -75,7 +87,7 @@ def within(
         verdict = NOT_REPRODUCED
     else:
         verdict = INCONCLUSIVE
-    return Finding(what, interval, verdict)
+    return Finding(what, unit, interval, verdict)
 
 
 def all_of(findings: Sequence[Finding]) -> Verdict:

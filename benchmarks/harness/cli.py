@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import data, report
 from benchmarks.harness.executors import EXECUTORS
+from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.spec import Experiment, Trial
+from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store, StoreError
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -23,6 +25,9 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
     except (data.DataError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_USAGE
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
+        return DONE
     except KeyboardInterrupt:
         again = "the same command without --fresh" if arguments.fresh else "the same command"
         print(

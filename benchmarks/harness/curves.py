@@ -34,9 +34,9 @@ def cost_ratios(
         **where: parameters that both share.
 
     Returns:
-        The ratio by repetition, where both arms have the curve.
+        The ratio by repetition, where both arms have both curves (grouped runs have no seconds).
     """
-    records = [record for record in records if curve in record.curves]
+    records = [record for record in records if {curve, cost} <= record.curves.keys()]
     slow_by, fast_by = (converged(records, **arm, **where) for arm in (slow, fast))
     ratios = {}
     for repetition in slow_by.keys() & fast_by.keys():

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from benchmarks.harness.data import Dataset
+from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.spec import Experiment, Record, Trial
+from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 
 Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress], Iterator[Record]]

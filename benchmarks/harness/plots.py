@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import mean_interval
-from benchmarks.harness.views import View, groups
+from benchmarks.harness.views import Section, View, groups
 
 STYLE: Any = {
     "axes.grid": True,
@@ -23,20 +23,21 @@ STYLE: Any = {
 }
 
 
-def draw(view: View, records: Sequence[Record], title: str, stem: Path) -> list[Path]:
-    """Write `stem`.png and `stem`.svg and return their paths."""
+def draw(section: Section, folder: Path) -> list[Path]:
+    """Write the section's figure as PNG and SVG into a folder, and return the paths."""
+    view, records = section.view, section.records
     metric, metric_title = next(iter(view.metrics.items()))
-    reference = view.reference(records[0].trial.params)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2 * (1 + len(view.curves)), 4.4), layout="constrained")
-        figure.suptitle(title, fontsize="medium")
+        figure.suptitle(section.title, fontsize="medium")
         panels = figure.subplots(1, 1 + len(view.curves), squeeze=False)[0]
-        _against_axis(panels[0], view, records, metric, reference)
+        _against_axis(panels[0], view, records, metric, section.reference)
         panels[0].set(xlabel=view.axis_title, ylabel=metric_title)
         for axes, (curve, curve_title) in zip(panels[1:], view.curves.items(), strict=True):
             _learning_curves(axes, view, records, curve)
             axes.set(xlabel="updates", ylabel=curve_title)
-        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{section.stem}.png", folder / f"{section.stem}.svg"]
         figure.savefig(paths[0], dpi=120)
         figure.savefig(paths[1], metadata={"Date": None})
     return paths

@@ -32,6 +32,11 @@ class Reference:
     def label(self) -> str:
         return f"{self.source}, {self.place}"
 
+    @property
+    def description(self) -> str:
+        """The label with what was done there and where the values come from."""
+        return f"{self.label}. {self.protocol}. Values: {self.provenance}."
+
 
 def load(file: str, table: str) -> Reference:
     """Read `[table]` of `benchmarks/references/<file>.toml`: the axis and columns as lists."""

@@ -1,27 +1,14 @@
 """Records of one experiment as text and figures. Needs no Keras."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness import tables
 from benchmarks.harness.claims import Verdict
-from benchmarks.harness.spec import Experiment, Record
-from benchmarks.harness.views import View, groups
-
-SUMMARY = "summary.md"
-
-
-@dataclass(frozen=True)
-class Section:
-    """What one table and one figure show: a view of a run, cut by the view's `split_by`."""
-
-    view: View
-    records: Sequence[Record]
-    title: str
-    setting: str
-    stem: str
-    hardware: str
+from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.spec import Record
+from benchmarks.harness.views import Section, View, groups
 
 
 @dataclass(frozen=True)
@@ -29,23 +16,17 @@ class Report:
     """The results of one run: one profile, data set and base seed."""
 
     experiment: Experiment
-    records: Sequence[Record]
-    sections: Sequence[Section] = field(default_factory=tuple)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    sections: Sequence[Section]
+    verdicts: dict[str, Verdict]
 
-    def text(self, fmt: str = "simple") -> str:
-        """Tables and verdicts; `fmt` is tabulate's, "pipe" giving Markdown with figures."""
-        parts = []
-        for section in self.sections:
-            parts += [section.title, section.setting]
-            parts.append(tables.result_table(section.view, section.records, fmt))
-            if reference := section.view.reference(section.records[0].trial.params):
-                parts.append(
-                    f"Paper: {reference.label}: {reference.protocol}; {reference.provenance}."
-                )
-            parts.append(f"Run on {section.hardware}.")
-            if fmt == "pipe":
-                parts.append(f"![{section.title}]({section.stem}.png)")
+    def text(self, fmt: str = "simple", figures: str | None = None) -> str:
+        """Tables and verdicts as plain text, or as Markdown with tabulate's format "pipe".
+
+        Args:
+            fmt: tabulate's name of a table format.
+            figures: the path to the figures, ending in "/" or empty, if they are to be shown.
+        """
+        parts = [_text(section, fmt, figures) for section in self.sections]
         if self.verdicts:
             parts.append(tables.verdict_table(self.experiment.claims, self.verdicts, fmt))
         return "\n\n".join(parts)
@@ -54,16 +35,11 @@ class Report:
         """Write every section's figure, as PNG and SVG."""
         from benchmarks.harness.plots import draw  # matplotlib
 
-        folder.mkdir(parents=True, exist_ok=True)
-        return [
-            path
-            for section in self.sections
-            for path in draw(section.view, section.records, section.title, folder / section.stem)
-        ]
+        return [path for section in self.sections for path in draw(section, folder)]
 
 
 def make(experiment: Experiment, records: Sequence[Record]) -> Report:
-    """The report of records of one profile, data set and seed."""
+    """The report of records of one profile, data set and base seed."""
     done = [record for record in records if record.done]
     sections = [
         _section(experiment, view, dict(zip(view.split_by, values, strict=True)), part)
@@ -71,37 +47,50 @@ def make(experiment: Experiment, records: Sequence[Record]) -> Report:
         for values, part in groups(done, view.split_by).items()
     ]
     verdicts = {claim.id: claim.judge(done) for claim in experiment.claims} if done else {}
-    return Report(experiment, done, sections, verdicts)
+    return Report(experiment, sections, verdicts)
 
 
-def by_run(records: Sequence[Record]) -> list[list[Record]]:
-    """Records apart by what must not be mixed in one table: profile, data set and base seed."""
-    runs: dict[tuple, list[Record]] = {}
+def by_run(records: Sequence[Record]) -> dict[tuple[str, str, int], list[Record]]:
+    """Records apart by what no table may mix: data set, profile and base seed."""
+    runs: dict[tuple[str, str, int], list[Record]] = {}
     for record in records:
         trial = record.trial
         runs.setdefault((trial.dataset, trial.profile, trial.seed), []).append(record)
-    return [runs[run] for run in sorted(runs)]
+    return dict(sorted(runs.items()))
 
 
 def _section(
     experiment: Experiment, view: View, cut: dict[str, str], records: list[Record]
 ) -> Section:
     trial = records[0].trial
-    cuts = ", ".join(f"{name} {value}" for name, value in cut.items())
-    title = f"{experiment.name} ({', '.join(filter(None, (cuts, f'{trial.profile} profile')))})"
-    dataset = "".join(c if c.isalnum() else "-" for c in trial.dataset.split(" (")[0].lower())
-    stem = "-".join(
-        [experiment.name, *map(str, cut.values()), dataset, trial.profile]
-        + ([f"seed{trial.seed}"] if trial.seed else [])
-    )
+    cuts = [f"{name} {value}" for name, value in cut.items()]
+    about = ", ".join([*cuts, f"{trial.profile} profile"])
+    seed = [f"seed{trial.seed}"] if trial.seed else []
+    names = [experiment.name, *cut.values(), _slug(trial.dataset), trial.profile, *seed]
     return Section(
         view=view,
         records=records,
-        title=f"{title} on {trial.dataset}",
-        setting=tables.scaled_down(trial.params, experiment.profiles["paper"].settings),
-        stem=stem,
-        hardware=_hardware(records),
+        title=f"{experiment.name} on {trial.dataset} ({about})",
+        setting=tables.setting(trial, experiment),
+        stem="-".join(map(str, names)),
+        reference=view.reference(trial.params),
     )
+
+
+def _text(section: Section, fmt: str, figures: str | None) -> str:
+    parts = [section.title, section.setting, tables.result_table(section, fmt)]
+    if section.reference:
+        parts.append(f"Paper: {section.reference.description}")
+    parts.append(f"Run on {_hardware(section.records)}.")
+    if figures is not None:
+        parts.append(f"![{section.title}]({figures}{section.stem}.png)")
+    return "\n\n".join(parts)
+
+
+def _slug(title: str) -> str:
+    """A data set's title as part of a file name: "CIFAR-10 (JPEG)" gives "cifar-10-jpeg"."""
+    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
+    return "-".join(words)
 
 
 def _hardware(records: Sequence[Record]) -> str:

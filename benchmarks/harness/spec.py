@@ -1,17 +1,13 @@
-"""What an experiment is made of: profiles expand to trials, and trials leave records."""
+"""Profiles expand to trials, and trials leave records."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.harness import seeds
-
-if TYPE_CHECKING:  # these import matplotlib, scipy or Keras, which a list of experiments needs not
-    from benchmarks.harness.claims import Verdict
-    from benchmarks.harness.views import View
 
 Params = Mapping[str, Any]
 
@@ -72,74 +68,3 @@ class Profile:
 
     def settings_for(self, dataset: str) -> Params:
         return {**self.settings, **self.datasets.get(dataset, {})}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A flag of one experiment: `--name value`. The first value is the default."""
-
-    name: str
-    values: tuple[str, ...]
-    help: str
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of a lecture or a paper, and the predicate over records that judges it."""
-
-    id: str
-    statement: str
-    judge: Callable[[Sequence[Record]], "Verdict"]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One file of `benchmarks/`.
-
-    Args:
-        name: the module's name.
-        version: raised whenever the same parameters would mean something else.
-        summary: one line for lists and `--help`.
-        profiles: by name; "paper" holds the published set-up that others are compared with.
-        grid: `(settings, choices) -> parameter mappings`, one for each arm.
-        build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
-        optimizer: `(trial) -> optimizer`.
-        views: how records become tables and figures.
-        claims: what is judged from the records.
-        choices: flags of its own.
-    """
-
-    name: str
-    version: int
-    summary: str
-    profiles: Mapping[str, Profile]
-    grid: Callable[[Params, Mapping[str, str]], Sequence[Params]]
-    build: Callable[..., Any]
-    optimizer: Callable[[Trial], Any]
-    views: tuple["View", ...] = ()
-    claims: tuple[Claim, ...] = ()
-    choices: tuple[Choice, ...] = ()
-
-    def label(self, trial: Trial) -> str:
-        """What sets a trial apart from the others of its run, in a few words."""
-        names = dict.fromkeys(name for view in self.views for name in (*view.split_by, view.axis))
-        arm = [f"{name} {trial.params[name]}" for name in names if name in trial.params]
-        return ", ".join([*arm, f"repetition {trial.repetition}"])
-
-    def expand(
-        self, profile: str, dataset: Any, *, seed: int, repetitions: int, choices: Mapping[str, str]
-    ) -> Iterator[Trial]:
-        """All trials, repetition by repetition, so that an unfinished sweep holds whole pairs."""
-        arms = self.grid(self.profiles[profile].settings_for(dataset.name), choices)
-        for repetition in range(repetitions):
-            for params in arms:
-                yield Trial(
-                    experiment=self.name,
-                    version=self.version,
-                    profile=profile,
-                    dataset=dataset.title,
-                    data=dataset.fingerprint,
-                    seed=seed,
-                    repetition=repetition,
-                    params=params,
-                )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
     if count == 1:
         return Interval(mean, math.nan, 1)
     error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(mean, float(stats.t.ppf((1 + confidence) / 2, count - 1)) * error, count)
+    return Interval(mean, float(special.stdtrit(count - 1, (1 + confidence) / 2)) * error, count)
 
 
 def paired_difference(
@@ -53,4 +53,6 @@ def paired_difference(
 
 def interquartile_mean(values: Sequence[float]) -> float:
     """The mean of the middle half: less moved by one lucky or unlucky seed than the mean."""
+    from scipy import stats  # slow to import
+
     return float(stats.trim_mean(values, 0.25)) if len(values) else math.nan

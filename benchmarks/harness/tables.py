@@ -5,26 +5,26 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.harness.claims import Verdict
-from benchmarks.harness.spec import Claim, Params, Record
+from benchmarks.harness.claims import Claim, Verdict
+from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.references import Reference
+from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.stats import mean_interval
-from benchmarks.harness.views import View, groups
+from benchmarks.harness.views import Section, groups
 
 MEASUREMENT = ("points", "curve_examples")  # settings that change what is seen, not what happens
 
 
-def result_table(view: View, records: Sequence[Record], fmt: str = "simple") -> str:
+def result_table(section: Section, fmt: str = "simple") -> str:
     """One row for each value of the view's axis: means with 95 % intervals, n/c where diverged."""
-    arms = groups(records, (view.axis,))
-    reference = view.reference(records[0].trial.params)
+    view, reference = section.view, section.reference
+    published = reference.values if reference else {}
     headers = [view.axis_title, *view.metrics.values(), "seeds"]
-    published = list(reference.values) if reference else []
-    headers += [f"paper: {view.metrics[name]}" for name in published]
+    headers += [f"paper: {view.metrics.get(name, name)}" for name in published]
     rows = []
-    for (value,), arm in arms.items():
-        row: list[Any] = [value, *(_cell(arm, metric) for metric in view.metrics), _seeds(arm)]
-        row += [_published(reference, name, value) for name in published]
-        rows.append(row)
+    for (value,), arm in groups(section.records, (view.axis,)).items():
+        row = [value, *(_cell(arm, metric) for metric in view.metrics), len(arm)]
+        rows.append([*row, *(_published(reference, name, value) for name in published)])
     align = ["left", *["right"] * (len(headers) - 1)]
     return tabulate(rows, headers, tablefmt=fmt, colalign=align, disable_numparse=True)
 
@@ -37,28 +37,26 @@ def _cell(arm: Sequence[Record], metric: str) -> str:
     return f"{mean_interval(found)}" + (f" (n/c {lost})" if lost else "")
 
 
-def _seeds(arm: Sequence[Record]) -> str:
-    return str(sum(record.done for record in arm))
-
-
-def _published(reference: Any, metric: str, value: float) -> str:
-    found = reference.values[metric].get(value)
-    if found is None:
+def _published(reference: Reference | None, metric: str, value: float) -> str:
+    found = reference.values[metric].get(value) if reference else None
+    if reference is None or found is None:
         return "-"
     spread = reference.spreads.get(metric, {}).get(value)
     return f"{found:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
 
 
-def scaled_down(params: Params, paper: Params) -> str:
-    """Which settings differ from the paper's profile, for the line above every table."""
+def setting(trial: Trial, experiment: Experiment) -> str:
+    """How a trial's set-up differs from the paper's profile: the line above every table."""
+    paper = {"data": experiment.paper_dataset, **experiment.profiles["paper"].settings}
+    own = {"data": trial.dataset, **trial.params}
     differing = [
-        f"{name.replace('_', ' ')} {_plain(params[name])} (paper: {_plain(paper[name])})"
+        f"{name.replace('_', ' ')} {_plain(own[name])} (paper: {_plain(paper[name])})"
         for name in paper
-        if name in params and name not in MEASUREMENT and params[name] != paper[name]
+        if name in own and name not in MEASUREMENT and own[name] != paper[name]
     ]
     if not differing:
         return "Settings as in the paper."
-    return "NOT the paper's set-up, compare shapes only: " + "; ".join(differing) + "."
+    return f"NOT the paper's set-up, compare shapes only: {'; '.join(differing)}."
 
 
 def _plain(value: Any) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from benchmarks.harness.data import Dataset, Examples, Split, split
 from benchmarks.harness.env import environment, gpu
+from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.quiet import native_chatter_held
 from benchmarks.harness.scoring import score
-from benchmarks.harness.spec import Experiment, Record, Trial
+from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code; warnings stay

@@ -29,6 +29,27 @@ class View:
     reference: Callable[[Params], Reference | None] = lambda params: None
 
 
+@dataclass(frozen=True)
+class Section:
+    """One table and one figure: records of a view, cut by the view's `split_by`.
+
+    Args:
+        view: what to show of them.
+        records: at least one, all of a result ("ok" or "diverged").
+        title: names experiment, data set and profile.
+        setting: how the set-up differs from the paper's.
+        stem: of the figure's file names.
+        reference: the published values, if there are any.
+    """
+
+    view: View
+    records: Sequence[Record]
+    title: str
+    setting: str
+    stem: str
+    reference: Reference | None
+
+
 def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
     """By repetition, the converged records of the arm whose parameters equal `where`."""
     return {

@@ -1,0 +1,113 @@
+"""Rebuild tables, figures and the README's results from stored records. Needs no Keras.
+
+`python -m benchmarks.report` writes `<results>/<experiment>/README.md` with its figures, and fills
+every block of the Markdown files given that stands between lines such as
+
+    <!-- results: mnist_dropout, MNIST, quick -->
+    <!-- end of results -->
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import experiments
+from benchmarks.harness import report
+from benchmarks.harness.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(
+    r"(?P<begin><!-- results: (?P<name>\w+), (?P<dataset>[^,]+), (?P<profile>\w+) -->\n)"
+    r".*?(?P<end><!-- end of results -->)",
+    re.DOTALL,
+)
+
+Reports = dict[tuple[str, str, str, int], report.Report]
+
+
+def read(results: Path) -> Reports:
+    """Reports by experiment, data set, profile and base seed, of all records under a folder."""
+    return {
+        (experiment.name, *run): report.make(experiment, records)
+        for experiment in experiments()
+        for run, records in report.by_run(
+            [*Store(results / experiment.name).latest().values()]
+        ).items()
+    }
+
+
+def summary(name: str, reports: Reports) -> str:
+    """One experiment's page: all its runs."""
+    runs = [made.text("pipe", figures="") for run, made in reports.items() if run[0] == name]
+    head = f"# {name}\n\nGenerated from the records beside it by `python -m benchmarks.report`."
+    return "\n\n".join([head, *runs]) + "\n"
+
+
+def fill(page: str, reports: Reports, figures: str) -> str:
+    """A Markdown page with its result blocks filled.
+
+    Args:
+        page: the Markdown text.
+        reports: what blocks may name; they show base seed 0.
+        figures: the path from the page to the results folder.
+
+    Raises:
+        ValueError: if a block names a run without records.
+    """
+
+    def block(found: re.Match) -> str:
+        run = (found["name"], found["dataset"], found["profile"], 0)
+        if run not in reports:
+            have = "; ".join(", ".join(map(str, known)) for known in reports) or "none"
+            raise ValueError(f"No records of the run {run[:3]}. Runs with records: {have}.")
+        text = reports[run].text("pipe", figures=f"{figures}/{run[0]}/")
+        return f"{found['begin']}\n{text}\n\n{found['end']}"
+
+    return BLOCK.sub(block, page)
+
+
+def pages(results: Path, documents: Sequence[Path]) -> dict[Path, str]:
+    """All generated Markdown by path."""
+    reports = read(results)
+    made = {
+        results / name / "README.md": summary(name, reports) for name in {r[0] for r in reports}
+    }
+    for document in documents:
+        figures = results.resolve().relative_to(document.resolve().parent).as_posix()
+        made[document] = fill(document.read_text(encoding="utf-8"), reports, figures)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
+    parser.add_argument(
+        "--pages", type=Path, nargs="*", default=[ROOT / "README.md"], metavar="FILE"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only tell which pages are not current"
+    )
+    arguments = parser.parse_args(argv)
+    made = pages(arguments.results, arguments.pages)
+    stale = [
+        path
+        for path, text in made.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if arguments.check:
+        for path in stale:
+            print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
+        return int(bool(stale))
+    for (name, *_), one in read(arguments.results).items():
+        one.draw(arguments.results / name)
+    for path in stale:
+        path.write_text(made[path], encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
