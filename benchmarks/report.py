@@ -8,6 +8,7 @@ every block of the Markdown files given that stands between lines such as
 """
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -72,10 +73,11 @@ def pages(results: Path, documents: Sequence[Path]) -> dict[Path, str]:
     """All generated Markdown by path."""
     reports = read(results)
     made = {
-        results / name / "README.md": summary(name, reports) for name in {r[0] for r in reports}
+        results / name / "README.md": summary(name, reports)
+        for name in dict.fromkeys(run[0] for run in reports)
     }
     for document in documents:
-        figures = results.resolve().relative_to(document.resolve().parent).as_posix()
+        figures = Path(os.path.relpath(results, document.parent)).as_posix()
         made[document] = fill(document.read_text(encoding="utf-8"), reports, figures)
     return made
 

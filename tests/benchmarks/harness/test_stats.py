@@ -1,0 +1,118 @@
+"""Means and intervals, beside SciPy's."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.harness.stats import (
+    Interval,
+    interquartile_mean,
+    mean_interval,
+    paired_difference,
+)
+
+numbers = st.integers(-(10**6), 10**6).map(lambda n: n / 1000)
+samples = st.lists(numbers, min_size=2, max_size=12)
+by_repetition = st.dictionaries(st.integers(0, 20), numbers, max_size=12)
+
+
+def test_three_seeds_by_hand():
+    interval = mean_interval([1.0, 2.0, 3.0])
+    assert (interval.mean, interval.count) == (2.0, 3)
+    assert interval.half == pytest.approx(4.302652729911275 / math.sqrt(3))  # t table, 2 d.o.f.
+    assert (interval.low, interval.high) == pytest.approx((-0.48413771, 4.48413771))
+
+
+@given(samples, st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_interval_is_students(values, confidence):
+    interval = mean_interval(values, confidence)
+    mean, error = np.mean(values), scipy.stats.sem(values)
+    low, high = (
+        scipy.stats.t.interval(confidence, len(values) - 1, mean, error)
+        if error
+        else (mean, mean)  # SciPy gives nan where all values are equal
+    )
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+
+
+@given(samples, numbers, numbers)
+def test_scaled_and_shifted_values_scale_and_shift_the_interval(values, scale, shift):
+    before = mean_interval(values)
+    after = mean_interval([scale * value + shift for value in values])
+    size = abs(scale) * max(map(abs, values)) + abs(shift) + 1
+    assert after.mean == pytest.approx(scale * before.mean + shift, abs=1e-9 * size)
+    assert after.half == pytest.approx(abs(scale) * before.half, abs=1e-7 * size)
+
+
+@given(samples, st.randoms())
+def test_the_order_of_the_seeds_does_not_matter(values, random):
+    turned = random.sample(values, len(values))
+    one, other = mean_interval(values), mean_interval(turned)
+    assert (one.mean, one.half) == pytest.approx((other.mean, other.half), rel=1e-9, abs=1e-9)
+
+
+def test_one_seed_gives_no_interval():
+    interval = mean_interval([1.5])
+    assert (interval.mean, interval.count) == (1.5, 1)
+    assert math.isnan(interval.half)
+    assert str(interval) == "1.50"
+
+
+def test_no_seed_gives_nothing():
+    interval = mean_interval([])
+    assert interval.count == 0
+    assert math.isnan(interval.mean)
+    assert str(interval) == "-"
+
+
+def test_an_interval_prints_two_decimals():
+    assert str(Interval(1.234, 0.056, 3)) == "1.23 ± 0.06"
+
+
+@given(by_repetition, by_repetition)
+def test_a_paired_difference_is_over_the_repetitions_that_both_have(a, b):
+    shared = sorted(set(a).intersection(b))
+    difference = paired_difference(a, b)
+    assert difference.count == len(shared)
+    if shared:
+        expected = sum(a[key] for key in shared) / len(shared) - sum(
+            b[key] for key in shared
+        ) / len(shared)
+        assert difference.mean == pytest.approx(expected, abs=1e-6)
+
+
+@given(by_repetition, by_repetition)
+def test_a_difference_turned_round_changes_sign(a, b):
+    one, other = paired_difference(a, b), paired_difference(b, a)
+    assert one.mean == pytest.approx(-other.mean, nan_ok=True)
+    assert one.half == pytest.approx(other.half, nan_ok=True)
+
+
+def test_pairing_takes_out_what_both_arms_share():
+    # Seeds far apart, arms a constant apart: unpaired intervals would overlap.
+    a = {0: 1.25, 1: 50.25, 2: 99.25}
+    b = {0: 1.0, 1: 50.0, 2: 99.0}
+    assert paired_difference(a, b) == Interval(0.25, 0.0, 3)
+
+
+def test_a_paired_difference_takes_the_confidence():
+    a, b = {0: 1.0, 1: 2.0, 2: 4.0}, {0: 0.0, 1: 0.0, 2: 0.0}
+    expected = scipy.stats.t.interval(0.8, 2, np.mean([1, 2, 4]), scipy.stats.sem([1, 2, 4]))
+    interval = paired_difference(a, b, confidence=0.8)
+    assert (interval.low, interval.high) == pytest.approx(expected)
+
+
+def test_the_interquartile_mean_is_that_of_the_middle_half():
+    assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 4]) == 4.5
+
+
+def test_the_interquartile_mean_does_not_follow_one_unlucky_seed():
+    assert interquartile_mean([1, 2, 3, 4]) == interquartile_mean([1, 2, 3, 400]) == 2.5
+
+
+def test_the_interquartile_mean_of_nothing_is_nan():
+    assert math.isnan(interquartile_mean([]))

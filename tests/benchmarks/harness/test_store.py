@@ -1,0 +1,242 @@
+"""Records on disk: nothing lost, nothing corrupted, whatever is killed."""
+
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.harness.spec import Record, Trial
+from benchmarks.harness.store import Store, StoreError, now
+
+TRIAL = Trial("demo", 1, "quick", "MNIST", "sha256:0", 0, 0, {"keep": 0.5, "widths": [8, 8]})
+
+
+def trial(repetition):
+    return replace(TRIAL, repetition=repetition)
+
+
+def record(repetition=0, status="ok", **fields):
+    return Record(trial(repetition), status, finished=now(), **fields)
+
+
+WRITER = """
+import sys
+from dataclasses import replace
+from benchmarks.harness.store import Store
+from tests_store import record
+store = Store(sys.argv[1])
+for repetition in range(int(sys.argv[2]), int(sys.argv[3])):
+    store.append(record(repetition, curves={"loss": [0.5] * 2000}))
+    print(repetition, flush=True)
+"""
+
+
+@pytest.fixture
+def start_writer(tmp_path):
+    """Starts a real process that appends records `first` to `last` and prints each when stored."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "tests_store.py").write_text(open(__file__).read())
+    path = os.pathsep.join([str(folder), os.getcwd()])
+    started = []
+
+    def start(first, last):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, tmp_path / "out", str(first), str(last)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_record_comes_back_as_it_went(tmp_path):
+    written = record(
+        metrics={"test_error": 1.25},
+        curves={"loss": [2.0, 1.0]},
+        times={"wall_s": 3.5},
+        environment={"packages": {"keras": "3"}, "commit": None},
+        error="none",
+    )
+    Store(tmp_path).append(written)
+    assert Store(tmp_path).latest() == {TRIAL.key: written}
+
+
+def test_nan_and_infinity_survive_as_nan(tmp_path):
+    Store(tmp_path).append(record(status="diverged", curves={"loss": [1.0, math.inf, math.nan]}))
+    (read,) = Store(tmp_path).latest().values()
+    assert read.curves["loss"][0] == 1.0
+    assert all(map(math.isnan, read.curves["loss"][1:]))
+
+
+finite = st.floats(-1e30, 1e30, allow_subnormal=False)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    metrics=st.dictionaries(st.text(min_size=1), finite),
+    params=st.dictionaries(st.text(), st.none() | st.integers() | finite | st.text()),
+)
+def test_any_names_and_numbers_round_trip_to_six_digits(tmp_path_factory, metrics, params):
+    folder = tmp_path_factory.mktemp("store")
+    written = Record(replace(TRIAL, params=params), "ok", finished=now(), metrics=metrics)
+    Store(folder).append(written)
+    (read,) = Store(folder).latest().values()
+    assert read.trial == written.trial
+    assert read.metrics == pytest.approx(metrics, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "done"),
+    [
+        (["ok"], True),
+        (["diverged"], True),
+        (["error"], False),
+        (["error", "ok"], True),
+        (["ok", "error"], True),
+        (["ok", "superseded"], False),
+        (["ok", "superseded", "ok"], True),
+    ],
+)
+def test_which_trials_are_done(tmp_path, statuses, done):
+    store = Store(tmp_path)
+    for second, status in enumerate(statuses):
+        store.append(replace(record(status=status), finished=f"2026-01-01T00:00:0{second}+00:00"))
+    assert store.done_keys() == ({TRIAL.key} if done else set())
+
+
+def test_supersede_marks_only_what_is_done_and_deletes_nothing(tmp_path):
+    store = Store(tmp_path)
+    store.append(record(0))
+    before = {path: path.read_bytes() for path in store.records_folder.iterdir()}
+    store.supersede([trial(0), trial(1)])
+    assert store.latest() == {}
+    for path, content in before.items():
+        assert path.read_bytes().startswith(content)
+    store.append(record(0))
+    assert store.done_keys() == {TRIAL.key}
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.9, 0.999])
+def test_a_torn_last_line_costs_one_trial_only(tmp_path, capsys, kept):
+    store = Store(tmp_path)
+    for repetition in range(3):
+        store.append(record(repetition))
+    (shard,) = store.records_folder.iterdir()
+    lines = shard.read_bytes().splitlines(keepends=True)
+    shard.write_bytes(b"".join(lines[:2]) + lines[2][: int(kept * (len(lines[2]) - 1))])
+    assert store.done_keys() == {trial(0).key, trial(1).key}
+    assert f"line 3 of {shard}" in capsys.readouterr().err
+
+
+def test_a_record_that_was_edited_by_hand_does_not_count(tmp_path, capsys):
+    store = Store(tmp_path)
+    store.append(record(0))
+    (shard,) = store.records_folder.iterdir()
+    shard.write_text(shard.read_text().replace('"keep": 0.5', '"keep": 0.6'))
+    assert store.latest() == {}
+    assert "line 1" in capsys.readouterr().err
+
+
+def test_every_writer_has_a_shard_of_its_own(tmp_path):
+    stores = [Store(tmp_path) for _ in range(3)]
+    for repetition in range(6):
+        stores[repetition % 3].append(record(repetition))
+    assert len(list(stores[0].records_folder.iterdir())) == 3
+    assert len(stores[0].done_keys()) == 6
+
+
+def test_kill_9_loses_no_record_that_was_reported(tmp_path, start_writer):
+    process = start_writer(0, 10_000)
+    stored = [int(process.stdout.readline()) for _ in range(20)]
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    stored += [int(line) for line in rest.splitlines()]
+    done = Store(tmp_path / "out").done_keys()
+    assert {trial(repetition).key for repetition in stored} <= done
+
+
+def test_two_processes_write_one_folder(tmp_path, start_writer):
+    for process in [start_writer(0, 60), start_writer(30, 90)]:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    done = Store(tmp_path / "out").done_keys()
+    assert done == {trial(repetition).key for repetition in range(90)}
+
+
+def test_a_path_that_cannot_be_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Cannot write results to .*file/records.*--out"):
+        Store(tmp_path / "file").check_writable()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_named(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(StoreError, match=f"Cannot write results to {tmp_path}"):
+        Store(tmp_path).check_writable()
+
+
+def test_a_usable_folder_is_left_without_traces(tmp_path):
+    store = Store(tmp_path / "new")
+    store.check_writable()
+    assert list(store.records_folder.iterdir()) == []
+
+
+def test_a_disk_without_room_is_told_before_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.harness.store.ROOM", 2**60)
+    with pytest.raises(StoreError, match=r"Only \d+ MiB are free"):
+        Store(tmp_path).check_writable()
+
+
+@pytest.fixture
+def no_more_bytes():
+    """The system refuses to make any file longer than 300 bytes, as a full disk would."""
+    signal_before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, signal_before)
+
+
+def test_a_write_that_fails_is_told_and_spoils_nothing(tmp_path, no_more_bytes):
+    store = Store(tmp_path)
+    store.append(record(0))
+    no_more_bytes()
+    with pytest.raises(StoreError, match="Cannot write the record.*Earlier records are safe"):
+        store.append(record(1))
+    with pytest.raises(StoreError, match="Cannot write results"):
+        Store(tmp_path).check_writable()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    store.append(record(2))
+    assert store.done_keys() == {trial(0).key, trial(2).key}
+
+
+def test_an_unreported_record_may_be_on_disk_but_is_never_half_read(tmp_path, start_writer):
+    """Killed at arbitrary moments, a store reads back whole records only."""
+    for first in (0, 100, 200):
+        process = start_writer(first, first + 100)
+        process.stdout.readline()
+        time.sleep(0.005 * first / 100)
+        process.kill()
+        process.communicate()
+    for read in Store(tmp_path / "out").latest().values():
+        assert read.curves["loss"] == [0.5] * 2000
