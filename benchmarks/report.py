@@ -19,11 +19,17 @@ from benchmarks.harness import report
 from benchmarks.harness.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- results:", "<!-- end of results -->"
 BLOCK = re.compile(
-    r"(?P<begin><!-- results: (?P<name>\w+), (?P<dataset>[^,]+), (?P<profile>\w+) -->\n)"
-    r".*?(?P<end><!-- end of results -->)",
+    rf"(?P<begin>{BEGIN} (?P<name>\w+), (?P<dataset>[^,\n]+), (?P<profile>\w+) -->\n)"
+    rf"(?:(?!{BEGIN}).)*?(?P<end>{END})",
     re.DOTALL,
 )
+
+
+class PageError(ValueError):
+    """A page cannot be filled; the message says why."""
+
 
 Reports = dict[tuple[str, str, str, int], report.Report]
 
@@ -34,7 +40,7 @@ def read(results: Path) -> Reports:
         (experiment.name, *run): report.make(experiment, records)
         for experiment in experiments()
         for run, records in report.by_run(
-            [*Store(results / experiment.name).latest().values()]
+            experiment, [*Store(results / experiment.name).latest().values()]
         ).items()
     }
 
@@ -55,14 +61,21 @@ def fill(page: str, reports: Reports, figures: str) -> str:
         figures: the path from the page to the results folder.
 
     Raises:
-        ValueError: if a block names a run without records.
+        PageError: if a block names a run without records, or is not well formed.
     """
+    blocks = len(BLOCK.findall(page))
+    if not page.count(BEGIN) == page.count(END) == blocks:
+        raise PageError(
+            f"Every result block wants a line `{BEGIN} EXPERIMENT, DATA SET, PROFILE -->` and, "
+            f"after it, a line `{END}`. Received: {page.count(BEGIN)} beginnings, "
+            f"{page.count(END)} ends, {blocks} whole blocks."
+        )
 
     def block(found: re.Match) -> str:
         run = (found["name"], found["dataset"], found["profile"], 0)
         if run not in reports:
             have = "; ".join(", ".join(map(str, known)) for known in reports) or "none"
-            raise ValueError(f"No records of the run {run[:3]}. Runs with records: {have}.")
+            raise PageError(f"No records of the run {run[:3]}. Runs with records: {have}.")
         text = reports[run].text("pipe", figures=f"{figures}/{run[0]}/")
         return f"{found['begin']}\n{text}\n\n{found['end']}"
 
@@ -93,7 +106,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--check", action="store_true", help="only tell which pages are not current"
     )
     arguments = parser.parse_args(argv)
-    made = pages(arguments.results, arguments.pages)
+    try:
+        made = pages(arguments.results, arguments.pages)
+    except (PageError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     stale = [
         path
         for path, text in made.items()

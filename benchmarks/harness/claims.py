@@ -41,7 +41,7 @@ class Verdict:
         """Plain values, `None` for a bound that a single seed does not give."""
 
         def plain(value: float) -> float | None:
-            return None if math.isnan(value) else value
+            return value if math.isfinite(value) else None
 
         return {
             "verdict": self.verdict,

@@ -1,5 +1,6 @@
 """What one file of `benchmarks/` declares: arms, model, views and claims."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,21 @@ class Experiment:
     views: tuple[View, ...] = ()
     claims: tuple[Claim, ...] = ()
     choices: tuple[Choice, ...] = ()
+
+    def is_current(self, trial: Trial) -> bool:
+        """Whether a stored trial is still one that this experiment would run."""
+        profile = self.profiles.get(trial.profile)
+        if profile is None or trial.version != self.version:
+            return False
+        names = [choice.name for choice in self.choices]
+        return any(
+            params == trial.params
+            for dataset in ("any other", *profile.datasets)
+            for values in itertools.product(*(choice.values for choice in self.choices))
+            for params in self.grid(
+                profile.settings_for(dataset), dict(zip(names, values, strict=True))
+            )
+        )
 
     def label(self, trial: Trial) -> str:
         """What sets a trial apart from the others of its run, in a few words."""

@@ -89,7 +89,7 @@ def _against_axis(
 def _learning_curves(axes: Axes, view: View, records: Sequence[Record], curve: str) -> None:
     """The mean over seeds, coloured from the axis' lowest value to its highest."""
     arms = groups([record for record in records if record.status == "ok"], (view.axis,))
-    colours = mpl.colormaps["viridis"](np.linspace(0, 0.95, max(len(arms), 1)))
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.95, len(arms)))
     heights: list[float] = []
     for ((value,), arm), colour in zip(arms.items(), colours, strict=True):
         lines = [record.curves[curve] for record in arm if curve in record.curves]

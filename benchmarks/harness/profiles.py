@@ -22,9 +22,7 @@ def load(experiment: str, folder: Path = FOLDER) -> dict[str, Profile]:
 
 
 def _profile(name: str, tables: dict[str, dict[str, Any]]) -> Profile:
-    own: dict[str, Any] = {
-        key: None if value == "none" else value for key, value in tables[name].items()
-    }
+    own = _with_none(tables[name])
     base = _profile(own.pop("extends"), tables) if "extends" in own else Profile({}, 1)
     repetitions = own.pop("repetitions", base.repetitions)
     datasets = {key: own.pop(key) for key in [*own] if isinstance(own[key], dict)}
@@ -33,3 +31,10 @@ def _profile(name: str, tables: dict[str, dict[str, Any]]) -> Profile:
         for key in {**base.datasets, **datasets}
     }
     return Profile({**base.settings, **own}, repetitions, merged)
+
+
+def _with_none(value: Any) -> Any:
+    """TOML has no null: the string "none" stands for it, in nested tables too."""
+    if isinstance(value, dict):
+        return {key: _with_none(inner) for key, inner in value.items()}
+    return None if value == "none" else value

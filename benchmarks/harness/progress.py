@@ -66,7 +66,7 @@ class Progress:
         if self._bar:
             self._bar.update(self._task, completed=self.done)
             if record.status != "ok":
-                self._bar.console.print(self._line(record))
+                self._bar.console.print(self._line(record), markup=False, highlight=False)
             return
         elapsed = time.monotonic() - self._started
         left = elapsed / self.done * (self.total - self.done)
@@ -81,6 +81,8 @@ class Progress:
             outcome = f"failed: {(record.error or 'no reason').strip().splitlines()[-1]}"
         elif record.status == "diverged":
             outcome = "diverged (n/c)"
-        else:
+        elif "test_error" in record.metrics:
             outcome = f"test error {record.metrics['test_error']:.2f} %"
+        else:
+            outcome = "done"
         return f"{self.label(record.trial)}: {outcome}"

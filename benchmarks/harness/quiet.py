@@ -12,12 +12,20 @@ def native_chatter_held() -> Iterator[None]:
     """Hold back what native code writes to standard error, and give it out if the block raises.
 
     TensorFlow greets through C++ before any log level can reach it, on machines without a GPU with
-    a line that reads like an error. Only the file descriptor tells it apart from Python's output.
+    a line that reads like an error. Only the file descriptor tells it apart from Python's own
+    output, which passes: `sys.stderr` leads around the descriptor meanwhile.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    try:
+        kept = os.dup(2)
+    except OSError:  # standard error is closed: nothing to keep clean
+        yield
+        return
+    python_stderr = sys.stderr
+    python_stderr.flush()
+    with tempfile.TemporaryFile() as held, os.fdopen(kept, "w", encoding="utf-8") as passing:
         os.dup2(held.fileno(), 2)
+        if python_stderr is sys.__stderr__:
+            sys.stderr = passing
         try:
             yield
         except BaseException:
@@ -25,6 +33,5 @@ def native_chatter_held() -> Iterator[None]:
             os.write(kept, held.read())
             raise
         finally:
-            sys.stderr.flush()
+            sys.stderr = python_stderr
             os.dup2(kept, 2)
-            os.close(kept)

@@ -50,13 +50,21 @@ def make(experiment: Experiment, records: Sequence[Record]) -> Report:
     return Report(experiment, sections, verdicts)
 
 
-def by_run(records: Sequence[Record]) -> dict[tuple[str, str, int], list[Record]]:
-    """Records apart by what no table may mix: data set, profile and base seed."""
-    runs: dict[tuple[str, str, int], list[Record]] = {}
-    for record in records:
+def by_run(
+    experiment: Experiment, records: Sequence[Record]
+) -> dict[tuple[str, str, int], list[Record]]:
+    """Results apart by what no table may mix: data set, profile and base seed.
+
+    Records of an earlier version or of settings that the profile has no more are left out. Of data
+    sets with one title and different content, the one with the newest record stays.
+    """
+    runs: dict[tuple[str, str, int, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.finished):
         trial = record.trial
-        runs.setdefault((trial.dataset, trial.profile, trial.seed), []).append(record)
-    return dict(sorted(runs.items()))
+        if record.done and experiment.is_current(trial):
+            run = (trial.dataset, trial.profile, trial.seed, trial.data)
+            runs[run] = [*runs.pop(run, []), record]  # the newest run comes last
+    return dict(sorted({run[:3]: found for run, found in runs.items()}.items()))
 
 
 def _section(
@@ -64,15 +72,15 @@ def _section(
 ) -> Section:
     trial = records[0].trial
     cuts = [f"{name} {value}" for name, value in cut.items()]
-    about = ", ".join([*cuts, f"{trial.profile} profile"])
-    seed = [f"seed{trial.seed}"] if trial.seed else []
-    names = [experiment.name, *cut.values(), _slug(trial.dataset), trial.profile, *seed]
+    seed = [f"seed {trial.seed}"] if trial.seed else []  # other seeds than the default are named
+    about = ", ".join([*cuts, f"{trial.profile} profile", *seed])
+    names = [experiment.name, view.axis, *cut.values(), _slug(trial.dataset), trial.profile, *seed]
     return Section(
         view=view,
         records=records,
         title=f"{experiment.name} on {trial.dataset} ({about})",
         setting=tables.setting(trial, experiment),
-        stem="-".join(map(str, names)),
+        stem="-".join(map(str, names)).replace(" ", ""),
         reference=view.reference(trial.params),
     )
 

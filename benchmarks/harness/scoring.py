@@ -21,8 +21,9 @@ def score(predict: Callable[[np.ndarray], np.ndarray], examples: Examples) -> tu
     for start in range(0, len(examples.y), BATCH):
         x, y = examples.x[start : start + BATCH], examples.y[start : start + BATCH]
         logits = np.asarray(predict(x), np.float64)
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_likelihood = shifted[np.arange(len(y)), y] - np.log(np.exp(shifted).sum(axis=1))
+        with np.errstate(invalid="ignore"):  # a diverging network's logits may be infinite
+            shifted = logits - logits.max(axis=1, keepdims=True)
+            log_likelihood = shifted[np.arange(len(y)), y] - np.log(np.exp(shifted).sum(axis=1))
         loss -= log_likelihood.sum()
         wrong += np.count_nonzero(logits.argmax(axis=1) != y)
     return loss / len(examples.y), 100 * wrong / len(examples.y)

@@ -28,7 +28,7 @@ class Interval:
         if self.count == 0:
             return "-"
         spread = "" if math.isnan(self.half) else f" ± {self.half:.2f}"
-        return f"{self.mean:.2f}{spread}"
+        return f"{self.mean:z.2f}{spread}"
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:

@@ -52,7 +52,7 @@ def setting(trial: Trial, experiment: Experiment) -> str:
     differing = [
         f"{name.replace('_', ' ')} {_plain(own[name])} (paper: {_plain(paper[name])})"
         for name in paper
-        if name in own and name not in MEASUREMENT and own[name] != paper[name]
+        if name in own and name not in MEASUREMENT and _plain(own[name]) != _plain(paper[name])
     ]
     if not differing:
         return "Settings as in the paper."

@@ -74,4 +74,10 @@ def groups(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[Any, .
     found: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         found.setdefault(tuple(record.trial.params[name] for name in names), []).append(record)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: [_sortable(value) for value in item[0]]))
+
+
+def _sortable(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, and after them None and words."""
+    number = isinstance(value, int | float)
+    return not number, value if number else 0.0, str(value)

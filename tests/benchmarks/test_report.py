@@ -79,7 +79,7 @@ def test_a_run_writes_pages_and_figures_and_a_second_changes_nothing(run, result
     assert run() == 0
     folder = results / "mnist_dropout"
     names = {path.name for path in folder.iterdir()} - {"records"}
-    stem = "mnist_dropout-n-mnist-smoke"
+    stem = "mnist_dropout-keep-n-mnist-smoke"
     assert names == {"README.md", f"{stem}.png", f"{stem}.svg"}
     wrote = capsys.readouterr().out
     assert str(page) in wrote
@@ -102,14 +102,14 @@ def test_a_block_is_filled_and_the_page_around_it_kept(run, page, undrawn):
     assert "old figures" not in text
     assert "| keep p" in text
     assert "10.50 ± 6.35" in text  # errors 10 and 11 at keep 1.0: t(1) * .707 / sqrt(2)
-    assert "](docs/results/mnist_dropout/mnist_dropout-n-mnist-smoke.png)" in text
+    assert "](docs/results/mnist_dropout/mnist_dropout-keep-n-mnist-smoke.png)" in text
 
 
 def test_the_experiments_page_shows_its_figures_beside_it(run, results, undrawn):
     run()
     text = (results / "mnist_dropout" / "README.md").read_text(encoding="utf-8")
     assert text.startswith("# mnist_dropout\n")
-    assert "](mnist_dropout-n-mnist-smoke.png)" in text
+    assert "](mnist_dropout-keep-n-mnist-smoke.png)" in text
     assert "10.50 ± 6.35" in text
 
 
@@ -120,7 +120,7 @@ def test_a_page_anywhere_finds_the_figures(results, tmp_path, undrawn, where):
     page.write_text(PAGE, encoding="utf-8")
     report.main(["--results", str(results), "--pages", str(page)])
     link = page.read_text(encoding="utf-8").partition("](")[2].partition(")")[0]
-    target = results / "mnist_dropout" / "mnist_dropout-n-mnist-smoke.png"
+    target = results / "mnist_dropout" / "mnist_dropout-keep-n-mnist-smoke.png"
     assert (page.parent / link).resolve() == target.resolve()
 
 

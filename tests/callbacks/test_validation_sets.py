@@ -5,7 +5,6 @@ import csv
 import keras
 import numpy as np
 import pytest
-
 from keras_ddl.callbacks import ValidationSets
 
 
@@ -87,7 +86,7 @@ def test_sample_weights_and_py_datasets_are_taken(data):
 
 @pytest.mark.parametrize("sets", [{}, None, [("a", 1)], "train"])
 def test_what_is_no_mapping_of_sets_is_refused(sets):
-    with pytest.raises(ValueError, match="`sets` must be a mapping.*Received"):
+    with pytest.raises(ValueError, match=r"`sets` must be a mapping.*Received"):
         ValidationSets(sets)
 
 

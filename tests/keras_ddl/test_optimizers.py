@@ -52,7 +52,7 @@ def test_the_momentum_of_each_step_is_the_schedule_at_that_step():
 
 
 def test_momentum_moves_inside_a_compiled_fit():
-    """Twelve compiled steps equal twelve steps by hand, so the schedule is not frozen by tracing."""
+    """Twelve compiled steps equal twelve steps by hand, so tracing does not freeze it."""
     x = np.random.default_rng(1).normal(size=(12, 3)).astype("float32")
     y = x.sum(axis=1, keepdims=True)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
@@ -90,5 +90,5 @@ def test_a_saved_model_goes_on_with_the_same_momentum(tmp_path, momentum):
 
 @pytest.mark.parametrize("momentum", [-0.1, 1.1, "fast", None, True])
 def test_a_bad_momentum_is_refused(momentum):
-    with pytest.raises(ValueError, match="`momentum` must be .*Received: momentum="):
+    with pytest.raises(ValueError, match=r"`momentum` must be .*Received: momentum="):
         ScheduledMomentumSGD(0.1, momentum)

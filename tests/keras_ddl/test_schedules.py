@@ -35,7 +35,7 @@ def test_round_trip_through_its_config():
 
 @pytest.mark.parametrize("time_constant", [0, -1, float("nan")])
 def test_a_time_constant_that_is_not_positive_is_refused(time_constant):
-    with pytest.raises(ValueError, match="`time_constant` must be a positive.*Received"):
+    with pytest.raises(ValueError, match=r"`time_constant` must be a positive.*Received"):
         ExponentialApproach(0.5, 0.9, time_constant)
 
 

@@ -28,7 +28,7 @@ def test_a_section_for_each_value_that_a_view_is_split_by(demo, make_record):
 def test_the_data_sets_title_stands_in_title_text_and_file_name(demo, make_record):
     made = report.make(demo, [make_record(dataset="CIFAR-10 (JPEG)")])
     assert "demo on CIFAR-10 (JPEG)" in made.sections[0].title
-    assert stems(made) == ["demo-a-cifar-10-jpeg-quick"]
+    assert stems(made) == ["demo-rate-a-cifar-10-jpeg-quick"]
     assert "data CIFAR-10 (JPEG) (paper: MNIST)" in made.text()
 
 
@@ -100,12 +100,12 @@ def test_every_section_has_its_figures(demo, make_record, tmp_path):
     made = report.make(demo, [make_record(kind=kind) for kind in "ab"])
     paths = made.draw(tmp_path / "new" / "folder")
     assert [path.name for path in paths] == [
-        f"demo-{kind}-mnist-quick.{suffix}" for kind in "ab" for suffix in ("png", "svg")
+        f"demo-rate-{kind}-mnist-quick.{suffix}" for kind in "ab" for suffix in ("png", "svg")
     ]
     assert all(path.stat().st_size > 1000 for path in paths)
 
 
-def test_runs_are_never_mixed(make_record):
+def test_runs_are_never_mixed(demo, make_record):
     fields = {"dataset": ("MNIST", "Digits"), "profile": ("quick", "paper"), "seed": (0, 1)}
     records = [
         make_record(dataset=dataset, profile=profile, seed=seed, rate=rate)
@@ -114,9 +114,31 @@ def test_runs_are_never_mixed(make_record):
         for profile in fields["profile"]
         for seed in fields["seed"]
     ]
-    runs = report.by_run(records)
+    runs = report.by_run(demo, records)
     assert len(runs) == 8
     assert [*runs] == sorted(runs)
     for run, found in runs.items():
         assert [record.trial.params["rate"] for record in found] == [0.1, 0.5]
         assert {(r.trial.dataset, r.trial.profile, r.trial.seed) for r in found} == {run}
+
+
+def test_records_of_settings_that_are_no_more_are_left_out(demo, make_record):
+    current, edited = make_record(), make_record(max_norm=4.0)
+    older = replace(current, trial=replace(current.trial, version=0))
+    failed = make_record(status="error", rate=0.1)
+    runs = report.by_run(demo, [current, edited, older, failed])
+    assert [*runs.values()] == [[current]]
+
+
+def test_settings_of_one_data_set_are_current_too(demo, make_record):
+    record = make_record(dataset="digits", train_size=300)
+    assert [*report.by_run(demo, [record]).values()] == [[record]]
+
+
+def test_data_that_changed_under_its_title_are_not_mixed(demo, make_record):
+    """The newest record tells which content counts."""
+    old = make_record()
+    changed = replace(old.trial, data="sha256:1", repetition=1)
+    new = replace(old, trial=changed, finished="2026-02-01T00:00:00.000+00:00")
+    for records in ([old, new], [new, old]):
+        assert [*report.by_run(demo, records).values()] == [[new]]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def start_writer(tmp_path):
     """Starts a real process that appends records `first` to `last` and prints each when stored."""
     folder = tmp_path / "modules"
     folder.mkdir()
-    (folder / "tests_store.py").write_text(open(__file__).read())
+    (folder / "tests_store.py").write_text(Path(__file__).read_text())
     path = os.pathsep.join([str(folder), os.getcwd()])
     started = []
 
@@ -61,7 +62,8 @@ def start_writer(tmp_path):
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def test_a_record_comes_back_as_it_went(tmp_path):
@@ -221,7 +223,7 @@ def test_a_write_that_fails_is_told_and_spoils_nothing(tmp_path, no_more_bytes):
     store = Store(tmp_path)
     store.append(record(0))
     no_more_bytes()
-    with pytest.raises(StoreError, match="Cannot write the record.*Earlier records are safe"):
+    with pytest.raises(StoreError, match=r"Cannot write the record.*Earlier records are safe"):
         store.append(record(1))
     with pytest.raises(StoreError, match="Cannot write results"):
         Store(tmp_path).check_writable()

@@ -65,10 +65,10 @@ def test_the_rate_changes_in_a_compiled_model():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.5, "half", None, True, float("nan")])
 def test_a_bad_rate_is_refused_at_construction_and_at_assignment(rate):
-    with pytest.raises(ValueError, match="`rate` must be a number in .*Received: rate="):
+    with pytest.raises(ValueError, match=r"`rate` must be a number in .*Received: rate="):
         VariableDropout(rate)
     layer = VariableDropout(0.5)
-    with pytest.raises(ValueError, match="`rate` must be a number in"):
+    with pytest.raises(ValueError, match=r"`rate` must be a number in"):
         layer.rate = rate
     assert layer.rate == 0.5
 

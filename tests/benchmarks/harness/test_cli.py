@@ -1,0 +1,212 @@
+"""The command line, run as users run it: in processes, interrupted and killed for real."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.harness.store import Store
+
+COMMAND = [sys.executable, "-m", "benchmarks.mnist_dropout"]
+SMOKE = ["--profile", "smoke", "--dataset", "digits"]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs."""
+    started = []
+
+    def start(*flags):
+        process = subprocess.Popen(
+            [*COMMAND, *SMOKE, "--out", str(tmp_path), *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "mnist_dropout")
+
+
+def finish(process):
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def usage(*flags, **environment):
+    """A command that ends before any training."""
+    return subprocess.run(
+        [*COMMAND, *flags],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def wait_for_trials(process, count):
+    lines = (line for line in process.stderr if line.startswith("["))
+    return [next(lines) for _ in range(count)]
+
+
+def keys_of_all_records(store):
+    shards = sorted(store.records_folder.glob("*.jsonl"))
+    lines = [line for shard in shards for line in shard.read_text().splitlines()]
+    return [json.loads(line)["key"] for line in lines]
+
+
+def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(start, store):
+    first = start()
+    wait_for_trials(first, 3)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    kept = store.done_keys()
+    assert len(kept) >= 3
+
+    code, out, err = finish(start())
+    assert code == 0
+    assert f"{len(kept)} done before, {10 - len(kept)} to run" in err
+    assert len(store.done_keys()) == 10
+    assert len(keys_of_all_records(store)) == 10
+    # The dataset, the scale-down and both claims are in the table; the figures are where it says.
+    for text in ("digits", "NOT the paper's set-up", "train size 300 (paper: 60000)"):
+        assert text in out
+    assert "dropout-rate" in out
+    assert "dropout-slower" in out
+    stem = store.folder / "mnist_dropout-keep-n-digits-8x8-scikit-learn-smoke"
+    for path in (f"{stem}.png", f"{stem}.svg"):
+        assert path in out
+        assert os.path.getsize(path) > 1000
+
+
+def test_ctrl_c_says_that_the_same_command_resumes(start, store):
+    process = start()
+    wait_for_trials(process, 1)
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process)
+    assert code == 130
+    assert "the same command resumes" in err
+    assert "Traceback" not in err
+    assert store.done_keys()
+
+
+def test_two_runs_into_one_folder_both_finish(start, store):
+    for process in [start(), start()]:
+        code, _, err = finish(process)
+        assert code == 0, err
+    assert len(store.done_keys()) == 10
+
+
+@pytest.fixture
+def finished(start):
+    assert finish(start("--quiet"))[0] == 0
+
+
+@pytest.mark.usefixtures("finished")
+def test_what_a_finished_run_offers(start, store):
+    code, out, err = finish(start("--json"))
+    result = json.loads(out)
+    assert (code, result["trials"], result["failed"]) == (0, 10, 0)
+    assert result["claims"]["dropout-rate"]["verdict"] == "inconclusive"  # one seed
+    assert "10 done before, 0 to run" in err
+
+    code, out, _ = finish(start("--dry-run"))
+    assert (code, out.count("done  ")) == (0, 10)
+    code, out, _ = finish(start("--dry-run", "--fresh"))
+    assert (code, out.count("to do  ")) == (0, 10)
+    code, out, _ = finish(start("--dry-run", "--repetitions", "2", "--seed", "1"))
+    assert out.count("to do  ") == 20
+
+    assert finish(start("--quiet")) == (0, "", "")
+
+    before = keys_of_all_records(store)
+    fresh = start("--fresh")
+    wait_for_trials(fresh, 1)
+    fresh.send_signal(signal.SIGINT)
+    code, _, err = finish(fresh)
+    assert (code, "the same command without --fresh resumes" in err) == (130, True)
+    assert len(store.done_keys()) < 10
+    assert keys_of_all_records(store)[: len(before)] == before
+
+
+def test_help_names_every_flag():
+    out = usage("--help").stdout
+    shared = "profile dataset data-dir repetitions seed executor out fresh dry-run json quiet"
+    for flag in f"{shared} sweep".split():
+        assert f"--{flag}" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--repetitions", "0"], "at least 1 is wanted. Received: '0'"),
+        (["--profile", "huge"], "invalid choice: 'huge'"),
+        (["--keep", "0.5"], "unrecognized arguments"),
+        (["--dataset", "digits", "--out", "/dev/null/x"], "Cannot write results to /dev/null/x"),
+        (["--dataset", "mnist", "--data-dir", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_bad_usage_exits_2_and_names_what_was_received(flags, message):
+    result = usage(*flags)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path):
+    """The gpu profile wants 50,000 images; CIFAR-10 has them, so digits stands for too few."""
+    from benchmarks.harness import data
+    from benchmarks.mnist_dropout import EXPERIMENT
+
+    settings = EXPERIMENT.profiles["gpu"].settings
+    with pytest.raises(data.DataError, match="do not suffice"):
+        data.check_sizes(data.load("digits"), settings["train_size"], settings["validation_size"])
+
+
+def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
+    """No MNIST anywhere, and no host to be reached."""
+    result = usage(
+        *["--profile", "smoke", "--dry-run", "--out", str(tmp_path)],
+        HOME=str(tmp_path),
+        KERAS_HOME=str(tmp_path),
+        KERAS_DDL_DATA="",
+        TFDS_DATA_DIR=str(tmp_path),
+        https_proxy="http://127.0.0.1:9",
+        http_proxy="http://127.0.0.1:9",
+    )
+    assert result.returncode == 0
+    assert [line for line in result.stderr.splitlines() if "digits" in line and "MNIST" in line]
+    assert "10 trials on digits" in result.stdout
+
+
+def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, monkeypatch, capsys):
+    from benchmarks import mnist_dropout
+    from benchmarks.harness import cli
+
+    def broken(trial, input_shape, num_classes):
+        raise RuntimeError("this machine is tired")
+
+    flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
+    experiment = mnist_dropout.EXPERIMENT
+    monkeypatch.setattr(cli, "EXECUTORS", dict(cli.EXECUTORS))
+    assert cli.main(type(experiment)(**{**vars(experiment), "build": broken}), flags) == 1
+    err = capsys.readouterr().err
+    assert err.count("RuntimeError: this machine is tired") == 11  # each trial's line, once in full
+    assert "10 of 10 trials failed" in err
+    assert cli.main(experiment, [*flags, "--dry-run"]) == 0
+    assert "10 to run" in capsys.readouterr().out

@@ -1,0 +1,158 @@
+"""Training one trial: real Keras on scikit-learn's digits, on whichever backend is set."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.harness import data
+from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.spec import Profile
+from benchmarks.harness.train import Trainer, batches
+from benchmarks.networks import dropout_mlp
+
+SETTINGS = {
+    "train_size": 200,
+    "validation_size": 100,
+    "batch_size": 20,
+    "updates": 40,
+    "points": 4,
+    "curve_examples": 50,
+}
+
+
+def build(trial, input_shape, num_classes):
+    keep = trial.params["keep"]
+    return dropout_mlp(input_shape, [16], num_classes, keep=keep, seeds=trial.derive)
+
+
+def optimizer(trial):
+    import keras
+
+    return keras.optimizers.SGD(trial.params["learning_rate"], momentum=0.9)
+
+
+EXPERIMENT = Experiment(
+    name="demo",
+    version=1,
+    summary="",
+    profiles={"quick": Profile(SETTINGS, 2)},
+    paper_dataset="MNIST",
+    grid=lambda settings, choices: [
+        {**settings, "keep": keep, "learning_rate": 0.05} for keep in (0.5, 1.0)
+    ],
+    build=build,
+    optimizer=optimizer,
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+@pytest.fixture(scope="module")
+def train(digits):
+    return Trainer(EXPERIMENT, digits)
+
+
+@pytest.fixture(scope="module")
+def make_trial(digits):
+    def make(repetition=0, **params):
+        trials = EXPERIMENT.expand("quick", digits, seed=7, repetitions=2, choices={})
+        trial = next(trial for trial in trials if trial.repetition == repetition)
+        return type(trial)(**{**vars(trial), "params": {**trial.params, **params}})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def record(train, make_trial):
+    return train(make_trial())
+
+
+def test_it_learns_and_reports_all_three_sets(record):
+    assert record.status == "ok"
+    assert record.metrics.keys() == {
+        f"{name}_{what}" for name in ("train", "validation", "test") for what in ("loss", "error")
+    }
+    assert record.metrics["test_error"] < 50
+    assert record.metrics["test_error"] * 360 / 100 == pytest.approx(
+        round(record.metrics["test_error"] * 3.6), abs=1e-9
+    )  # the whole test set of 360
+
+
+def test_curves_have_one_value_for_every_point(record):
+    assert {len(values) for values in record.curves.values()} == {4}
+    assert record.curves["updates"] == [10, 20, 30, 40]
+    assert record.curves["loss"][-1] < record.curves["loss"][0]
+    assert (np.diff(record.curves["seconds"]) > 0).all()
+    assert record.times["fit_s"] == record.curves["seconds"][-1] <= record.times["wall_s"]
+
+
+def test_the_last_point_of_a_curve_is_the_final_measurement(train, make_trial):
+    record = train(make_trial(curve_examples=10_000))
+    for name in ("train", "validation"):
+        assert record.curves[f"{name}_error"][-1] == pytest.approx(record.metrics[f"{name}_error"])
+        assert record.curves[f"{name}_loss"][-1] == pytest.approx(record.metrics[f"{name}_loss"])
+
+
+def test_the_same_trial_gives_the_same_record_but_for_times(train, make_trial, record):
+    again = train(make_trial())
+    assert again.metrics == record.metrics
+    for name in record.curves.keys() - {"seconds"}:
+        assert again.curves[name] == record.curves[name]
+
+
+def test_another_repetition_gives_another_record(train, make_trial, record):
+    assert train(make_trial(repetition=1)).metrics != record.metrics
+
+
+def test_watching_changes_nothing(train, make_trial, record):
+    unwatched = train(make_trial(curve_examples=0, points=1))
+    assert unwatched.metrics == record.metrics
+    assert unwatched.curves.keys() == {"updates", "seconds", "loss"}
+
+
+def test_without_validation_there_are_no_validation_figures(train, make_trial):
+    record = train(make_trial(validation_size=0, updates=4, points=2))
+    assert not [name for name in {**record.metrics, **record.curves} if "validation" in name]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(train, make_trial):
+    record = train(make_trial(learning_rate=1e30))
+    assert (record.status, record.done, record.metrics) == ("diverged", True, {})
+    assert not math.isfinite(record.curves["loss"][-1])
+    assert len(record.curves["loss"]) < 4
+
+
+def test_progress_is_told_point_by_point(train, make_trial):
+    told = []
+    train(make_trial(updates=3, points=3), lambda *point: told.append(point))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_the_environment_tells_what_it_ran_on(record):
+    assert {"backend", "device", "packages", "commit", "python"} <= record.environment.keys()
+
+
+def test_a_batch_size_that_cannot_be_is_named(train, make_trial):
+    with pytest.raises(ValueError, match=r"`batch_size` must lie between 1 and the 200.*=201"):
+        train(make_trial(batch_size=201))
+
+
+@given(count=st.integers(1, 30), batch_size=st.integers(1, 30), seed=st.integers(0, 2**31 - 1))
+def test_every_pass_visits_examples_once_in_an_order_of_the_seed(count, batch_size, seed):
+    batch_size = min(batch_size, count)
+    examples = data.Examples(np.arange(count, dtype="float32")[:, None], np.arange(count))
+    stream, again = (batches(examples, batch_size, seed) for _ in range(2))
+    for _ in range(3):
+        drawn = list(itertools.islice(stream, count // batch_size))
+        seen = np.concatenate([y for _, y in drawn])
+        assert len(set(seen)) == len(seen) == count // batch_size * batch_size
+        for x, y in drawn:
+            np.testing.assert_array_equal(x[:, 0], y)
+            np.testing.assert_array_equal(y, next(again)[1])

@@ -1,0 +1,129 @@
+"""The dropout experiment: its networks, its schedules and its verdicts."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from benchmarks.harness.spec import Record
+from benchmarks.mnist_dropout import EXPERIMENT, KEEPS, PLATEAU
+
+MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
+
+
+def trials(profile="quick", sweep="n", repetitions=1):
+    return list(
+        EXPERIMENT.expand(profile, MNIST, seed=0, repetitions=repetitions, choices={"sweep": sweep})
+    )
+
+
+def at(keep, **options):
+    return next(trial for trial in trials(**options) if trial.params["keep"] == keep)
+
+
+def widths(trial):
+    model = EXPERIMENT.build(trial, (28, 28, 1), 10)
+    return [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+
+
+def test_paper_is_the_published_architecture():
+    assert widths(at(0.5, profile="paper")) == [2048, 2048, 2048, 10]
+    assert widths(at(0.5, profile="paper", sweep="pn")) == [512, 512, 1024, 10]
+    assert widths(at(1.0, profile="gpu", sweep="pn")) == [256, 256, 512, 10]
+
+
+def test_both_sweeps_have_ten_rates_each():
+    arms = [(t.params["sweep"], t.params["keep"]) for t in trials(sweep="both")]
+    assert arms == [(sweep, keep) for sweep in ("n", "pn") for keep in KEEPS]
+
+
+def test_arms_start_from_the_same_weights():
+    low, high = (EXPERIMENT.build(at(keep), (28, 28, 1), 10) for keep in (0.2, 1.0))
+    for a, b in zip(low.get_weights(), high.get_weights(), strict=False):
+        if a.shape == b.shape and a.dtype == "float32":
+            np.testing.assert_array_equal(a, b)
+
+
+def test_weights_have_the_published_scale_and_bound():
+    model = EXPERIMENT.build(at(0.5, profile="paper"), (28, 28, 1), 10)
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    stddevs = [float(ops.std(layer.kernel)) for layer in dense]
+    expected = [0.001, 2048**-0.5, 2048**-0.5, 2048**-0.5]
+    np.testing.assert_allclose(stddevs, expected, rtol=0.03)
+    assert all(layer.kernel_constraint.max_value == 3.0 for layer in dense)
+
+
+@pytest.mark.parametrize(
+    ("profile", "step", "rate", "momentum"),
+    [
+        ("paper", 0, 1.0, 0.5),
+        ("paper", 10_000, 0.5, 0.99 - 0.49 * np.exp(-0.1)),
+        ("paper", 1_000_000, 1 / 101, 0.99 - 0.49 * np.exp(-10)),
+        ("quick", 0, 0.05, 0.5),
+        ("quick", 600, 0.025, 0.95 - 0.45 * np.exp(-5)),
+        ("quick", 1_200, 0.0, 0.95),
+    ],
+)
+def test_schedules(profile, step, rate, momentum):
+    optimizer = EXPERIMENT.optimizer(at(0.5, profile=profile))
+    optimizer.build([keras.Variable([0.0])])
+    optimizer.iterations.assign(step)
+    assert float(optimizer.learning_rate) == pytest.approx(rate, rel=1e-5)
+    assert float(optimizer.current_momentum) == pytest.approx(momentum, rel=1e-4)
+
+
+def records(error, curves=lambda keep: {}, repetitions=3):
+    """One record per arm and repetition, with a little noise that the arms share."""
+    return [
+        Record(
+            trial,
+            "ok",
+            finished="2026-01-01T00:00:00+00:00",
+            metrics={"test_error": error(trial.params["keep"]) + 0.01 * trial.repetition},
+            curves=curves(trial.params["keep"]),
+        )
+        for trial in trials(repetitions=repetitions)
+    ]
+
+
+def verdict(claim_id, found):
+    (claim,) = (claim for claim in EXPERIMENT.claims if claim.id == claim_id)
+    return claim.judge(found).verdict
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (lambda keep: 1.0 if keep in PLATEAU else 2.0, "reproduced"),
+        (lambda keep: 2 - keep, "not reproduced"),  # falls all the way: no rise to keep 1
+        (lambda keep: 1 + keep, "not reproduced"),  # no rise to keep .1
+        (lambda keep: (keep - 0.6) ** 2, "reproduced"),
+        (lambda keep: 2 - keep + 2 * (keep > 0.6), "not reproduced"),  # a step, not a plateau
+    ],
+)
+def test_the_rate_verdict_follows_the_shape(error, expected):
+    assert verdict("dropout-rate", records(error)) == expected
+
+
+def test_one_seed_decides_nothing():
+    found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0, repetitions=1)
+    assert verdict("dropout-rate", found) == "inconclusive"
+
+
+@pytest.mark.parametrize(("slowdown", "expected"), [(2.5, "reproduced"), (1, "not reproduced")])
+def test_the_slower_verdict_follows_the_curves(slowdown, expected):
+    def curves(keep):
+        cost = slowdown if keep == 0.5 else 1
+        falling = [max(100 - step / cost, 50) for step in range(0, 200, 10)]
+        steps = [float(step) for step in range(0, 200, 10)]
+        return {
+            "updates": steps,
+            "seconds": steps,
+            "train_error": falling,
+            "validation_error": falling,
+        }
+
+    found = records(lambda keep: 1.0, curves)
+    assert verdict("dropout-slower", found) == expected
