@@ -1,6 +1,6 @@
 """`python -m benchmarks`: what can be run, a line each."""
 
-from benchmarks import experiments
+from benchmarks.catalogue import experiments
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import experiments
+from benchmarks.catalogue import experiments
 from benchmarks.harness import report
 from benchmarks.harness.store import Store
 

@@ -4,14 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import benchmarks
+from benchmarks.catalogue import experiments
 
-ROOT = Path(benchmarks.__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_KERAS = """
 import sys
 import benchmarks.report, benchmarks.harness.cli, benchmarks.harness.plots
 import benchmarks.harness.report, benchmarks.harness.store
-assert benchmarks.experiments()
+from benchmarks.catalogue import experiments
+assert experiments()
 print(sorted({"keras", "tensorflow", "jax", "torch"} & sys.modules.keys()))
 """
 
@@ -27,7 +28,7 @@ def python(*arguments):
 def test_every_experiment_is_listed_with_its_summary():
     ran = python("-m", "benchmarks")
     lines = ran.stdout.splitlines()
-    for experiment in benchmarks.experiments():
+    for experiment in experiments():
         (line,) = [line for line in lines if line.split()[:1] == [experiment.name]]
         assert line.endswith(f"  {experiment.summary}")
     assert "python -m benchmarks.NAME" in lines[-1]
@@ -39,7 +40,7 @@ def test_listing_and_reporting_import_no_keras():
 
 
 def test_an_experiment_is_named_after_its_module():
-    found = benchmarks.experiments()
+    found = experiments()
     assert [experiment.name for experiment in found] == sorted(e.name for e in found)
     assert "mnist_dropout" in [experiment.name for experiment in found]
     for experiment in found:
@@ -47,6 +48,6 @@ def test_an_experiment_is_named_after_its_module():
 
 
 def test_claims_have_names_of_their_own():
-    for experiment in benchmarks.experiments():
+    for experiment in experiments():
         ids = [claim.id for claim in experiment.claims]
         assert len(set(ids)) == len(ids)

@@ -18,6 +18,8 @@ SMOKE = ["--profile", "smoke", "--dataset", "digits"]
 def start(tmp_path):
     """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs."""
     started = []
+    # A shell's background jobs ignore SIGINT, and so would our children if we did.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*flags):
         process = subprocess.Popen(
@@ -30,6 +32,7 @@ def start(tmp_path):
         return process
 
     yield start
+    signal.signal(signal.SIGINT, handler)
     for process in started:
         process.kill()
         process.wait()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import experiments
+from benchmarks.catalogue import experiments
 from benchmarks.harness import profiles
 from benchmarks.harness.data import NAMES
 

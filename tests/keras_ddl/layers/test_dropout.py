@@ -53,8 +53,10 @@ def test_a_unit_kept_at_a_high_rate_is_kept_at_every_lower_one(low, high):
 
 def test_the_rate_changes_in_a_compiled_model():
     layer = VariableDropout(0.0, seed=5)
-    model = keras.Sequential([keras.Input((50,)), layer])
-    model.compile("sgd", "mse")
+    model = keras.Sequential(
+        [keras.Input((50,)), keras.layers.Dense(50, kernel_initializer="identity"), layer]
+    )
+    model.compile(keras.optimizers.SGD(0.0), "mse")
     x = np.ones((64, 50), "float32")
     loss_before = model.train_on_batch(x, x)
     layer.rate = 1.0
