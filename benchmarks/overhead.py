@@ -13,11 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks import mnist_dropout
 from benchmarks.harness import data
+from benchmarks.harness.env import environment
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
 
@@ -82,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, after one to warm up")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
     arguments = parser.parse_args(argv)
     dataset = data.load(arguments.dataset, arguments.data_dir)
     trials = mnist_dropout.EXPERIMENT.expand(
@@ -102,20 +105,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         for _ in range(arguments.rounds):
             for name, arm in arms.items():
                 times[name].append(seconds(arm))
-    reference = times["bare fit"]
+    text = page(f"{arguments.profile} profile on {dataset.title}", times)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def page(setting: str, times: dict[str, list[float]]) -> str:
+    """The measurement as Markdown, with every round."""
+    from benchmarks.harness.train import BACKEND
+
+    ran = environment(BACKEND)
     rows = [
         (
             name,
             statistics.median(spent),
-            statistics.median(a / b for a, b in zip(spent, reference, strict=True)),
-            " ".join(f"{a:.2f}" for a in spent),
+            statistics.median(a / b for a, b in zip(spent, times["bare fit"], strict=True)),
+            " ".join(f"{a:.1f}" for a in spent),
         )
         for name, spent in times.items()
     ]
-    print(f"mnist_dropout, keep .5, {arguments.profile} profile on {dataset.title}")
-    headers = ("arm", "median s", "median ratio to bare fit", "rounds (s)")
-    print(tabulate(rows, headers, floatfmt=".3f"))
-    return 0
+    headers = ("arm", "median s", "median ratio to bare fit", "rounds, s")
+    return "\n\n".join(
+        [
+            "# What the harness costs",
+            f"Written by `python -m benchmarks.overhead`: mnist_dropout, keep .5, {setting}, on "
+            f"{ran['device']} ({ran['cores']} cores), Keras {ran['packages']['keras']} on "
+            f"{BACKEND}, commit {str(ran['commit'])[:12]}.",
+            tabulate(rows, headers, tablefmt="pipe", floatfmt=".3f"),
+        ]
+    )
 
 
 if __name__ == "__main__":

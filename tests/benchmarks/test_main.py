@@ -44,7 +44,7 @@ def test_an_experiment_is_named_after_its_module():
     assert [experiment.name for experiment in found] == sorted(e.name for e in found)
     assert "mnist_dropout" in [experiment.name for experiment in found]
     for experiment in found:
-        assert (Path(benchmarks.__file__).parent / f"{experiment.name}.py").is_file()
+        assert (ROOT / "benchmarks" / f"{experiment.name}.py").is_file()
 
 
 def test_claims_have_names_of_their_own():
