@@ -20,6 +20,7 @@ from tabulate import tabulate
 from benchmarks import mnist_dropout
 from benchmarks.harness import data
 from benchmarks.harness.env import environment
+from benchmarks.harness.scoring import score
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
 
@@ -42,7 +43,6 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
     model.compile(
         optimizer=mnist_dropout.optimizer(trial),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
         jit_compile=jit_compile(),
     )
     limit = params["curve_examples"]
@@ -60,7 +60,7 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
         verbose=0,
     )
     for part in (parts.train, parts.validation, parts.test):
-        model.evaluate(part.x, part.y, batch_size=1000, verbose=0)
+        score(model.predict_on_batch, part)
 
 
 def trial_in_harness(trial: Trial, dataset: data.Dataset, folder: str) -> None:
@@ -86,7 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, after one to warm up")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
     arguments = parser.parse_args(argv)
-    dataset = data.load(arguments.dataset, arguments.data_dir)
+    try:
+        dataset = data.load(arguments.dataset, arguments.data_dir)
+    except data.DataError as error:
+        parser.error(str(error))
     trials = mnist_dropout.EXPERIMENT.expand(
         arguments.profile, dataset, seed=0, repetitions=1, choices={"sweep": "n"}
     )
@@ -132,7 +135,7 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
             "# What the harness costs",
             f"Written by `python -m benchmarks.overhead`: mnist_dropout, keep .5, {setting}, on "
             f"{ran['device']} ({ran['cores']} cores), Keras {ran['packages']['keras']} on "
-            f"{BACKEND}, commit {str(ran['commit'])[:12]}.",
+            f"{BACKEND}, commit {ran['commit']}.",
             tabulate(rows, headers, tablefmt="pipe", floatfmt=".3f"),
         ]
     )

@@ -59,9 +59,9 @@ class ValidationSets(keras.callbacks.Callback):
                 logs[entry] = value
 
     def _evaluate(self, data):
-        if not isinstance(data, tuple):
+        if not isinstance(data, tuple | list):
             return self.model.evaluate(data, verbose=0, return_dict=True)
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(data))
         return self.model.evaluate(
             x,
             y,

@@ -4,6 +4,8 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_ddl._checks import unit_interval
+
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class ScheduledMomentumSGD(keras.optimizers.SGD):
@@ -40,19 +42,12 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
 
     def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, **kwargs):
         scheduled = isinstance(momentum, LearningRateSchedule)
-        if not scheduled and (
-            isinstance(momentum, bool)
-            or not isinstance(momentum, int | float)
-            or not 0 <= momentum <= 1
-        ):
-            raise ValueError(
-                "`momentum` must be a number in [0, 1] or a LearningRateSchedule. "
-                f"Received: momentum={momentum!r}"
-            )
+        if not scheduled:
+            momentum = unit_interval("momentum", momentum, " or a LearningRateSchedule")
         # Core's `build` makes velocities whenever its momentum is not 0: any other number serves.
         super().__init__(
             learning_rate=learning_rate,
-            momentum=1.0 if scheduled else float(momentum),
+            momentum=1.0 if scheduled else momentum,
             nesterov=nesterov,
             **kwargs,
         )

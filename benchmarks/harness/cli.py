@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import data, report
-from benchmarks.harness.executors import EXECUTORS
+from benchmarks.harness.executors import EXECUTORS, BackendError
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.progress import Progress
 from benchmarks.harness.spec import Trial
@@ -22,12 +22,15 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
     arguments = _parser(experiment).parse_args(argv)
     try:
         return _run(experiment, arguments)
-    except (data.DataError, StoreError) as error:
+    except (data.DataError, StoreError, BackendError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the interpreter's last flush
-        return DONE
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the last flush
+        return INTERRUPTED
+    except OSError as error:
+        print(f"error: {error}. Finished trials are kept.", file=sys.stderr)
+        return BAD_USAGE
     except KeyboardInterrupt:
         again = "the same command without --fresh" if arguments.fresh else "the same command"
         print(
@@ -94,6 +97,9 @@ def _show_results(
             json.dumps(
                 {
                     "experiment": experiment.name,
+                    "dataset": trials[0].dataset,
+                    "profile": arguments.profile,
+                    "seed": arguments.seed,
                     "claims": {id_: verdict.as_json() for id_, verdict in made.verdicts.items()},
                     "records": str(store.records_folder),
                     "figures": [str(path) for path in figures],
@@ -125,29 +131,30 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
         prog=f"python -m benchmarks.{experiment.name}",
         description=experiment.summary,
         epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
     for choice in experiment.choices:
-        add(f"--{choice.name}", choices=choice.values, default=choice.values[0], help=choice.help)
+        default = choice.values[0]
+        about = f"{choice.help}; default {default}"
+        add(f"--{choice.name}", choices=choice.values, default=default, help=about)
     add(
         "--profile",
         choices=experiment.profiles,
         default="quick",
-        help="smoke: a minute; quick: about ten minutes on two cores; gpu: about twenty minutes "
-        "on a data-centre GPU; paper: the published set-up",
+        help="smoke: a minute; quick (the default): about ten minutes on two cores; gpu: about "
+        "twenty minutes on a data-centre GPU; paper: the published architecture",
     )
     add(
         "--dataset",
         choices=("auto", *data.NAMES),
         default="auto",
-        help="auto: MNIST, or digits where MNIST cannot be had",
+        help="auto (the default): MNIST, or digits where MNIST cannot be had",
     )
-    add("--data-dir", metavar="DIR", help="a folder to look for the data set in first")
-    add("--repetitions", type=_positive, metavar="N", help="seeds per arm; default: the profile's")
-    add("--seed", type=int, default=0, metavar="N", help="base seed of all random streams")
+    add("--data-dir", metavar="DIR", help="the folder that holds the data set")
+    add("--repetitions", type=_positive, metavar="N", help="seeds per arm, if not the profile's")
+    add("--seed", type=int, default=0, metavar="N", help="base seed of all randomness; default 0")
     add("--executor", choices=EXECUTORS, default="in-process", help="where trials run")
-    add("--out", default="results", metavar="DIR", help="results folder; reused to resume")
+    add("--out", default="results", metavar="DIR", help="results folder; the same one resumes")
     add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
     add("--dry-run", action="store_true", help="list the trials and run none")
     add("--json", action="store_true", help="print verdicts and paths as JSON")

@@ -1,6 +1,7 @@
 """What one file of `benchmarks/` declares: arms, model, views and claims."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 from benchmarks.harness.claims import Claim
 from benchmarks.harness.spec import Params, Profile, Trial
 from benchmarks.harness.views import View
+
+
+def as_json(params: Params) -> str:
+    """Equal for equal parameters, before and after they were stored."""
+    return json.dumps(params, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Experiment:
             return False
         names = [choice.name for choice in self.choices]
         return any(
-            params == trial.params
+            as_json(params) == as_json(trial.params)
             for dataset in ("any other", *profile.datasets)
             for values in itertools.product(*(choice.values for choice in self.choices))
             for params in self.grid(

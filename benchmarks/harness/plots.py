@@ -1,5 +1,6 @@
 """Records as figures: a metric with error bars, the paper's in grey, and learning curves."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ def draw(section: Section, folder: Path) -> list[Path]:
         for axes, (curve, curve_title) in zip(panels[1:], view.curves.items(), strict=True):
             _learning_curves(axes, view, records, curve)
             axes.set(xlabel="updates", ylabel=curve_title)
+        figure.supxlabel(textwrap.fill(section.setting, 170), fontsize="xx-small", color="dimgrey")
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{section.stem}.png", folder / f"{section.stem}.svg"]
         figure.savefig(paths[0], dpi=120)

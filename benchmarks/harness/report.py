@@ -89,7 +89,7 @@ def _text(section: Section, fmt: str, figures: str | None) -> str:
     parts = [section.title, section.setting, tables.result_table(section, fmt)]
     if section.reference:
         parts.append(f"Paper: {section.reference.description}")
-    parts.append(f"Run on {_hardware(section.records)}.")
+    parts.append(f"Run on {_hardware(section.records)}; {_provenance(section.records)}.")
     if figures is not None:
         parts.append(f"![{section.title}]({figures}{section.stem}.png)")
     return "\n\n".join(parts)
@@ -112,3 +112,11 @@ def _hardware(records: Sequence[Record]) -> str:
         )
 
     return "; ".join(sorted({one(record) for record in records}))
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    days = sorted({record.finished[:10] for record in records})
+    commits = sorted({record.environment.get("commit") or "unknown" for record in records})
+    short = [commit[:12] + "+changes" * commit.endswith("+changes") for commit in commits]
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"{span}, commit {', '.join(short)}"

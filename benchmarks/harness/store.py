@@ -37,6 +37,7 @@ class Store:
         self.folder = Path(folder)
         self.records_folder = self.folder / "records"
         self._shard: Path | None = None
+        self._told: set[tuple[Path, int]] = set()
 
     def check_writable(self) -> None:
         """Write, flush and remove a file, and look for room, before hours are spent.
@@ -117,7 +118,10 @@ class Store:
                     continue
                 try:
                     yield _from_json(json.loads(line))
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    if (shard, number) in self._told:
+                        continue
+                    self._told.add((shard, number))
                     print(
                         f"note: line {number} of {shard} is no whole record and is passed over; "
                         "its trial will run again",

@@ -50,12 +50,12 @@ def setting(trial: Trial, experiment: Experiment) -> str:
     paper = {"data": experiment.paper_dataset, **experiment.profiles["paper"].settings}
     own = {"data": trial.dataset, **trial.params}
     differing = [
-        f"{name.replace('_', ' ')} {_plain(own[name])} (paper: {_plain(paper[name])})"
+        f"{name.replace('_', ' ')} {_plain(own[name])} (paper profile: {_plain(paper[name])})"
         for name in paper
         if name in own and name not in MEASUREMENT and _plain(own[name]) != _plain(paper[name])
     ]
     if not differing:
-        return "Settings as in the paper."
+        return "Settings of the paper profile."
     return f"NOT the paper's set-up, compare shapes only: {'; '.join(differing)}."
 
 

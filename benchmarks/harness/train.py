@@ -38,6 +38,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, dataset: Dataset):
         self.experiment = experiment
         self.dataset = dataset
+        self.environment = environment(BACKEND)  # now: the commit may move while trials run
         self._split: tuple[tuple[int | None, ...], Split] | None = None
 
     def __call__(self, trial: Trial, on_point: OnPoint = lambda point, points: None) -> Record:
@@ -49,12 +50,17 @@ class Trainer:
         """
         started = time.perf_counter()
         params = trial.params
+        if params["updates"] % params["points"]:
+            raise ValueError(
+                "`points` must divide `updates`. "
+                f"Received: points={params['points']}, updates={params['updates']}"
+            )
         data = self._data(trial)
         model = self._compiled(trial, data)
         watch = _Watch(data, params["curve_examples"], on_point)
         model.fit(
             _pipeline(batches(data.train, params["batch_size"], trial.derive("order"))),
-            steps_per_epoch=max(params["updates"] // params["points"], 1),
+            steps_per_epoch=params["updates"] // params["points"],
             epochs=params["points"],
             shuffle=False,
             verbose=0,
@@ -65,17 +71,18 @@ class Trainer:
             for name in ("train", "validation", "test"):
                 if len(getattr(data, name).y):
                     metrics |= _scores(model, name, getattr(data, name))
+        diverged = watch.diverged or not all(map(math.isfinite, metrics.values()))
         return Record(
             trial=trial,
-            status="diverged" if watch.diverged else "ok",
+            status="diverged" if diverged else "ok",
             finished=now(),
-            metrics=metrics,
+            metrics={} if diverged else metrics,
             curves=watch.curves,
             times={
                 "wall_s": time.perf_counter() - started,
                 "fit_s": watch.curves["seconds"][-1],
             },
-            environment=environment(BACKEND),
+            environment=self.environment,
         )
 
     def _data(self, trial: Trial) -> Split:
@@ -180,7 +187,7 @@ class _Watch(keras.callbacks.Callback):
             point |= _scores(self.model, name, examples)
         for name, value in point.items():
             self.curves.setdefault(name, []).append(value)
-        self.diverged = not math.isfinite(logs["loss"])
+        self.diverged = not all(map(math.isfinite, point.values()))
         self.model.stop_training = self.diverged
         self.on_point(epoch + 1, self.params["epochs"])
 

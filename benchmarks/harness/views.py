@@ -60,13 +60,26 @@ def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
     }
 
 
-def values(records: Iterable[Record], metric: str, **where: Any) -> dict[int, float]:
-    """By repetition, a metric of those records."""
-    return {
-        repetition: record.metrics[metric]
-        for repetition, record in converged(records, **where).items()
-        if metric in record.metrics
-    }
+def values(
+    records: Iterable[Record], metric: str, diverged: float | None = None, **where: Any
+) -> dict[int, float]:
+    """By repetition, a metric of the arm whose parameters equal `where`.
+
+    Args:
+        records: of any arms.
+        metric: the metric's name.
+        diverged: what a run that diverged counts as, such as the error of guessing; by default it
+            is left out.
+        **where: parameters that name the arm.
+    """
+    found = {}
+    for record in records:
+        if all(record.trial.params.get(name) == value for name, value in where.items()):
+            if record.status == "ok" and metric in record.metrics:
+                found[record.trial.repetition] = record.metrics[metric]
+            elif record.status == "diverged" and diverged is not None:
+                found[record.trial.repetition] = diverged
+    return found
 
 
 def groups(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_ddl._checks import unit_interval
+
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class VariableDropout(keras.layers.Layer):
@@ -47,13 +49,13 @@ class VariableDropout(keras.layers.Layer):
         # float32 and outside autocast: bfloat16 cannot tell a rate of .999 from 1.
         self._rate = self.add_weight(
             shape=(),
-            initializer=keras.initializers.Constant(_checked(rate)),
+            initializer=keras.initializers.Constant(unit_interval("rate", rate)),
             dtype="float32",
             trainable=False,
             autocast=False,
             name="rate",
         )
-        self._build_at_init()
+        self.built = True  # its only weight exists, whatever the input
 
     @property
     def rate(self):
@@ -62,7 +64,7 @@ class VariableDropout(keras.layers.Layer):
 
     @rate.setter
     def rate(self, rate):
-        self._rate.assign(_checked(rate))
+        self._rate.assign(unit_interval("rate", rate))
 
     def call(self, inputs, training=False):
         if not training:
@@ -80,9 +82,3 @@ class VariableDropout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
-
-def _checked(rate):
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise ValueError(f"`rate` must be a number in [0, 1]. Received: rate={rate!r}")
-    return float(rate)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from benchmarks.harness import references
 from benchmarks.harness.spec import Record
 from benchmarks.mnist_dropout import EXPERIMENT, KEEPS, PLATEAU
 
@@ -41,9 +42,9 @@ def test_both_sweeps_have_ten_rates_each():
 
 def test_arms_start_from_the_same_weights():
     low, high = (EXPERIMENT.build(at(keep), (28, 28, 1), 10) for keep in (0.2, 1.0))
-    for a, b in zip(low.get_weights(), high.get_weights(), strict=False):
-        if a.shape == b.shape and a.dtype == "float32":
-            np.testing.assert_array_equal(a, b)
+    assert len(low.trainable_weights) == len(high.trainable_weights) == 8
+    for a, b in zip(low.trainable_weights, high.trainable_weights, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
 
 
 def test_weights_have_the_published_scale_and_bound():
@@ -74,17 +75,19 @@ def test_schedules(profile, step, rate, momentum):
     assert float(optimizer.current_momentum) == pytest.approx(momentum, rel=1e-4)
 
 
-def records(error, curves=lambda keep: {}, repetitions=3):
+def records(error, curves=lambda keep: {}, repetitions=3, sweep="n", diverged=()):
     """One record per arm and repetition, with a little noise that the arms share."""
     return [
         Record(
             trial,
-            "ok",
+            "diverged" if trial.params["keep"] in diverged else "ok",
             finished="2026-01-01T00:00:00+00:00",
-            metrics={"test_error": error(trial.params["keep"]) + 0.01 * trial.repetition},
+            metrics={}
+            if trial.params["keep"] in diverged
+            else {"test_error": error(trial.params["keep"]) + 0.01 * trial.repetition},
             curves=curves(trial.params["keep"]),
         )
-        for trial in trials(repetitions=repetitions)
+        for trial in trials(repetitions=repetitions, sweep=sweep)
     ]
 
 
@@ -105,6 +108,29 @@ def verdict(claim_id, found):
 )
 def test_the_rate_verdict_follows_the_shape(error, expected):
     assert verdict("dropout-rate", records(error)) == expected
+
+
+@pytest.mark.parametrize("sweep", ["n", "pn"])
+def test_the_published_values_bear_the_claim_out(sweep):
+    published = references.load("dropout", f"fig9_{sweep}").values["test_error"]
+    found = records(published.__getitem__, sweep=sweep)
+    assert verdict("dropout-rate", found) == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("diverged", "expected"),
+    [([0.1], "reproduced"), ([1.0], "reproduced"), ([0.6], "not reproduced")],
+)
+def test_an_arm_that_diverged_counts_as_guessing(diverged, expected):
+    found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0, diverged=diverged)
+    assert verdict("dropout-rate", found) == expected
+
+
+@pytest.mark.parametrize("missing", [0.1, 0.6, 1.0])
+def test_an_arm_that_was_not_run_leaves_the_claim_open(missing):
+    found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0)
+    found = [record for record in found if record.trial.params["keep"] != missing]
+    assert verdict("dropout-rate", found) == "not run"
 
 
 def test_one_seed_decides_nothing():

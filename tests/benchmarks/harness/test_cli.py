@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -73,25 +74,32 @@ def keys_of_all_records(store):
     return [json.loads(line)["key"] for line in lines]
 
 
-def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(start, store):
-    first = start()
+@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
+    start, store, dataset, request
+):
+    flags, title, size = [], "digits-8x8-scikit-learn", 300
+    if dataset == "mnist":
+        folder = request.getfixturevalue("shared_data") / "mnist"
+        flags, title, size = ["--dataset", "mnist", "--data-dir", str(folder)], "mnist", 1000
+    first = start(*flags)
     wait_for_trials(first, 3)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     kept = store.done_keys()
     assert len(kept) >= 3
 
-    code, out, err = finish(start())
+    code, out, err = finish(start(*flags))
     assert code == 0
     assert f"{len(kept)} done before, {10 - len(kept)} to run" in err
     assert len(store.done_keys()) == 10
     assert len(keys_of_all_records(store)) == 10
     # The dataset, the scale-down and both claims are in the table; the figures are where it says.
-    for text in ("digits", "NOT the paper's set-up", "train size 300 (paper: 60000)"):
-        assert text in out
+    for text in (dataset, "NOT the paper's set-up", f"train size {size} (paper profile: 60000)"):
+        assert text.lower() in out.lower()
     assert "dropout-rate" in out
     assert "dropout-slower" in out
-    stem = store.folder / "mnist_dropout-keep-n-digits-8x8-scikit-learn-smoke"
+    stem = store.folder / f"mnist_dropout-keep-n-{title}-smoke"
     for path in (f"{stem}.png", f"{stem}.svg"):
         assert path in out
         assert os.path.getsize(path) > 1000
@@ -108,11 +116,20 @@ def test_ctrl_c_says_that_the_same_command_resumes(start, store):
     assert store.done_keys()
 
 
-def test_two_runs_into_one_folder_both_finish(start, store):
+def test_two_runs_into_one_folder_both_finish_and_agree(start, store):
+    """Two processes, each with all ten trials: the same seed gives the same records but for times."""
     for process in [start(), start()]:
         code, _, err = finish(process)
         assert code == 0, err
     assert len(store.done_keys()) == 10
+    results = {}
+    for shard in store.records_folder.glob("*.jsonl"):
+        for line in shard.read_text().splitlines():
+            record = json.loads(line)
+            curves = {name: v for name, v in record["curves"].items() if name != "seconds"}
+            results.setdefault(record["key"], []).append((record["metrics"], curves))
+    assert [len(found) for found in results.values()] == [2] * 10
+    assert all(first == second for first, second in results.values())
 
 
 @pytest.fixture
@@ -125,6 +142,7 @@ def test_what_a_finished_run_offers(start, store):
     code, out, err = finish(start("--json"))
     result = json.loads(out)
     assert (code, result["trials"], result["failed"]) == (0, 10, 0)
+    assert (result["dataset"][:6], result["profile"], result["seed"]) == ("digits", "smoke", 0)
     assert result["claims"]["dropout-rate"]["verdict"] == "inconclusive"  # one seed
     assert "10 done before, 0 to run" in err
 
@@ -171,14 +189,24 @@ def test_bad_usage_exits_2_and_names_what_was_received(flags, message):
     assert "Traceback" not in result.stderr
 
 
-def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path):
-    """The gpu profile wants 50,000 images; CIFAR-10 has them, so digits stands for too few."""
-    from benchmarks.harness import data
-    from benchmarks.mnist_dropout import EXPERIMENT
+def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path, capsys):
+    from benchmarks import mnist_dropout
+    from benchmarks.harness import cli
 
-    settings = EXPERIMENT.profiles["gpu"].settings
-    with pytest.raises(data.DataError, match="do not suffice"):
-        data.check_sizes(data.load("digits"), settings["train_size"], settings["validation_size"])
+    experiment = mnist_dropout.EXPERIMENT
+    greedy = {"smoke": replace(experiment.profiles["paper"], datasets={})}
+    experiment = replace(experiment, profiles={**experiment.profiles, **greedy})
+    flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path / "out")]
+    assert cli.main(experiment, flags) == 2
+    assert "Received: 60000 + 0" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_backend_that_cannot_be_imported_is_bad_usage(tmp_path):
+    result = usage(*SMOKE, "--out", str(tmp_path), KERAS_BACKEND="abacus")
+    assert result.returncode == 2
+    assert "Keras cannot be imported with its backend" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
@@ -197,7 +225,7 @@ def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
     assert "10 trials on digits" in result.stdout
 
 
-def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, monkeypatch, capsys):
+def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
     from benchmarks import mnist_dropout
     from benchmarks.harness import cli
 
@@ -206,10 +234,14 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, monkeypatch, capsy
 
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
     experiment = mnist_dropout.EXPERIMENT
-    monkeypatch.setattr(cli, "EXECUTORS", dict(cli.EXECUTORS))
-    assert cli.main(type(experiment)(**{**vars(experiment), "build": broken}), flags) == 1
+    assert cli.main(replace(experiment, build=broken), flags) == 1
     err = capsys.readouterr().err
-    assert err.count("RuntimeError: this machine is tired") == 11  # each trial's line, once in full
+    assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err
+    failed = [*Store(tmp_path / "mnist_dropout").latest().values()]
+    assert all(record.environment["executor"] == "in-process" for record in failed)
+    assert not [
+        record for record in failed if sys.prefix in record.error or os.getcwd() in record.error
+    ]
     assert cli.main(experiment, [*flags, "--dry-run"]) == 0
     assert "10 to run" in capsys.readouterr().out

@@ -14,6 +14,7 @@ def run(demo, mnist, make_trial, monkeypatch):
     from benchmarks.harness import train as module
 
     def run(train, count):
+        train.environment = {"device": "x"}
         monkeypatch.setattr(module, "Trainer", lambda experiment, dataset: train)
         trials = [make_trial(repetition=repetition) for repetition in range(count)]
         progress = Progress(count, demo.label, quiet=True)
@@ -44,6 +45,8 @@ def test_a_trial_that_raises_leaves_an_error_record_and_the_rest_run(run):
     failed, fine = run(train, 2)
     assert (failed.status, failed.done) == ("error", False)
     assert "ZeroDivisionError: no such number" in failed.error
+    assert failed.environment == {"device": "x", "executor": "in-process"}
+    assert failed.times["wall_s"] >= 0
     assert fine.done
 
 

@@ -29,7 +29,7 @@ def test_the_data_sets_title_stands_in_title_text_and_file_name(demo, make_recor
     made = report.make(demo, [make_record(dataset="CIFAR-10 (JPEG)")])
     assert "demo on CIFAR-10 (JPEG)" in made.sections[0].title
     assert stems(made) == ["demo-rate-a-cifar-10-jpeg-quick"]
-    assert "data CIFAR-10 (JPEG) (paper: MNIST)" in made.text()
+    assert "data CIFAR-10 (JPEG) (paper profile: MNIST)" in made.text()
 
 
 def test_runs_have_figures_of_their_own(demo, make_record):
@@ -55,7 +55,7 @@ def test_text_holds_setting_table_provenance_hardware_and_verdict(demo, make_rec
     text = report.make(demo, [make_record(1.23, repetition=r) for r in range(3)]).text()
     for part in (
         "demo on MNIST (kind a, quick profile)",
-        "NOT the paper's set-up, compare shapes only: widths 64-64 (paper: 2048-2048)",
+        "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048)",
         "1.23 ± 0.00",
         "Paper: Someone (2014), Fig. 9. Batch size is not stated. Values: read off by eye.",
         "Run on Some CPU (2 cores), Keras 3.15.1 on tensorflow 2.21.0.",

@@ -76,34 +76,34 @@ def test_published_values_without_spread_print_alone(demo, make_record):
 
 
 def test_the_papers_own_setting_is_named_as_such(demo, make_trial):
-    assert tables.setting(make_trial(profile="paper"), demo) == "Settings as in the paper."
+    assert tables.setting(make_trial(profile="paper"), demo) == "Settings of the paper profile."
 
 
 def test_every_difference_from_the_paper_is_named_and_nothing_else(demo, make_trial):
     # max_norm is the same; points and curve_examples only change what is seen.
     assert tables.setting(make_trial(), demo) == (
-        "NOT the paper's set-up, compare shapes only: widths 64-64 (paper: 2048-2048); "
-        "train size 500 (paper: 60000); input stddev none (paper: 0.001)."
+        "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048); "
+        "train size 500 (paper profile: 60000); input stddev none (paper profile: 0.001)."
     )
 
 
 def test_another_data_set_is_a_difference(demo, make_trial):
     text = tables.setting(make_trial(profile="paper", dataset="MNIST (JPEG)"), demo)
     assert text == (
-        "NOT the paper's set-up, compare shapes only: data MNIST (JPEG) (paper: MNIST)."
+        "NOT the paper's set-up, compare shapes only: data MNIST (JPEG) (paper profile: MNIST)."
     )
 
 
 @pytest.mark.parametrize("name", ["points", "curve_examples"])
 def test_a_setting_that_only_measures_is_no_difference(demo, make_trial, name):
     trial = make_trial(profile="paper", **{name: 1})
-    assert tables.setting(trial, demo) == "Settings as in the paper."
+    assert tables.setting(trial, demo) == "Settings of the paper profile."
 
 
 def test_a_setting_that_an_arm_does_without_is_no_difference(demo, make_trial):
     trial = make_trial(profile="paper")
     params = {name: value for name, value in trial.params.items() if name != "widths"}
-    assert tables.setting(replace(trial, params=params), demo) == "Settings as in the paper."
+    assert tables.setting(replace(trial, params=params), demo) == "Settings of the paper profile."
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,21 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(train, make_trial):
     assert len(record.curves["loss"]) < 4
 
 
+@pytest.mark.parametrize("curve_examples", [0, 50])
+def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_trial, curve_examples):
+    """The running loss is of the step before."""
+    record = train(
+        make_trial(learning_rate=1e38, updates=1, points=1, curve_examples=curve_examples)
+    )
+    assert (record.status, record.metrics) == ("diverged", {})
+    assert math.isfinite(record.curves["loss"][0])
+
+
+def test_points_that_do_not_divide_the_updates_are_refused(train, make_trial):
+    with pytest.raises(ValueError, match=r"`points` must divide `updates`.*points=4, updates=50"):
+        train(make_trial(updates=50, points=4))
+
+
 def test_progress_is_told_point_by_point(train, make_trial):
     told = []
     train(make_trial(updates=3, points=3), lambda *point: told.append(point))
