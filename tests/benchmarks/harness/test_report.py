@@ -58,7 +58,7 @@ def test_text_holds_setting_table_provenance_hardware_and_verdict(demo, make_rec
         "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048)",
         "1.23 ± 0.00",
         "Paper: Someone (2014), Fig. 9. Batch size is not stated. Values: read off by eye.",
-        "Run on Some CPU (2 cores), Keras 3.15.1 on tensorflow 2.21.0.",
+        "Run on Some CPU (2 cores), Keras 3.15.1 on tensorflow 2.21.0; 2026-01-01, commit unknown.",
         "low-error",
         "reproduced",
     ):
