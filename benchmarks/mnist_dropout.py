@@ -36,8 +36,7 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
     params = trial.params
-    expected = params.get("expected_widths", ())
-    widths = params.get("widths") or [round(width / params["keep"]) for width in expected]
+    widths = params.get("widths") or [round(n / params["keep"]) for n in params["expected_widths"]]
     return dropout_mlp(
         input_shape,
         widths,
@@ -75,15 +74,13 @@ def judge_rate(records: Sequence[Record]) -> Verdict:
     """
     findings = []
     for sweep in sorted({record.trial.params["sweep"] for record in records}):
-        arms = {keep: {"sweep": sweep, "keep": keep} for keep in KEEPS}
         error = {
-            keep: values(records, "test_error", diverged=GUESSING, **arm)
-            for keep, arm in arms.items()
+            keep: values(records, "test_error", diverged=GUESSING, sweep=sweep, keep=keep)
+            for keep in KEEPS
         }
-        mean = {
-            keep: mean_interval([*error[keep].values()]).mean for keep in PLATEAU if error[keep]
-        }
-        if len(mean) < len(PLATEAU):
+        run = [keep for keep in PLATEAU if error[keep]]
+        mean = {keep: mean_interval([*error[keep].values()]).mean for keep in run}
+        if len(run) < len(PLATEAU):
             findings.append(within(f"sweep {sweep}: all of keep .4-.8", mean_interval([]), "pp"))
             continue
         worst, best = max(mean, key=mean.__getitem__), min(mean, key=mean.__getitem__)
@@ -106,10 +103,9 @@ def judge_slower(records: Sequence[Record]) -> Verdict:
     for curve in ("train_error", "validation_error"):
         if not any(curve in record.curves for record in records):
             continue  # the paper's protocol has no validation set
-        name = curve.replace("_", " ")
         for cost in ("updates", "seconds"):
             ratios = cost_ratios(records, curve, cost, slow, fast, sweep="n")
-            what = f"{cost} to the same {name}, dropout / none"
+            what = f"{cost} to the same {curve.replace('_', ' ')}, dropout / none"
             findings.append(within(what, mean_interval([*ratios.values()]), "times", low=2, high=3))
     return all_of(findings)
 
@@ -136,8 +132,7 @@ EXPERIMENT = Experiment(
     claims=(
         Claim(
             "dropout-rate",
-            "test error is flat for keep .4-.8 (spread below half the rise to 1.0) and rises to "
-            "both ends",
+            "test error is flat for keep .4-.8 (within half the rise) and rises to both ends",
             judge_rate,
         ),
         Claim(
