@@ -141,8 +141,8 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
         "--profile",
         choices=experiment.profiles,
         default="quick",
-        help="smoke: a minute; quick (the default): about ten minutes on two cores; gpu: about "
-        "twenty minutes on a data-centre GPU; paper: the published architecture",
+        help="smoke: a minute; quick (the default): about ten minutes on two cores; gpu: planned "
+        "for twenty minutes on a data-centre GPU; paper: the published architecture",
     )
     add(
         "--dataset",
