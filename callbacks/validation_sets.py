@@ -1,5 +1,6 @@
 """Evaluation on further data sets while a model trains."""
 
+import contextlib
 from collections.abc import Mapping
 
 import keras
@@ -50,7 +51,9 @@ class ValidationSets(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         for name, data in self.sets.items():
-            for metric, value in self._evaluate(data).items():
+            with _training_stream_kept():
+                results = self._evaluate(data)
+            for metric, value in results.items():
                 entry = f"{name}_{metric}"
                 if entry in logs:
                     raise ValueError(
@@ -70,3 +73,12 @@ class ValidationSets(keras.callbacks.Callback):
             verbose=0,
             return_dict=True,
         )
+
+
+def _training_stream_kept():
+    """PyTorch's data loaders draw from the global random stream, which shuffles training too."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    return torch.random.fork_rng(devices=[])

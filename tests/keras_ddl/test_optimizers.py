@@ -33,7 +33,7 @@ class Steps(keras.optimizers.schedules.LearningRateSchedule):
 def test_a_number_as_momentum_is_core_sgd(nesterov):
     ours = ScheduledMomentumSGD(0.1, momentum=0.9, nesterov=nesterov)
     core = keras.optimizers.SGD(0.1, momentum=0.9, nesterov=nesterov)
-    np.testing.assert_array_equal(weights_after(ours), weights_after(core))
+    np.testing.assert_allclose(weights_after(ours), weights_after(core), rtol=1e-6)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])

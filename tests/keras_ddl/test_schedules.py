@@ -23,7 +23,7 @@ def test_exponential_approach_values(step, value):
 
 
 def test_it_takes_the_integer_step_of_an_optimizer():
-    step = keras.Variable(3, dtype="int64", trainable=False)
+    step = keras.Variable(3, dtype="int32", trainable=False)
     assert float(ExponentialApproach(0.0, 1.0, 3)(step)) == pytest.approx(1 - 1 / math.e, rel=1e-5)
 
 
@@ -45,4 +45,4 @@ def test_it_serves_as_a_learning_rate_of_core_optimizers():
     optimizer.build([weight])
     for _ in range(2):
         optimizer.apply([ops.convert_to_tensor(1.0)])
-    assert float(weight) == pytest.approx(-(1 + 1 / math.e), rel=1e-5)
+    assert ops.convert_to_numpy(weight.value) == pytest.approx(-(1 + 1 / math.e), rel=1e-5)

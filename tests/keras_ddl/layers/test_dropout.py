@@ -75,7 +75,7 @@ def test_a_bad_rate_is_refused_at_construction_and_at_assignment(rate):
     assert layer.rate == 0.5
 
 
-@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float32"])
 def test_output_dtype_follows_the_policy(dtype):
     layer = VariableDropout(0.5, dtype=dtype)
     out = layer(np.ones((2, 3)), training=True)
