@@ -82,9 +82,8 @@ def fill(page: str, reports: Reports, figures: str) -> str:
     return BLOCK.sub(block, page)
 
 
-def pages(results: Path, documents: Sequence[Path]) -> dict[Path, str]:
+def pages(reports: Reports, results: Path, documents: Sequence[Path]) -> dict[Path, str]:
     """All generated Markdown by path."""
-    reports = read(results)
     made = {
         results / name / "README.md": summary(name, reports)
         for name in dict.fromkeys(run[0] for run in reports)
@@ -107,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        made = pages(arguments.results, arguments.pages)
+        reports = read(arguments.results)
+        made = pages(reports, arguments.results, arguments.pages)
     except (PageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in stale:
             print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
         return int(bool(stale))
-    for (name, *_), one in read(arguments.results).items():
+    for (name, *_), one in reports.items():
         one.draw(arguments.results / name)
     for path in stale:
         path.write_text(made[path], encoding="utf-8")

@@ -50,14 +50,19 @@ class Section:
     reference: Reference | None
 
 
+def arm(records: Iterable[Record], **where: Any) -> list[Record]:
+    """The records whose parameters equal `where`."""
+    return [
+        record
+        for record in records
+        if all(record.trial.params.get(name) == value for name, value in where.items())
+    ]
+
+
 def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
     """By repetition, the converged records of the arm whose parameters equal `where`."""
-    return {
-        record.trial.repetition: record
-        for record in records
-        if record.status == "ok"
-        and all(record.trial.params.get(name) == value for name, value in where.items())
-    }
+    found = arm(records, **where)
+    return {record.trial.repetition: record for record in found if record.status == "ok"}
 
 
 def values(
@@ -73,12 +78,11 @@ def values(
         **where: parameters that name the arm.
     """
     found = {}
-    for record in records:
-        if all(record.trial.params.get(name) == value for name, value in where.items()):
-            if record.status == "ok" and metric in record.metrics:
-                found[record.trial.repetition] = record.metrics[metric]
-            elif record.status == "diverged" and diverged is not None:
-                found[record.trial.repetition] = diverged
+    for record in arm(records, **where):
+        if record.status == "ok" and metric in record.metrics:
+            found[record.trial.repetition] = record.metrics[metric]
+        elif record.status == "diverged" and diverged is not None:
+            found[record.trial.repetition] = diverged
     return found
 
 
