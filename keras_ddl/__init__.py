@@ -5,5 +5,6 @@ Layers, schedules and optimizers are here; callbacks that watch a run are in `ke
 
 from keras_ddl import layers, optimizers, schedules
 from keras_ddl._version import __version__
+from keras_ddl.population import Population
 
-__all__ = ["__version__", "layers", "optimizers", "schedules"]
+__all__ = ["Population", "__version__", "layers", "optimizers", "schedules"]

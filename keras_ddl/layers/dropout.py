@@ -41,6 +41,8 @@ class VariableDropout(keras.layers.Layer):
     Overfitting", JMLR 15 (2014).
     """
 
+    arguments_in_weights = frozenset({"rate"})  # members of a Population may differ in it
+
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.seed = seed

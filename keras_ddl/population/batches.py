@@ -1,0 +1,69 @@
+"""Batches in which every member has examples of its own."""
+
+import itertools
+
+import numpy as np
+
+
+def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
+    """Endless batches of K members that differ in their training subset or in its order.
+
+    Every member sees its own subset in a fresh random order each epoch; an order depends on the
+    member's seed and subset size alone. All batches are full: what is left over at the end of a
+    member's epoch is not seen in that epoch.
+
+    Args:
+        x: array of examples, the first axis counts them.
+        y: array of their targets.
+        batch_size: examples in a batch of one member.
+        subsets: sequence of K index arrays into `x`. Default: all examples for every member.
+        seeds: sequence of K integers. Members with one seed and one subset size get their
+            examples in the same order. Default: 0 for every member.
+        members: K, where neither `subsets` nor `seeds` tells it.
+
+    Yields:
+        Pairs of arrays `(batch_size, K, ...)`, what `Population.fit` takes with
+        `steps_per_epoch`.
+
+    Raises:
+        ValueError: if the number of members is not clear, or a subset is smaller than a batch.
+
+    Example:
+
+    ```python
+    sizes = [100, 500, 1000]
+    batches = member_batches(x, y, batch_size=50, subsets=[range(size) for size in sizes])
+    population.fit(batches, steps_per_epoch=100, epochs=10)
+    ```
+    """
+    counts = {len(given) for given in (subsets, seeds) if given is not None}
+    counts |= {members} - {None}
+    if len(counts) != 1:
+        raise ValueError(
+            "`subsets`, `seeds` and `members` must agree on the number of members. Received: "
+            f"{sorted(counts) if counts else 'none of them'}"
+        )
+    (count,) = counts
+    subsets = [np.arange(len(x))] * count if subsets is None else [*map(np.asarray, subsets)]
+    seeds = [0] * count if seeds is None else seeds
+    for member, subset in enumerate(subsets):
+        if not 1 <= batch_size <= len(subset):
+            raise ValueError(
+                f"`batch_size` must lie between 1 and the {len(subset)} examples of member "
+                f"{member}. Received: batch_size={batch_size}"
+            )
+    return _batches(np.asarray(x), np.asarray(y), batch_size, subsets, seeds)
+
+
+def _batches(x, y, batch_size, subsets, seeds):
+    orders = [_order(subset, batch_size, seed) for subset, seed in zip(subsets, seeds, strict=True)]
+    for chosen in zip(*orders, strict=True):
+        index = np.stack(chosen, axis=1)
+        yield x[index], y[index]
+
+
+def _order(subset, batch_size, seed):
+    for epoch in itertools.count():
+        order = subset[np.random.default_rng([seed, epoch]).permutation(len(subset))]
+        for start in range(0, len(order) - batch_size + 1, batch_size):
+            yield order[start : start + batch_size]
