@@ -196,7 +196,8 @@ def copy_of(layer, **changes):
 def copy_state(source, target) -> None:
     """Give a layer the values of another of the same structure: weights, and random state."""
     for old, new in zip(_variables(source), _variables(target), strict=True):
-        new.assign(old.value)
+        # A copy: JAX deletes the arrays of a model that trains, whoever else has them.
+        new.assign(keras.ops.copy(old.value))
 
 
 def _variables(layer) -> list:

@@ -427,6 +427,18 @@ def test_a_swapped_model_trains():
     assert float(last) <= float(first)
 
 
+@pytest.mark.parametrize(
+    "surgery", [fold_batch_normalization, lambda model: swap_normalization(model, None)]
+)
+def test_what_becomes_of_the_new_model_does_not_touch_the_given_one(surgery):
+    """On JAX the compiled functions of a model delete the arrays that they were given."""
+    model = chain((4,), layers.Dense(3), layers.ReLU(), BN(), layers.Dropout(0.5))
+    expected, new = output(model), surgery(model)
+    new.compile("sgd", "mse")
+    new.fit(np.ones((4, 4)), np.ones((4, 3)), verbose=0)
+    np.testing.assert_array_equal(output(model), expected)
+
+
 def test_what_cannot_be_seen_is_refused():
     model = chain((4,), Block(name="block"))
     with pytest.raises(ValueError, match=r"\['hidden'\] cannot be swapped.*'block'.*Received"):
