@@ -61,26 +61,26 @@ def testing(jit_compile: bool | str, folder: Path) -> tuple[Arms, dict[str, Any]
         "none": swap_normalization(model, None),
     }
     for name, net in nets.items():
+        net.save(folder / f"{name}.keras", include_optimizer=False)
         net.compile(jit_compile=jit_compile)
-        net.save(folder / f"{name}.keras")
-    facts: dict[str, Any] = {
-        "weights": {name: 4 * net.count_params() for name, net in nets.items()}
-    }
+    weights = {name: 4 * net.count_params() for name, net in nets.items()}
     before, after = (
         [nets[name].predict_on_batch(batch) for batch in batches] for name in ("BN", "BN folded")
     )
-    facts["difference"] = [
+    difference = [
         float(np.abs(a - b).max() / np.abs(a).max()) for a, b in zip(before, after, strict=True)
     ]
-    return {name: partial(net.predict_on_batch, batches[0]) for name, net in nets.items()}, facts
+    arms: Arms = {name: partial(net.predict_on_batch, batches[0]) for name, net in nets.items()}
+    return arms, {"weights": weights, "difference": difference}
 
 
-def serving(path: Path) -> None:
+def serve(path: Path, jit_compile: bool | str) -> None:
     """Load a network and run it."""
     import keras
     import numpy as np
 
-    model = keras.saving.load_model(path)
+    model = keras.saving.load_model(path, compile=False)
+    model.compile(jit_compile=jit_compile)
     for _ in range(3):
         model.predict_on_batch(np.zeros((BATCH, IMAGE, IMAGE, 3), "float32"))
 
@@ -152,7 +152,7 @@ def measure_memory(part: str, arm: str, folder: Path) -> int:
     from benchmarks.harness.train import jit_compile
 
     if part == "test":
-        return peak_bytes(partial(serving, folder / f"{arm}.keras"))
+        return peak_bytes(partial(serve, folder / f"{arm}.keras", jit_compile()))
     step = training(jit_compile())[arm]
     return peak_bytes(lambda: [step() for _ in range(3)])
 
