@@ -8,8 +8,14 @@ from tests.keras_ddl.layers.contract import CHECKS, Case, applies
 CASES = [
     Case("Maxout", lambda: layers.Maxout(2), (4, 6), masks=True),
     Case("Maxout", lambda: layers.Maxout(3), (4, 4, 6), channels_first=lambda: layers.Maxout(3, 1)),
-    Case("VariableDropout", lambda: layers.VariableDropout(0.4, seed=1), (4, 3), masks=True, random=True),
-]  # fmt: skip
+    Case(
+        "VariableDropout",
+        lambda: layers.VariableDropout(0.4, seed=1),
+        (4, 3),
+        masks=True,
+        random=True,
+    ),
+]
 PAIRS = [(case, check) for case in CASES for check in CHECKS if applies(check, case)]
 
 
