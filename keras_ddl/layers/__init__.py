@@ -2,5 +2,30 @@
 
 from keras_ddl.layers.dropout import VariableDropout
 from keras_ddl.layers.maxout import Maxout
+from keras_ddl.layers.normalization import (
+    EvoNormB0,
+    EvoNormS0,
+    FilterResponseNormalization,
+    GhostBatchNormalization,
+    GroupNormalization,
+    InstanceNormalization,
+    SwitchableNormalization,
+    ThresholdedLinearUnit,
+    WeightNormalization,
+    WeightStandardization,
+)
 
-__all__ = ["Maxout", "VariableDropout"]
+__all__ = [
+    "EvoNormB0",
+    "EvoNormS0",
+    "FilterResponseNormalization",
+    "GhostBatchNormalization",
+    "GroupNormalization",
+    "InstanceNormalization",
+    "Maxout",
+    "SwitchableNormalization",
+    "ThresholdedLinearUnit",
+    "VariableDropout",
+    "WeightNormalization",
+    "WeightStandardization",
+]

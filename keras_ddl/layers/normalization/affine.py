@@ -1,21 +1,58 @@
-"""The part that normalization layers have in common: channel axes, gamma and beta."""
+"""What normalization layers have in common: channel axes, and weights for every channel."""
 
 import keras
-from keras import constraints, initializers, regularizers
+from keras import constraints, initializers, ops, regularizers
 
-WEIGHTS = ("beta", "gamma")
 GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
-class AffineNormalization(keras.layers.Layer):
-    """A normalization of channels, then `gamma * x + beta` channel by channel.
+class ChannelLayer(keras.layers.Layer):
+    """A layer that has weights with one entry per channel, and computes in float32 or better.
 
-    Statistics are computed in float32 whatever the dtype policy, and cast back: subclasses cast
-    their inputs with `full_precision`. `build` changes no argument of the constructor, so a config
-    taken from a built layer makes a layer that fits other inputs.
+    Subclasses cast their inputs with `full_precision`, and their outputs to `compute_dtype`.
+    `build` changes no argument of the constructor, so a config taken from a built layer makes a
+    layer that fits other inputs.
 
     Args:
         axis: integer, or tuple of integers where the subclass says so: the channels.
+        **kwargs: passed to `keras.layers.Layer`.
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        if 0 in as_tuple(axis):
+            raise ValueError(
+                f"`axis` must name channels, not 0, the batch. Received: axis={axis!r}"
+            )
+        self.supports_masking = True
+        self.autocast = False
+        self.axis = axis
+
+    def build(self, input_shape):
+        self._channel_axes = channel_axes(self.axis, input_shape)
+        dims = {axis: input_shape[axis] for axis in self._channel_axes}
+        self._channel_shape = tuple(dims.values())
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=dims)
+
+    def _channel_weight(self, name, **options):
+        """A weight with an entry per channel, by the initializer and so on of that name."""
+        for kind in GETTERS:
+            options.setdefault(kind, getattr(self, f"{name}_{kind}", None))
+        return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
+
+    def compute_output_shape(self, input_shape):
+        channel_axes(self.axis, input_shape)
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+class AffineNormalization(ChannelLayer):
+    """A normalization, then `gamma * x + beta` channel by channel.
+
+    Args:
+        axis: as in `ChannelLayer`.
         epsilon: positive float.
         center: whether to add `beta`.
         scale: whether to multiply by `gamma`.
@@ -38,17 +75,9 @@ class AffineNormalization(keras.layers.Layer):
         gamma_constraint=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(axis=axis, **kwargs)
         if not epsilon > 0:
             raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
-        if 0 in as_tuple(axis):
-            raise ValueError(
-                "`axis` must not hold 0, the batch: examples are normalized apart, and channels "
-                f"are what gamma and beta belong to. Received: axis={axis!r}"
-            )
-        self.supports_masking = True
-        self.autocast = False
-        self.axis = axis
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
@@ -62,27 +91,22 @@ class AffineNormalization(keras.layers.Layer):
         self.beta = None
 
     def build(self, input_shape):
-        self._channel_axes = channel_axes(self.axis, input_shape)
-        dims = {axis: input_shape[axis] for axis in self._channel_axes}
-        self._channel_shape = tuple(dims.values())
-        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=dims)
+        super().build(input_shape)
         if self.scale:
             self.gamma = self._channel_weight("gamma")
         if self.center:
             self.beta = self._channel_weight("beta")
 
-    def _channel_weight(self, name):
-        """A weight with one entry per channel; its options are the attributes of that name."""
-        options = {kind: getattr(self, f"{name}_{kind}", None) for kind in GETTERS}
-        return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
-
-    def compute_output_shape(self, input_shape):
-        channel_axes(self.axis, input_shape)
-        return input_shape
+    def _gamma_and_beta(self, dtype, shape=(1, -1)):
+        """Both in that shape, ones and zeros where the layer has none."""
+        size = self._channel_shape
+        gamma = ops.ones(size) if self.gamma is None else self.gamma
+        beta = ops.zeros(size) if self.beta is None else self.beta
+        return (ops.reshape(ops.cast(weight, dtype), shape) for weight in (gamma, beta))
 
     def get_config(self):
-        config = {name: getattr(self, name) for name in ("axis", "epsilon", "center", "scale")}
-        for weight in WEIGHTS:
+        config = {name: getattr(self, name) for name in ("epsilon", "center", "scale")}
+        for weight in ("beta", "gamma"):
             config.update(weight_config(self, weight))
         return {**super().get_config(), **config}
 

@@ -110,18 +110,12 @@ class GroupNormalization(AffineNormalization):
     def call(self, inputs, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._grouped_weights(x.dtype)
+        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype, self._groups)
         if mask is None:
             outputs = normalize_groups(cells, x, gamma, beta, self.epsilon)
         else:
             outputs = normalize_masked_groups(cells, x, gamma, beta, self.epsilon, mask)
         return ops.cast(cells.unfold(outputs), self.compute_dtype)
-
-    def _grouped_weights(self, dtype):
-        """gamma and beta as (groups, channels per group)."""
-        gamma = ops.ones(self._groups) if self.gamma is None else self.gamma
-        beta = ops.zeros(self._groups) if self.beta is None else self.beta
-        return (ops.reshape(ops.cast(weight, dtype), self._groups) for weight in (gamma, beta))
 
     def get_config(self):
         config = {"groups": self.groups, "channels_per_group": self.channels_per_group}

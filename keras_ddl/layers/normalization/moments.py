@@ -101,3 +101,9 @@ class Moments(NamedTuple):
         mean = ops.sum(share * self.mean, axis=axis, keepdims=True)
         spread = self.variance + ops.square(self.mean - mean)
         return Moments(mean, ops.sum(share * spread, axis=axis, keepdims=True), weight)
+
+
+def move(moving, value, momentum):
+    """Move a running average towards the value of a batch."""
+    value = ops.reshape(ops.cast(value, moving.dtype), moving.shape)
+    moving.assign(moving * momentum + value * (1 - momentum))

@@ -1,10 +1,12 @@
 """Every public layer keeps the contract. A new layer is covered by a line in CASES."""
 
+import keras
 import pytest
 
 from keras_ddl import layers
 from tests.keras_ddl.layers.contract import CHECKS, Case, applies
 
+IMAGE = (4, 4, 6)
 CASES = [
     Case("Maxout", lambda: layers.Maxout(2), (4, 6), masks=True),
     Case("Maxout", lambda: layers.Maxout(3), (4, 4, 6), channels_first=lambda: layers.Maxout(3, 1)),
@@ -14,6 +16,93 @@ CASES = [
         (4, 3),
         masks=True,
         random=True,
+    ),
+    Case("EvoNormB0", lambda: layers.EvoNormB0(), (4, 6), masks=True),
+    Case("EvoNormB0", lambda: layers.EvoNormB0(), IMAGE, channels_first=lambda: layers.EvoNormB0(1)),
+    Case("EvoNormS0", lambda: layers.EvoNormS0(2), (4, 6), masks=True),
+    Case(
+        "EvoNormS0",
+        lambda: layers.EvoNormS0(channels_per_group=2),
+        IMAGE,
+        channels_first=lambda: layers.EvoNormS0(channels_per_group=2, axis=1),
+    ),
+    Case(
+        "FilterResponseNormalization",
+        lambda: layers.FilterResponseNormalization(learned_epsilon=True),
+        (4, 6),
+        masks=True,
+    ),
+    Case(
+        "FilterResponseNormalization",
+        lambda: layers.FilterResponseNormalization(),
+        IMAGE,
+        channels_first=lambda: layers.FilterResponseNormalization(1),
+    ),
+    Case(
+        "GhostBatchNormalization", lambda: layers.GhostBatchNormalization(2), (4, 6), masks=True
+    ),
+    Case(
+        "GhostBatchNormalization",
+        lambda: layers.GhostBatchNormalization(2),
+        IMAGE,
+        channels_first=lambda: layers.GhostBatchNormalization(2, axis=1),
+    ),
+    Case("GroupNormalization", lambda: layers.GroupNormalization(2), (4, 6), masks=True),
+    Case("GroupNormalization", lambda: layers.GroupNormalization(3), (6,)),
+    Case(
+        "GroupNormalization",
+        lambda: layers.GroupNormalization(channels_per_group=3),
+        IMAGE,
+        channels_first=lambda: layers.GroupNormalization(channels_per_group=3, axis=1),
+    ),
+    Case(
+        "GroupNormalization",
+        lambda: layers.GroupNormalization(4, axis=(-1, -2)),
+        IMAGE,
+        unknown=(None, *IMAGE[1:]),
+    ),
+    Case("InstanceNormalization", lambda: layers.InstanceNormalization(), (4, 6), masks=True),
+    Case(
+        "InstanceNormalization",
+        lambda: layers.InstanceNormalization(scale=False),
+        IMAGE,
+        channels_first=lambda: layers.InstanceNormalization(1, scale=False),
+    ),
+    Case("SwitchableNormalization", lambda: layers.SwitchableNormalization(), (4, 6), masks=True),
+    Case(
+        "SwitchableNormalization",
+        lambda: layers.SwitchableNormalization(),
+        IMAGE,
+        channels_first=lambda: layers.SwitchableNormalization(1),
+    ),
+    Case(
+        "ThresholdedLinearUnit",
+        lambda: layers.ThresholdedLinearUnit(),
+        (4, 6),
+        masks=True,
+        channels_first=lambda: layers.ThresholdedLinearUnit(1),
+    ),
+    Case(
+        "WeightNormalization",
+        lambda: layers.WeightNormalization(keras.layers.Dense(3, activation="tanh", name="dense")),
+        (4, 6),
+        masks=True,
+    ),
+    Case(
+        "WeightNormalization",
+        lambda: layers.WeightNormalization(keras.layers.Conv2D(3, 2, name="conv")),
+        IMAGE,
+    ),
+    Case(
+        "WeightStandardization",
+        lambda: layers.WeightStandardization(keras.layers.Dense(3, name="dense")),
+        (4, 6),
+        masks=True,
+    ),
+    Case(
+        "WeightStandardization",
+        lambda: layers.WeightStandardization(keras.layers.DepthwiseConv2D(2, name="conv")),
+        IMAGE,
     ),
 ]
 PAIRS = [(case, check) for case in CASES for check in CHECKS if applies(check, case)]
