@@ -26,7 +26,7 @@ class ChannelLayer(keras.layers.Layer):
             )
         self.supports_masking = True
         self.autocast = False
-        self.axis = axis
+        self.axis = axis if isinstance(axis, int) else list(axis)  # as JSON has it
 
     def build(self, input_shape):
         self._channel_axes = channel_axes(self.axis, input_shape)

@@ -101,7 +101,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
 
     def _enter(self, ghosts, count):
         """Move the statistics once for each ghost batch, all at once."""
-        later = ops.cast(ops.arange(count)[::-1], ghosts.mean.dtype)
+        later = ops.cast(count - 1 - ops.arange(count), ghosts.mean.dtype)
         share = (1 - self.momentum) * ops.reshape(self.momentum**later, (1, -1, 1))
         share = ops.where(ghosts.weight > 0, share, 0)
         total = ops.sum(share, axis=(0, 1))
@@ -110,7 +110,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
             (self.moving_variance, ghosts.variance),
         ):
             entered = ops.sum(share * values, axis=(0, 1))
-            moving.assign(moving * (1 - total) + ops.cast(entered, moving.dtype))
+            moving.assign(ops.cast(moving, entered.dtype) * (1 - total) + entered)
 
     def get_config(self):
         config = {**super().get_config(), "virtual_batch_size": self.virtual_batch_size}

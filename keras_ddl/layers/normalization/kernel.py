@@ -59,3 +59,9 @@ class KernelWrapper(layers.Wrapper):
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        config = super().get_config()
+        # `build` builds the wrapped layer; its shapes would tie the config to one input.
+        config["layer"].pop("build_config", None)
+        return config

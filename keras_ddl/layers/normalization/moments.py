@@ -105,5 +105,5 @@ class Moments(NamedTuple):
 
 def move(moving, value, momentum):
     """Move a running average towards the value of a batch."""
-    value = ops.reshape(ops.cast(value, moving.dtype), moving.shape)
-    moving.assign(moving * momentum + value * (1 - momentum))
+    value = ops.reshape(value, moving.shape)
+    moving.assign(ops.cast(moving, value.dtype) * momentum + value * (1 - momentum))

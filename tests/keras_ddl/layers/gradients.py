@@ -29,7 +29,7 @@ def gradients(function, arrays):
     return [np.asarray(ops.convert_to_numpy(gradient)) for gradient in found]
 
 
-def assert_gradients(function, arrays, tolerance=0.02, step=2e-3, seed=0):
+def assert_gradients(function, arrays, tolerance=0.02, step=2e-3, seed=2):
     """Hold the gradients of `function` against central differences along random directions.
 
     A wrong gradient is wrong along almost every direction, so one direction for each argument
@@ -40,7 +40,8 @@ def assert_gradients(function, arrays, tolerance=0.02, step=2e-3, seed=0):
         arrays: its arguments, float32 arrays.
         tolerance: the largest error allowed, relative to the gradient's norm.
         step: length of the step in each element of an argument, in standard deviations.
-        seed: of the directions.
+        seed: of the directions; not that of an argument, whose own direction hides mistakes in
+            layers that do not see its scale.
     """
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=function(*map(ops.convert_to_tensor, arrays)).shape)

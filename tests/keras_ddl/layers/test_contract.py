@@ -7,6 +7,24 @@ from keras_ddl import layers
 from tests.keras_ddl.layers.contract import CHECKS, Case, applies
 
 IMAGE = (4, 4, 6)
+
+
+def seeded():
+    return keras.initializers.HeNormal(seed=1)
+
+
+def dense():
+    return keras.layers.Dense(3, activation="tanh", kernel_initializer=seeded())
+
+
+def convolution():
+    return keras.layers.Conv2D(3, 2, kernel_initializer=seeded())
+
+
+def depthwise():
+    return keras.layers.DepthwiseConv2D(2, depthwise_initializer=seeded())
+
+
 CASES = [
     Case("Maxout", lambda: layers.Maxout(2), (4, 6), masks=True),
     Case("Maxout", lambda: layers.Maxout(3), (4, 4, 6), channels_first=lambda: layers.Maxout(3, 1)),
@@ -18,7 +36,9 @@ CASES = [
         random=True,
     ),
     Case("EvoNormB0", lambda: layers.EvoNormB0(), (4, 6), masks=True),
-    Case("EvoNormB0", lambda: layers.EvoNormB0(), IMAGE, channels_first=lambda: layers.EvoNormB0(1)),
+    Case(
+        "EvoNormB0", lambda: layers.EvoNormB0(), IMAGE, channels_first=lambda: layers.EvoNormB0(1)
+    ),
     Case("EvoNormS0", lambda: layers.EvoNormS0(2), (4, 6), masks=True),
     Case(
         "EvoNormS0",
@@ -38,9 +58,7 @@ CASES = [
         IMAGE,
         channels_first=lambda: layers.FilterResponseNormalization(1),
     ),
-    Case(
-        "GhostBatchNormalization", lambda: layers.GhostBatchNormalization(2), (4, 6), masks=True
-    ),
+    Case("GhostBatchNormalization", lambda: layers.GhostBatchNormalization(2), (4, 6), masks=True),
     Case(
         "GhostBatchNormalization",
         lambda: layers.GhostBatchNormalization(2),
@@ -84,24 +102,24 @@ CASES = [
     ),
     Case(
         "WeightNormalization",
-        lambda: layers.WeightNormalization(keras.layers.Dense(3, activation="tanh", name="dense")),
+        lambda: layers.WeightNormalization(dense()),
         (4, 6),
         masks=True,
     ),
     Case(
         "WeightNormalization",
-        lambda: layers.WeightNormalization(keras.layers.Conv2D(3, 2, name="conv")),
+        lambda: layers.WeightNormalization(convolution()),
         IMAGE,
     ),
     Case(
         "WeightStandardization",
-        lambda: layers.WeightStandardization(keras.layers.Dense(3, name="dense")),
+        lambda: layers.WeightStandardization(dense()),
         (4, 6),
         masks=True,
     ),
     Case(
         "WeightStandardization",
-        lambda: layers.WeightStandardization(keras.layers.DepthwiseConv2D(2, name="conv")),
+        lambda: layers.WeightStandardization(depthwise()),
         IMAGE,
     ),
 ]
