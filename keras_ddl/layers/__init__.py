@@ -1,7 +1,7 @@
 """Layers that Keras core lacks."""
 
 from keras_ddl.layers.dropout import VariableDropout
-from keras_ddl.layers.maxout import Maxout
+from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
 from keras_ddl.layers.normalization import (
     EvoNormB0,
     EvoNormS0,
@@ -23,6 +23,8 @@ __all__ = [
     "GroupNormalization",
     "InstanceNormalization",
     "Maxout",
+    "MaxoutConv2D",
+    "MaxoutDense",
     "SwitchableNormalization",
     "ThresholdedLinearUnit",
     "VariableDropout",

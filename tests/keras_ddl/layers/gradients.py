@@ -29,11 +29,11 @@ def gradients(function, arrays):
     return [np.asarray(ops.convert_to_numpy(gradient)) for gradient in found]
 
 
-def assert_gradients(function, arrays, tolerance=0.02, step=2e-3, seed=2):
+def assert_gradients(function, arrays, tolerance=0.02, step=5e-4, seed=2):
     """Hold the gradients of `function` against central differences along random directions.
 
-    A wrong gradient is wrong along almost every direction, so one direction for each argument
-    tells it, at the price of two evaluations.
+    A wrong gradient is wrong along almost every direction. Three are tried for each argument and
+    the median error counts: a step that crosses the kink of a maximum spoils one of them.
 
     Args:
         function: maps tensors to a tensor of any shape, the same each time it is called.
@@ -53,17 +53,17 @@ def assert_gradients(function, arrays, tolerance=0.02, step=2e-3, seed=2):
         tensors = [ops.convert_to_tensor(value) for value in values]
         return np.sum(ops.convert_to_numpy(function(*tensors)).astype("float64") * weights)
 
-    for position, gradient in enumerate(gradients(weighted, arrays)):
+    def error(position, gradient):
         direction = rng.normal(size=gradient.shape)
+        ends = []
+        for by in (step, -step):
+            moved = (arrays[position] + by * direction).astype("float32")
+            ends.append(exact(*arrays[:position], moved, *arrays[position + 1 :]))
+        return (ends[0] - ends[1]) / (2 * step) - np.sum(gradient.astype("float64") * direction)
 
-        def moved(by, position=position, direction=direction):
-            values = list(arrays)
-            values[position] = (values[position] + by * direction).astype("float32")
-            return exact(*values)
-
-        numeric = (moved(step) - moved(-step)) / (2 * step)
-        analytic = np.sum(gradient.astype("float64") * direction)
-        error = abs(numeric - analytic) / max(np.linalg.norm(gradient), 1e-2)
-        assert error <= tolerance, (
-            f"argument {position} of shape {gradient.shape}: {analytic} is not {numeric}"
+    for position, gradient in enumerate(gradients(weighted, arrays)):
+        errors = [abs(error(position, gradient)) for _ in range(3)]
+        norm = np.linalg.norm(gradient)
+        assert np.median(errors) <= tolerance * max(norm, 1e-2), (
+            f"argument {position} of shape {gradient.shape}: errors {errors}, norm {norm}"
         )

@@ -28,6 +28,9 @@ def depthwise():
 CASES = [
     Case("Maxout", lambda: layers.Maxout(2), (4, 6), masks=True),
     Case("Maxout", lambda: layers.Maxout(3), (4, 4, 6), channels_first=lambda: layers.Maxout(3, 1)),
+    Case("MaxoutDense", lambda: layers.MaxoutDense(2, 3), (4, 3), masks=True),
+    Case("MaxoutDense", lambda: layers.MaxoutDense(3, use_bias=False), (3,)),
+    Case("MaxoutConv2D", lambda: layers.MaxoutConv2D(2, 3, strides=2, padding="same"), (5, 5, 2)),
     Case(
         "VariableDropout",
         lambda: layers.VariableDropout(0.4, seed=1),
