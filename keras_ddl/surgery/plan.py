@@ -8,10 +8,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_ddl.layers import VariableDropout
+from keras_ddl.layers import GhostBatchNormalization, VariableDropout
 from keras_ddl.surgery import affine
 from keras_ddl.surgery.wiring import Call, Wiring, is_traceable, layers_inside, tensors
 
+# Exact classes: another subclass may normalize in another way at inference.
+NORMALIZATIONS = {layers.BatchNormalization, GhostBatchNormalization}
 IDENTITY_AT_INFERENCE = {
     layers.ActivityRegularization,
     layers.AlphaDropout,
@@ -194,8 +196,7 @@ class Plan:
         return target
 
     def _check_normalization(self, layer) -> None:
-        # A subclass may normalize in another way.
-        if type(layer) is not layers.BatchNormalization:
+        if type(layer) not in NORMALIZATIONS:
             raise _NotExact(f"{type(layer).__name__} is a class of its own")
         if not all(call.is_plain for call in self.calls[id(layer)]):
             raise _NotExact("it is called with training=True or further arguments")

@@ -4,6 +4,7 @@ import inspect
 
 from keras import layers
 
+from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.surgery.wiring import (
     copy_of,
     copy_state,
@@ -14,6 +15,7 @@ from keras_ddl.surgery.wiring import (
 )
 
 NORMALIZATIONS = (
+    AffineNormalization,
     layers.BatchNormalization,
     layers.GroupNormalization,
     layers.LayerNormalization,
@@ -27,7 +29,7 @@ def swap_normalization(model, to, which=NORMALIZATIONS):
     ```python
     by_layer = swap_normalization(model, keras.layers.LayerNormalization)
     by_group = swap_normalization(
-        model, lambda old: keras.layers.GroupNormalization(groups=8, axis=old.axis, name=old.name)
+        model, lambda old: GroupNormalization(channels_per_group=8, axis=old.axis, name=old.name)
     )
     without = swap_normalization(model, None)
     ```
@@ -47,8 +49,9 @@ def swap_normalization(model, to, which=NORMALIZATIONS):
               or the old layer itself to keep it with its weights.
             - None: all are removed.
         which: what is swapped: a layer class, a tuple of classes, or a function that gets a layer
-            and tells whether it is one. Default: BatchNormalization, LayerNormalization,
-            GroupNormalization, RMSNormalization and their subclasses.
+            and tells whether it is one. Default: core's BatchNormalization, LayerNormalization,
+            GroupNormalization and RMSNormalization, all of `keras_ddl.layers.normalization` that
+            normalize activations, and subclasses.
 
     Returns:
         A new model, functional or Sequential as the given one.

@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
 
-from keras_ddl.layers import VariableDropout
+from keras_ddl.layers import (
+    GhostBatchNormalization,
+    GroupNormalization,
+    InstanceNormalization,
+    VariableDropout,
+)
 from keras_ddl.surgery import Folding, fold_batch_normalization, plan_folding, swap_normalization
 
 BN = layers.BatchNormalization
@@ -402,6 +407,21 @@ def test_call_arguments_that_the_new_layer_does_not_take_are_dropped():
     centred = rows - rows.mean(-1, keepdims=True)
     expected = (centred / np.sqrt(rows.var(-1, keepdims=True) + 1e-3)).mean(0)
     np.testing.assert_allclose(result[0], expected, rtol=1e-3)
+
+
+def test_our_own_normalizations_come_and_go():
+    model = chain((4, 8), layers.Dense(8), BN(axis=-1, center=False))
+    grouped = swap_normalization(
+        model, lambda old: GroupNormalization(channels_per_group=4, name=old.name)
+    )
+    instance = swap_normalization(grouped, InstanceNormalization)
+    assert isinstance(instance.layers[1], InstanceNormalization)
+    np.testing.assert_allclose(output(instance).mean(axis=1), 0, atol=1e-5)
+    assert [type(layer) for layer in swap_normalization(instance, None).layers] == [layers.Dense]
+
+
+def test_ghost_batches_fold_as_any_other():
+    assert_folded_equals(chain((4,), layers.Dense(3), GhostBatchNormalization(2)))
 
 
 def test_which_chooses_the_layers():
