@@ -1,10 +1,21 @@
 """The classic craft of training deep networks, for Keras 3 on TensorFlow, JAX and PyTorch.
 
-Layers, schedules and optimizers are here; callbacks that watch a run are in `keras_ddl.callbacks`.
+Layers, initializers, activations, schedules, optimizers, surgery and populations are here;
+callbacks that watch a run are in `keras_ddl.callbacks`.
 """
 
-from keras_ddl import layers, optimizers, schedules
+from keras_ddl import activations, graph, initializers, layers, optimizers, schedules, surgery
 from keras_ddl._version import __version__
 from keras_ddl.population import Population
 
-__all__ = ["Population", "__version__", "layers", "optimizers", "schedules"]
+__all__ = [
+    "Population",
+    "__version__",
+    "activations",
+    "graph",
+    "initializers",
+    "layers",
+    "optimizers",
+    "schedules",
+    "surgery",
+]

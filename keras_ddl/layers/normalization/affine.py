@@ -1,0 +1,146 @@
+"""What normalization layers have in common: channel axes, and weights for every channel."""
+
+import keras
+from keras import constraints, initializers, ops, regularizers
+
+GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+
+
+class ChannelLayer(keras.layers.Layer):
+    """A layer that has weights with one entry per channel, and computes in float32 or better.
+
+    Subclasses cast their inputs with `full_precision`, and their outputs to `compute_dtype`.
+    `build` changes no argument of the constructor, so a config taken from a built layer makes a
+    layer that fits other inputs.
+
+    Args:
+        axis: integer, or tuple of integers where the subclass says so: the channels.
+        **kwargs: passed to `keras.layers.Layer`.
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        if 0 in as_tuple(axis):
+            raise ValueError(
+                f"`axis` must name channels, not 0, the batch. Received: axis={axis!r}"
+            )
+        self.supports_masking = True
+        self.autocast = False
+        self.axis = axis if isinstance(axis, int) else list(axis)  # as JSON has it
+
+    def build(self, input_shape):
+        self._channel_axes = channel_axes(self.axis, input_shape)
+        dims = {axis: input_shape[axis] for axis in self._channel_axes}
+        self._channel_shape = tuple(dims.values())
+        self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=dims)
+
+    def _channel_weight(self, name, **options):
+        """A weight with an entry per channel, by the initializer and so on of that name."""
+        for kind in GETTERS:
+            options.setdefault(kind, getattr(self, f"{name}_{kind}", None))
+        return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
+
+    def compute_output_shape(self, input_shape):
+        channel_axes(self.axis, input_shape)
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+class AffineNormalization(ChannelLayer):
+    """A normalization, then `gamma * x + beta` channel by channel.
+
+    Args:
+        axis: as in `ChannelLayer`.
+        epsilon: positive float.
+        center: whether to add `beta`.
+        scale: whether to multiply by `gamma`.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint,
+            gamma_constraint: as in `keras.layers.GroupNormalization`.
+        **kwargs: passed to `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(axis=axis, **kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
+        self.epsilon = epsilon
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma = None
+        self.beta = None
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.scale:
+            self.gamma = self._channel_weight("gamma")
+        if self.center:
+            self.beta = self._channel_weight("beta")
+
+    def _gamma_and_beta(self, dtype, shape=(1, -1)):
+        """Both in that shape, ones and zeros where the layer has none."""
+        size = self._channel_shape
+        gamma = ops.ones(size) if self.gamma is None else self.gamma
+        beta = ops.zeros(size) if self.beta is None else self.beta
+        return (ops.reshape(ops.cast(weight, dtype), shape) for weight in (gamma, beta))
+
+    def get_config(self):
+        config = {name: getattr(self, name) for name in ("epsilon", "center", "scale")}
+        for weight in ("beta", "gamma"):
+            config.update(weight_config(self, weight))
+        return {**super().get_config(), **config}
+
+
+def weight_config(layer, weight):
+    """The serialized initializer, regularizer and constraint of one of the layer's weights."""
+    return {
+        f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
+        for kind, module in GETTERS.items()
+    }
+
+
+def as_tuple(axis):
+    return tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+
+
+def channel_axes(axis, input_shape):
+    """The axes of `axis` from 1 up, ascending, checked against the shape of an input."""
+    rank = len(input_shape)
+    axes = as_tuple(axis)
+    if not axes or any(not -rank <= a < rank for a in axes):
+        raise ValueError(
+            f"`axis` must name axes of the input. Received: axis={axis!r}, "
+            f"input_shape={tuple(input_shape)}"
+        )
+    axes = sorted(a % rank for a in axes)
+    if axes[0] == 0 or len(set(axes)) < len(axes):
+        raise ValueError(
+            "`axis` must name different axes, and not the batch, axis 0. "
+            f"Received: axis={axis!r}, input_shape={tuple(input_shape)}"
+        )
+    if any(input_shape[a] is None for a in axes):
+        raise ValueError(
+            f"The channels, axis {axis!r}, must have a known size: give it in keras.Input. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    return tuple(axes)

@@ -1,0 +1,143 @@
+"""Evolved layers that normalize and activate at once."""
+
+import keras
+from keras import ops
+
+from keras_ddl._checks import unit_interval
+from keras_ddl.layers.normalization.affine import AffineNormalization
+from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, check_groups, group_shape
+from keras_ddl.layers.normalization.moments import Cells, full_precision, move
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class EvoNormB0(AffineNormalization):
+    """EvoNorm-B0, batch normalization and activation in one, found by evolution.
+
+    `gamma * x / max(batch_std(x), v * x + instance_std(x)) + beta`, with a trained `v` for every
+    channel. No activation follows it. At inference the moving variance stands for the batch's.
+
+    Args:
+        axis: integer or tuple of integers, the axes of the channels. Default -1.
+        momentum: float in [0, 1], the share that the moving variance keeps at every step.
+            Default .99.
+        epsilon: positive float added to variances. Default 1e-5.
+        center: whether to add `beta`. Default True.
+        scale: whether to multiply by `gamma`. Default True.
+        **kwargs: initializers, regularizers and constraints of `beta` and `gamma` as in
+            `GroupNormalization`; the rest is passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor of rank 2 or more; the batch is axis 0.
+        training: whether to use the variance of the batch. `fit` sets it; default False.
+        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
+            is False the input does not count.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> EvoNormB0()(keras.ops.ones((8, 32, 32, 16)), training=True).shape
+    (8, 32, 32, 16)
+
+    Reference: Liu et al., "Evolving Normalization-Activation Layers", 2020, arXiv 2004.02967.
+    """
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-5, center=True, scale=True, **kwargs):
+        super().__init__(axis, epsilon, center, scale, **kwargs)
+        self.momentum = unit_interval("momentum", momentum)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.v = self._channel_weight("v", initializer="ones")
+        self.moving_variance = self._channel_weight(
+            "moving_variance", initializer="ones", trainable=False
+        )
+
+    def call(self, inputs, training=False, mask=None):
+        x = full_precision(inputs)
+        cells = Cells(x, self._channel_axes)
+        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype)
+        instances = cells.moments(x, mask)
+        if training and self.trainable:
+            variance = instances.pool(0).variance
+            move(self.moving_variance, variance, self.momentum)
+        else:
+            variance = ops.reshape(ops.cast(self.moving_variance, x.dtype), (1, -1))
+        batch_std, instance_std = (
+            cells.spread(ops.sqrt(value + self.epsilon)) for value in (variance, instances.variance)
+        )
+        v = cells.spread(ops.cast(self.v, x.dtype))
+        outputs = x / ops.maximum(batch_std, v * x + instance_std)
+        outputs = outputs * cells.spread(gamma) + cells.spread(beta)
+        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum}
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class EvoNormS0(AffineNormalization):
+    """EvoNorm-S0, group normalization and activation in one, found by evolution.
+
+    `gamma * x * sigmoid(v * x) / group_std(x) + beta`, with a trained `v` for every channel. No
+    activation follows it, and nothing depends on the other examples of the batch.
+
+    Args:
+        groups: number of groups, as in `GroupNormalization`. Default 32.
+        axis: integer or tuple of integers, the axes of the channels. Default -1.
+        epsilon: positive float added to the variance. Default 1e-5.
+        center: whether to add `beta`. Default True.
+        scale: whether to multiply by `gamma`. Default True.
+        channels_per_group: optional size of the groups, in place of `groups`.
+        **kwargs: initializers, regularizers and constraints of `beta` and `gamma` as in
+            `GroupNormalization`; the rest is passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor of rank 2 or more; the batch is axis 0.
+        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
+            is False the input does not count.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> EvoNormS0(groups=8)(keras.ops.ones((8, 32, 32, 16))).shape
+    (8, 32, 32, 16)
+
+    Reference: Liu et al., "Evolving Normalization-Activation Layers", 2020, arXiv 2004.02967.
+    """
+
+    def __init__(
+        self,
+        groups=DEFAULT_GROUPS,
+        axis=-1,
+        epsilon=1e-5,
+        center=True,
+        scale=True,
+        *,
+        channels_per_group=None,
+        **kwargs,
+    ):
+        super().__init__(axis, epsilon, center, scale, **kwargs)
+        check_groups(groups, channels_per_group)
+        self.groups = groups
+        self.channels_per_group = channels_per_group
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self._groups = group_shape(self._channel_shape, self.groups, self.channels_per_group)
+        self.v = self._channel_weight("v", initializer="ones")
+
+    def call(self, inputs, mask=None):
+        x = full_precision(inputs)
+        cells = Cells(x, self._channel_axes)
+        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype, self._groups)
+        variance = cells.moments(x, mask).reshape((-1, *self._groups)).pool(-1).variance
+        scale = cells.spread(ops.rsqrt(variance + self.epsilon) * gamma)
+        v = cells.spread(ops.cast(self.v, x.dtype))
+        outputs = x * ops.sigmoid(v * x) * scale + cells.spread(beta)
+        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+
+    def get_config(self):
+        config = {"groups": self.groups, "channels_per_group": self.channels_per_group}
+        return {**super().get_config(), **config}

@@ -1,0 +1,119 @@
+"""Ghost batch normalization."""
+
+import keras
+from keras import ops
+
+from keras_ddl.layers.normalization.group import is_count
+from keras_ddl.layers.normalization.moments import Cells, Moments, full_precision
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class GhostBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization over parts of the batch, so that large batches generalize as small ones.
+
+    In training the batch is divided into ghost batches of at most `virtual_batch_size` examples,
+    each normalized by its own mean and variance. At inference it is `BatchNormalization`: by the
+    moving statistics, into which training enters every ghost batch, one after the other.
+
+    A batch of B examples has `n = ceil(B / virtual_batch_size)` ghost batches, and example i
+    belongs to number `i % n`: where the batch does not divide, their sizes differ by one example
+    at most, and the last batch of an epoch needs no care.
+
+    Args:
+        virtual_batch_size: positive integer, the largest size of a ghost batch.
+        axis: integer, the axis of the channels. Default -1.
+        momentum: float, the share that the moving statistics keep at every ghost batch.
+            Default .99.
+        **kwargs: the other arguments of `keras.layers.BatchNormalization`, without `renorm` and
+            `synchronized`.
+
+    Call arguments:
+        inputs: tensor of rank 2 or more; the batch is axis 0.
+        training: whether ghost batches are used. `fit` sets it; default False.
+        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
+            is False the input does not count.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> layer = GhostBatchNormalization(virtual_batch_size=32)
+    >>> layer(keras.ops.ones((100, 8)), training=True).shape  # four ghost batches of 25
+    (100, 8)
+
+    Raises:
+        ValueError: if `virtual_batch_size` is not a positive integer, `axis` is 0, or `renorm` or
+            `synchronized` is set.
+
+    Reference: Hoffer et al., "Train longer, generalize better", 2017, arXiv 1705.08741.
+    """
+
+    def __init__(self, virtual_batch_size, axis=-1, momentum=0.99, **kwargs):
+        if not is_count(virtual_batch_size):
+            raise ValueError(
+                "`virtual_batch_size` must be a positive integer. "
+                f"Received: virtual_batch_size={virtual_batch_size!r}"
+            )
+        if axis == 0:
+            raise ValueError("`axis` must name channels, not the batch. Received: axis=0")
+        for name in ("renorm", "synchronized"):
+            if kwargs.pop(name, False):
+                raise ValueError(
+                    f"`{name}` and ghost batches exclude each other; keras.layers."
+                    f"BatchNormalization has it. Received: {name}=True"
+                )
+        super().__init__(axis=axis, momentum=momentum, **kwargs)
+        self.autocast = False  # a mean of many values should not be of rounded ones
+        self.virtual_batch_size = virtual_batch_size
+
+    def call(self, inputs, training=False, mask=None):
+        if not (training and self.trainable):
+            return super().call(inputs, training=False)
+        x = full_precision(inputs)
+        cells = Cells(x, (self.axis % len(inputs.shape),))
+        folded = cells.fold(x)
+        mean, variance = self._ghost_moments(cells.moments(folded, mask), cells.shape[0])
+        scale = ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            scale = scale * ops.cast(self.gamma, x.dtype)
+        outputs = (folded - cells.spread(mean)) * cells.spread(scale)
+        if self.center:
+            offset = ops.reshape(ops.cast(self.beta, x.dtype), (1, -1))
+            outputs = outputs + cells.spread(offset)
+        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+
+    def _ghost_moments(self, examples, batch):
+        """From moments of examples those of their ghost batches, for each example."""
+        count = -(-batch // self.virtual_batch_size)
+        size = -(-batch // count)
+        lacking = size * count - batch  # examples of weight 0 that fill up the last row
+        channels = examples.mean.shape[-1]
+        none = ops.zeros((lacking, channels), examples.mean.dtype)
+        rows = Moments(*(ops.concatenate([value, none]) for value in examples))
+        ghosts = rows.reshape((size, count, channels)).pool(0)
+        self._enter(ghosts, count)
+        shape = (size, count, channels)
+        mean, variance = (
+            ops.reshape(ops.broadcast_to(value, shape), (-1, channels))[:batch]
+            for value in (ghosts.mean, ghosts.variance)
+        )
+        return mean, variance
+
+    def _enter(self, ghosts, count):
+        """Move the statistics once for each ghost batch, all at once."""
+        later = ops.cast(count - 1 - ops.arange(count), ghosts.mean.dtype)
+        share = (1 - self.momentum) * ops.reshape(self.momentum**later, (1, -1, 1))
+        share = ops.where(ghosts.weight > 0, share, 0)
+        total = ops.sum(share, axis=(0, 1))
+        for moving, values in (
+            (self.moving_mean, ghosts.mean),
+            (self.moving_variance, ghosts.variance),
+        ):
+            entered = ops.sum(share * values, axis=(0, 1))
+            moving.assign(ops.cast(moving, entered.dtype) * (1 - total) + entered)
+
+    def get_config(self):
+        config = {**super().get_config(), "virtual_batch_size": self.virtual_batch_size}
+        for name in ("renorm", "renorm_clipping", "renorm_momentum", "synchronized"):
+            config.pop(name, None)
+        return config

@@ -1,0 +1,164 @@
+"""Group normalization."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_ddl.layers.normalization.affine import AffineNormalization
+from keras_ddl.layers.normalization.grouping import normalize_groups, normalize_masked_groups
+from keras_ddl.layers.normalization.moments import Cells, full_precision
+
+DEFAULT_GROUPS = 32
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class GroupNormalization(AffineNormalization):
+    """Group normalization, a drop-in for `keras.layers.GroupNormalization`.
+
+    The channels of every example are divided into groups of neighbours, and each group is
+    brought to mean 0 and variance 1. Nothing depends on the other examples of the batch, so
+    training and inference agree, at any batch size.
+
+    What differs from core's layer, whose arguments and weights it shares:
+
+    - masked steps stay out of the statistics;
+    - `channels_per_group` fits networks whose layers differ in width;
+    - several axes may hold the channels;
+    - it is faster, and more accurate where the mean is large: moments are taken of each channel
+      about its own mean and then combined, and the gradient is written out by hand;
+    - `build` leaves the config as it was, and the batch is refused as channel axis.
+
+    Args:
+        groups: number of groups, a divisor of the number of channels; -1 puts each channel in a
+            group of its own. Default 32.
+        axis: integer or tuple of integers, the axes of the channels. Several axes count as one,
+            in the order in which they stand in the input. Default -1.
+        epsilon: positive float added to the variance. Default 1e-3.
+        center: whether to add `beta`. Default True.
+        scale: whether to multiply by `gamma`. Default True.
+        beta_initializer: initializer of `beta`. Default zeros.
+        gamma_initializer: initializer of `gamma`. Default ones.
+        beta_regularizer: optional regularizer of `beta`.
+        gamma_regularizer: optional regularizer of `gamma`.
+        beta_constraint: optional constraint of `beta`.
+        gamma_constraint: optional constraint of `gamma`.
+        channels_per_group: optional size of the groups, in place of `groups`.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor of rank 2 or more; the batch is axis 0.
+        mask: optional boolean tensor whose axes stand for the first axes of the input, such as
+            (batch, time). Where it is False the input does not count.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> layer = GroupNormalization(channels_per_group=2)
+    >>> layer(keras.ops.ones((8, 32, 32, 6))).shape
+    (8, 32, 32, 6)
+
+    On JAX the layer is differentiated in reverse mode only, like all that use
+    `keras.ops.custom_gradient`.
+
+    Raises:
+        ValueError: if `groups` or `channels_per_group` is not a positive integer, both are given,
+            or they do not divide the channels; if `axis` holds the batch.
+
+    Reference: Wu and He, "Group Normalization", 2018, arXiv 1803.08494.
+    """
+
+    def __init__(
+        self,
+        groups=DEFAULT_GROUPS,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        *,
+        channels_per_group=None,
+        **kwargs,
+    ):
+        super().__init__(
+            axis=axis,
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            **kwargs,
+        )
+        check_groups(groups, channels_per_group)
+        self.groups = groups
+        self.channels_per_group = channels_per_group
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self._groups = group_shape(self._channel_shape, self.groups, self.channels_per_group)
+
+    def call(self, inputs, mask=None):
+        x = full_precision(inputs)
+        cells = Cells(x, self._channel_axes)
+        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype, self._groups)
+        if mask is None:
+            outputs = normalize_groups(cells, x, gamma, beta, self.epsilon)
+        else:
+            outputs = normalize_masked_groups(cells, x, gamma, beta, self.epsilon, mask)
+        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+
+    def get_config(self):
+        config = {"groups": self.groups, "channels_per_group": self.channels_per_group}
+        return {**super().get_config(), **config}
+
+
+def check_groups(groups, channels_per_group):
+    if not is_count(groups) and groups != -1:
+        raise ValueError(f"`groups` must be a positive integer or -1. Received: groups={groups!r}")
+    if channels_per_group is None:
+        return
+    if not is_count(channels_per_group):
+        raise ValueError(
+            "`channels_per_group` must be None or a positive integer. "
+            f"Received: channels_per_group={channels_per_group!r}"
+        )
+    if groups != DEFAULT_GROUPS:
+        raise ValueError(
+            "Give `groups` or `channels_per_group`, not both. "
+            f"Received: groups={groups!r}, channels_per_group={channels_per_group!r}"
+        )
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def group_shape(channel_shape, groups, channels_per_group):
+    """(groups, channels per group) for channels of that shape."""
+    channels = math.prod(channel_shape)
+    if channels_per_group is not None:
+        if channels % channels_per_group:
+            raise ValueError(
+                "`channels_per_group` must divide the number of channels. "
+                f"Received: channels_per_group={channels_per_group}, channels={channels}"
+            )
+        return channels // channels_per_group, channels_per_group
+    if groups == -1:
+        return channels, 1
+    if channels % groups:
+        raise ValueError(
+            "`groups` must divide the number of channels; where layers differ in width, "
+            "`channels_per_group` may fit all. "
+            f"Received: groups={groups}, channels={channels}"
+        )
+    return groups, channels // groups

@@ -1,0 +1,62 @@
+"""Instance normalization."""
+
+import keras
+
+from keras_ddl.layers.normalization.group import GroupNormalization
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class InstanceNormalization(GroupNormalization):
+    """Instance normalization: each channel of each example has mean 0 and variance 1.
+
+    It is group normalization with one channel a group. It takes away the contrast of an image,
+    which serves style transfer and generators; for classifiers that is often too much.
+
+    Args:
+        axis: integer or tuple of integers, the axes of the channels. Default -1.
+        epsilon: positive float added to the variance. Default 1e-3.
+        center: whether to add `beta`. Default True.
+        scale: whether to multiply by `gamma`. Default True.
+        beta_initializer: initializer of `beta`. Default zeros.
+        gamma_initializer: initializer of `gamma`. Default ones.
+        beta_regularizer: optional regularizer of `beta`.
+        gamma_regularizer: optional regularizer of `gamma`.
+        beta_constraint: optional constraint of `beta`.
+        gamma_constraint: optional constraint of `gamma`.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor with at least one axis that is neither the batch nor channels.
+        mask: as in `GroupNormalization`.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> InstanceNormalization()(keras.ops.ones((8, 32, 32, 3))).shape
+    (8, 32, 32, 3)
+
+    Raises:
+        ValueError: if the input has channels only: each would be normalized to 0.
+
+    Reference: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast
+    Stylization", 2016, arXiv 1607.08022.
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, **kwargs):
+        super().__init__(-1, axis, epsilon, center, scale, **kwargs)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if len(self._channel_axes) == len(input_shape) - 1:
+            raise ValueError(
+                "InstanceNormalization averages over the axes that are neither batch nor "
+                "channels, and the input has none; GroupNormalization or "
+                "keras.layers.LayerNormalization fit it. "
+                f"Received: input_shape={tuple(input_shape)}, axis={self.axis!r}"
+            )
+
+    def get_config(self):
+        config = super().get_config()
+        del config["groups"], config["channels_per_group"]
+        return config

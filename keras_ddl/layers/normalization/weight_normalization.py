@@ -1,0 +1,136 @@
+"""Weight normalization."""
+
+from contextvars import ContextVar
+
+import keras
+from keras import ops
+
+from keras_ddl.layers.normalization.kernel import KernelWrapper
+from keras_ddl.layers.normalization.moments import full_precision
+
+# While `initialize` runs: the ids of the layers that it has done.
+_initialized: ContextVar[set | None] = ContextVar("initialized", default=None)
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class WeightNormalization(KernelWrapper):
+    """Runs Dense or a convolution with weights split into length and direction.
+
+    The weights that lead to an output unit are `g * v / |v|`: the trained scalar `g` is their
+    length, and `v`, the wrapped layer's own kernel, gives the direction only. That speeds up
+    descent, much as batch normalization does, without a look at the batch. `g` starts as `|v|`,
+    so wrapping a layer does not change what it computes.
+
+    Data-dependent initialization, which the paper asks for, sets `g` and the bias such that every
+    unit has mean 0 and variance 1 before the activation on a batch of your choice:
+
+    ```python
+    WeightNormalization.initialize(model, x_train[:256])
+    model.fit(x_train, y_train)
+    ```
+
+    Args:
+        layer: Dense, a convolution, a depthwise or a transposed convolution, not shared with
+            other wrappers.
+        **kwargs: passed to `keras.layers.Wrapper`.
+
+    Call arguments:
+        inputs: what the wrapped layer takes.
+
+    Output shape: the wrapped layer's.
+
+    Example:
+
+    >>> layer = WeightNormalization(keras.layers.Dense(64, activation="relu"))
+    >>> layer(keras.ops.ones((8, 32))).shape
+    (8, 64)
+    >>> plain = layer.remove()  # a Dense layer that computes the same
+
+    Raises:
+        ValueError: if `layer` is of another kind.
+
+    Reference: Salimans and Kingma, "Weight Normalization", 2016, arXiv 1602.07868.
+    """
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        shape = self._length(self.layer.kernel).shape
+        # A callable, not a value: it is called once the kernel exists, which is later where a
+        # model is built inside a compiled function.
+        self.g = self.add_weight(
+            shape=shape,
+            initializer=lambda shape, dtype=None: self._length(self.layer.kernel),
+            name="g",
+            autocast=False,
+        )
+
+    def effective_kernel(self):
+        kernel = self.layer.kernel
+        return kernel * (self.g / self._length(kernel))
+
+    def _length(self, kernel):
+        """The norm of the weights of each unit; of zeros the smallest, which divides them well."""
+        squares = ops.sum(ops.square(kernel), axis=self.fan_in_axes, keepdims=True)
+        return ops.sqrt(ops.maximum(squares, keras.config.epsilon() ** 2))
+
+    def call(self, inputs):
+        done = _initialized.get()
+        if done is not None and id(self) not in done:
+            done.add(id(self))
+            self._initialize(inputs)
+        return super().call(inputs)
+
+    @staticmethod
+    def initialize(model, inputs):
+        """Set `g` and biases so that units have mean 0 and variance 1 on `inputs`.
+
+        One forward pass initializes every WeightNormalization that it goes through, each on what
+        those before it give after their own initialization. A shared one is initialized where it
+        is first used. Call it before training, outside compiled functions.
+
+        Args:
+            model: a model or layer.
+            inputs: a batch for it, a few hundred examples or more.
+        """
+        token = _initialized.set(set())
+        try:
+            model(inputs, training=False)
+        finally:
+            _initialized.reset(token)
+
+    def _initialize(self, inputs):
+        layer = self.layer
+        replaced = {id(layer.kernel): layer.kernel / self._length(layer.kernel)}
+        if layer.bias is not None:
+            replaced[id(layer.bias)] = ops.zeros_like(layer.bias)
+        activation, layer.activation = layer.activation, keras.activations.linear
+        try:
+            outputs = full_precision(self._call_layer(inputs, replaced))
+        finally:
+            layer.activation = activation
+        first = getattr(layer, "data_format", None) == "channels_first"
+        channels_last = ops.moveaxis(outputs, 1, -1) if first else outputs
+        units = ops.reshape(channels_last, (-1, channels_last.shape[-1]))
+        mean = ops.mean(units, axis=0)
+        inverse = ops.rsqrt(ops.mean(ops.square(units - mean), axis=0) + keras.config.epsilon())
+        self.g.assign(ops.reshape(inverse, self.g.shape))
+        if layer.bias is not None:
+            layer.bias.assign(-mean * inverse)
+
+    def remove(self):
+        """The wrapped layer, its kernel set to the effective one: it computes the same alone.
+
+        The wrapper computes the same too, and may stay in a model. To take all wrappers out:
+
+        ```python
+        plain = keras.models.clone_model(
+            model,
+            clone_function=lambda layer: (
+                layer.remove() if isinstance(layer, WeightNormalization) else layer
+            ),
+        )
+        ```
+        """
+        self.layer.kernel.assign(self.effective_kernel())
+        self.g.assign(ops.abs(self.g))
+        return self.layer

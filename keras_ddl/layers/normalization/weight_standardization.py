@@ -1,0 +1,60 @@
+"""Weight standardization."""
+
+import keras
+from keras import ops
+
+from keras_ddl.layers.normalization.kernel import KernelWrapper
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class WeightStandardization(KernelWrapper):
+    """Runs Dense or a convolution with a standardized kernel.
+
+    The weights that lead to an output unit are brought to mean 0 and variance 1 in every step,
+    and gradients flow through that. With group normalization behind it (GN+WS), training at
+    batches of one or two examples comes close to batch normalization at large ones.
+
+    A standardized kernel is large: `n` inputs of variance 1 give outputs of variance `n`. Let a
+    normalization follow.
+
+    Args:
+        layer: Dense, a convolution, a depthwise or a transposed convolution, not shared with
+            other wrappers.
+        epsilon: positive float added to the variance of the weights. Default 1e-5.
+        **kwargs: passed to `keras.layers.Wrapper`.
+
+    Call arguments:
+        inputs: what the wrapped layer takes.
+
+    Output shape: the wrapped layer's.
+
+    Example:
+
+    >>> layer = WeightStandardization(keras.layers.Conv2D(64, 3, use_bias=False))
+    >>> layer(keras.ops.ones((8, 32, 32, 3))).shape
+    (8, 30, 30, 64)
+
+    `layer.effective_kernel()` is what the convolution runs with, and `layer.layer.kernel` what is
+    trained.
+
+    Raises:
+        ValueError: if `layer` is of another kind or `epsilon` is not positive.
+
+    Reference: Qiao et al., "Micro-Batch Training with Batch-Channel Normalization and Weight
+    Standardization", 2019, arXiv 1903.10520.
+    """
+
+    def __init__(self, layer, epsilon=1e-5, **kwargs):
+        super().__init__(layer, **kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
+        self.epsilon = epsilon
+
+    def effective_kernel(self):
+        kernel = self.layer.kernel
+        deviation = kernel - ops.mean(kernel, axis=self.fan_in_axes, keepdims=True)
+        variance = ops.mean(ops.square(deviation), axis=self.fan_in_axes, keepdims=True)
+        return deviation * ops.rsqrt(variance + self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

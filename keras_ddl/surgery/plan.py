@@ -1,0 +1,221 @@
+"""Which batch normalization can be folded into which layer, and why others cannot."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_ddl.layers import GhostBatchNormalization, VariableDropout
+from keras_ddl.surgery import affine
+from keras_ddl.surgery.wiring import Call, Wiring, is_traceable, layers_inside, tensors
+
+# Exact classes: another subclass may normalize in another way at inference.
+NORMALIZATIONS = {layers.BatchNormalization, GhostBatchNormalization}
+IDENTITY_AT_INFERENCE = {
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.Identity,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    VariableDropout,
+}
+
+
+@dataclass(frozen=True)
+class Folding:
+    """What `fold_batch_normalization` does with one BatchNormalization layer.
+
+    Attributes:
+        layer: its name; within nested models with their names before it, as "encoder/bn".
+        into: the name of the layer that it is folded into, or None if it stays.
+        reason: why it stays, or None if it is folded.
+    """
+
+    layer: str
+    into: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One folding to be done."""
+
+    normalization: Any
+    target: Any
+    fold: Callable  # affine.fold_after or affine.fold_before
+
+
+class _NotExact(Exception):  # noqa: N818  (an answer, not an error)
+    """Why a normalization cannot be folded in one direction."""
+
+
+class Plan:
+    """Which normalization is folded into which layer, in the order in which it is to be done."""
+
+    def __init__(self, wirings: list[Wiring]):
+        self.wirings = wirings
+        self.names: dict[int, str] = {}
+        self.calls: dict[int, list[Call]] = defaultdict(list)
+        self.producer: dict[int, Call] = {}
+        self.uses: Counter[int] = Counter()
+        self.consumer: dict[int, Call] = {}
+        self.identities: set[int] = set()
+        for wiring in wirings:
+            self.uses.update(id(tensor) for tensor in tensors(wiring.outputs))
+            for call in wiring.calls:
+                self.names.setdefault(id(call.layer), wiring.name(call.layer))
+                self.calls[id(call.layer)].append(call)
+                self.producer |= {id(tensor): call for tensor in tensors(call.outputs)}
+                self.uses.update(id(tensor) for tensor in call.inputs)
+                self.consumer |= {id(tensor): call for tensor in call.inputs}
+        self.normalizations = [
+            calls[0].layer
+            for calls in self.calls.values()
+            if isinstance(calls[0].layer, layers.BatchNormalization)
+        ]
+        self.reasons: dict[int, list[str]] = defaultdict(list)
+        self.steps: list[Step] = []
+        # What lies nearest to its target must be folded first: then the next one touches it.
+        self._fold(self.normalizations, self._before, affine.fold_after)
+        self._fold(self.normalizations[::-1], self._after, affine.fold_before)
+
+    def foldings(self) -> list[Folding]:
+        into = {id(step.normalization): self.names[id(step.target)] for step in self.steps}
+        known = [
+            Folding(self.names[id(layer)], into[id(layer)])
+            if id(layer) in into
+            else Folding(self.names[id(layer)], None, "; ".join(self.reasons[id(layer)]))
+            for layer in self.normalizations
+        ]
+        return [*known, *self._hidden()]
+
+    def _hidden(self) -> Iterator[Folding]:
+        for calls in self.calls.values():
+            layer = calls[0].layer
+            if not isinstance(layer, layers.Layer) or is_traceable(layer):
+                continue
+            for inner in layers_inside(layer):
+                if isinstance(inner, layers.BatchNormalization):
+                    name = self.names[id(layer)]
+                    reason = f"the calls inside {name} ({type(layer).__name__}) cannot be seen"
+                    yield Folding(f"{name}/{inner.name}", None, reason)
+
+    def _fold(self, normalizations, find: Callable, fold: Callable) -> None:
+        for layer in normalizations:
+            if id(layer) in self.identities:
+                continue
+            try:
+                self._check_normalization(layer)
+                target = find(layer)
+                self._check_target(layer, target)
+            except _NotExact as why:
+                if str(why) not in self.reasons[id(layer)]:
+                    self.reasons[id(layer)].append(str(why))
+            else:
+                self.steps.append(Step(layer, target, fold))
+                self.identities.add(id(layer))
+
+    def _before(self, layer):
+        """The layer that all inputs of a normalization come from, if they go nowhere else."""
+        reached = []
+        for call in self.calls[id(layer)]:
+            tensor = call.args[0]
+            while True:
+                self._check_single_use(tensor)
+                maker = self.producer.get(id(tensor))
+                if maker is None:
+                    raise _NotExact("no layer of its model comes before it")
+                if not self._is_identity(maker):
+                    break
+                tensor = maker.args[0]
+            reached.append(maker)
+        target = self._only_target(reached)
+        activation = getattr(target, "activation", None)
+        if activation not in (None, keras.activations.linear):
+            name = getattr(activation, "__name__", activation)
+            raise _NotExact(f"{self.names[id(target)]} before it has the activation {name}")
+        self._check_axis(layer, target, reached[0].outputs)
+        return target
+
+    def _after(self, layer):
+        """The layer that all outputs of a normalization go to, and nothing else does."""
+        reached = []
+        for call in self.calls[id(layer)]:
+            tensor = call.outputs
+            while True:
+                self._check_single_use(tensor)
+                user = self.consumer.get(id(tensor))
+                if user is None:
+                    raise _NotExact("its output is an output of its model")
+                if not self._is_identity(user):
+                    break
+                tensor = user.outputs
+            reached.append(user)
+        target = self._only_target(reached)
+        kind = affine.KINDS[type(target)]
+        name = self.names[id(target)]
+        if kind.inputs is None:
+            raise _NotExact(f"{name} after it sees edges")
+        if getattr(target, "padding", "valid") != "valid":
+            raise _NotExact(f"{name} after it pads its input with zeros")
+        self._check_axis(layer, target, reached[0].args[0])
+        return target
+
+    def _check_single_use(self, tensor) -> None:
+        if self.uses[id(tensor)] > 1:
+            maker = self.producer.get(id(tensor))
+            name = self.names[id(maker.layer)] if maker else "an input"
+            raise _NotExact(f"the output of {name} is used elsewhere too")
+
+    def _is_identity(self, call: Call) -> bool:
+        layer = call.layer
+        if not call.is_plain:
+            return False
+        if type(layer) is layers.Activation:
+            return layer.activation is keras.activations.linear
+        return type(layer) in IDENTITY_AT_INFERENCE or id(layer) in self.identities
+
+    def _only_target(self, reached: list[Call]):
+        target = reached[0].layer
+        name = self.names[id(target)]
+        if type(target) not in affine.KINDS:
+            raise _NotExact(f"{name} ({type(target).__name__}) is no layer to fold into")
+        if len({id(call) for call in reached}) < len(self.calls[id(target)]) or any(
+            call.layer is not target for call in reached
+        ):
+            raise _NotExact(f"{name} and it are not always called together")
+        if not all(call.is_plain for call in reached):
+            raise _NotExact(f"{name} is called with further arguments")
+        return target
+
+    def _check_normalization(self, layer) -> None:
+        if type(layer) not in NORMALIZATIONS:
+            raise _NotExact(f"{type(layer).__name__} is a class of its own")
+        if not all(call.is_plain for call in self.calls[id(layer)]):
+            raise _NotExact("it is called with training=True or further arguments")
+
+    def _check_target(self, layer, target) -> None:
+        name = self.names[id(target)]
+        if getattr(target, "quantization_mode", None) or getattr(target, "lora_enabled", False):
+            raise _NotExact(f"{name} is quantized or adapted by LoRA")
+        if layer.compute_dtype != target.compute_dtype:
+            raise _NotExact(
+                f"it computes in {layer.compute_dtype} and {name} in {target.compute_dtype}"
+            )
+
+    def _check_axis(self, layer, target, tensor) -> None:
+        ndim = len(tensor.shape)
+        first = getattr(target, "data_format", "channels_last") == "channels_first"
+        channels = 1 if first else ndim - 1
+        if layer.axis % ndim != channels:
+            name = self.names[id(target)]
+            raise _NotExact(
+                f"it normalizes axis {layer.axis} and the channels of {name} are on {channels}"
+            )
