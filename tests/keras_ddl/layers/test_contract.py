@@ -38,6 +38,50 @@ CASES = [
         masks=True,
         random=True,
     ),
+    Case(
+        "DropBlock2D",
+        lambda: layers.DropBlock2D(0.3, 3, seed=1),
+        (5, 4, 2),
+        channels_first=lambda: layers.DropBlock2D(0.3, 3, data_format="channels_first"),
+        random=True,
+    ),
+    Case(
+        "DropConnect",
+        lambda: layers.DropConnect(dense(), seed=1),
+        (4, 3),
+        masks=True,
+        random=True,
+    ),
+    Case("DropConnect", lambda: layers.DropConnect(convolution(), seed=1), IMAGE, random=True),
+    Case(
+        "DropConnect",
+        lambda: layers.DropConnect(depthwise(), 0.3, sampling="batch", seed=1),
+        IMAGE,
+        random=True,
+    ),
+    Case(
+        "StochasticDepth",
+        lambda: layers.StochasticDepth(0.4, seed=1),
+        (4, 3),
+        masks=True,
+        random=True,
+    ),
+    Case(
+        "StochasticDepth",
+        lambda: layers.StochasticDepth(0.4, sampling="example", seed=1),
+        (3,),
+        random=True,
+    ),
+    Case("StochasticPooling1D", lambda: layers.StochasticPooling1D(2, seed=1), (5, 3), random=True),
+    Case(
+        "StochasticPooling2D",
+        lambda: layers.StochasticPooling2D((3, 2), 2, "same", seed=1),
+        (5, 4, 3),
+        channels_first=lambda: layers.StochasticPooling2D(
+            (3, 2), 2, "same", data_format="channels_first"
+        ),
+        random=True,
+    ),
     Case("EvoNormB0", lambda: layers.EvoNormB0(), (4, 6), masks=True),
     Case(
         "EvoNormB0", lambda: layers.EvoNormB0(), IMAGE, channels_first=lambda: layers.EvoNormB0(1)
