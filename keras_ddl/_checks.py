@@ -2,6 +2,8 @@
 
 from numbers import Integral, Real
 
+import keras
+
 
 def unit_interval(name, value, otherwise=""):
     """`value` as a float, if it is a real number in [0, 1].
@@ -26,3 +28,26 @@ def positive_integer(name, value):
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
     return int(value)
+
+
+def one_of(name, value, choices):
+    """`value` unchanged, if it is one of `choices`.
+
+    Raises:
+        ValueError: naming the argument, the choices and what was received.
+    """
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
+    return value
+
+
+def data_format(value):
+    """`value`, or Keras' setting for None, if it is a data format.
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if value is None:
+        return keras.config.image_data_format()
+    return one_of("data_format", value, ("channels_last", "channels_first"))

@@ -1,5 +1,7 @@
 """Layers that Keras core lacks."""
 
+from keras_ddl.layers.drop_block import DropBlock2D
+from keras_ddl.layers.drop_connect import DropConnect
 from keras_ddl.layers.dropout import VariableDropout
 from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
 from keras_ddl.layers.normalization import (
@@ -15,8 +17,12 @@ from keras_ddl.layers.normalization import (
     WeightStandardization,
 )
 from keras_ddl.layers.recurrent import LayerNormGRUCell, LayerNormLSTMCell
+from keras_ddl.layers.stochastic_depth import StochasticDepth
+from keras_ddl.layers.stochastic_pooling import StochasticPooling1D, StochasticPooling2D
 
 __all__ = [
+    "DropBlock2D",
+    "DropConnect",
     "EvoNormB0",
     "EvoNormS0",
     "FilterResponseNormalization",
@@ -28,6 +34,9 @@ __all__ = [
     "Maxout",
     "MaxoutConv2D",
     "MaxoutDense",
+    "StochasticDepth",
+    "StochasticPooling1D",
+    "StochasticPooling2D",
     "SwitchableNormalization",
     "ThresholdedLinearUnit",
     "VariableDropout",

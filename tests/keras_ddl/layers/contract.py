@@ -178,7 +178,8 @@ def inference_is_deterministic(case):
 @check
 def calls_in_training_draw_anew(case):
     model, x = build(case.make(), case.shape), sample(case)
-    assert (run(model, x, training=True) != run(model, x, training=True)).any()
+    first = run(model, x, training=True)
+    assert any((run(model, x, training=True) != first).any() for _ in range(20))
 
 
 @check

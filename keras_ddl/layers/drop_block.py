@@ -1,0 +1,93 @@
+"""DropBlock: dropout of contiguous regions."""
+
+import keras
+from keras import ops
+
+from keras_ddl._checks import data_format as standardized
+from keras_ddl._checks import positive_integer
+from keras_ddl.layers._sizes import at_least
+from keras_ddl.layers.dropout import VariableDropout
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class DropBlock2D(VariableDropout):
+    """Drops square regions of feature maps.
+
+    Neighbouring units of a feature map say much the same, so dropping single ones hides little.
+    In training, each channel of each example loses squares of `block_size` by `block_size` units,
+    placed at random so that about a share `rate` of units is lost (fewer where squares overlap);
+    the example's other units are divided by the share that is kept. At inference the input passes
+    unchanged.
+
+    The paper lets the rate grow linearly from 0 during training. `rate` is a weight, as in
+    `VariableDropout`: assign to it, and nothing is compiled again.
+
+    Args:
+        rate: float in [0, 1], the share of units to drop.
+        block_size: positive integer, the side of the squares. On smaller feature maps, a square
+            takes the whole side. Default 7.
+        seed: optional integer, the seed of the layer's random stream.
+        data_format: "channels_last", "channels_first", or None for Keras' setting.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: feature maps `(batch, rows, columns, channels)`, or with the channels first.
+        training: whether units are dropped. `fit` sets it; default False.
+
+    Output shape: the input's.
+
+    Example:
+
+    >>> layer = DropBlock2D(0.1, block_size=5)
+    >>> layer(keras.ops.ones((8, 32, 32, 16)), training=True).shape
+    (8, 32, 32, 16)
+
+    Raises:
+        ValueError: if `rate` is not in [0, 1] or `block_size` is not a positive integer.
+
+    Reference: Ghiasi et al., "DropBlock: A regularization method for convolutional networks",
+    arXiv 1810.12890 (2018).
+    """
+
+    def __init__(self, rate, block_size=7, seed=None, data_format=None, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+        self.block_size = positive_integer("block_size", block_size)
+        self.data_format = standardized(data_format)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+        self.supports_masking = False
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        first = self.data_format == "channels_first"
+        shape = ops.shape(inputs)
+        kept = 1.0 - self._lost(shape, rows=2 if first else 1)
+        # The scale is each example's own, so that examples do not depend on each other.
+        share = ops.mean(kept, axis=(1, 2, 3), keepdims=True)
+        scale = kept / ops.maximum(share, keras.config.epsilon())
+        return inputs * ops.cast(scale, inputs.dtype)
+
+    def _lost(self, shape, rows):
+        """1 where a square lies, else 0; float32."""
+        side = self.block_size
+        sizes = shape[rows : rows + 2]
+        # A square lies within the map: places for its upper left corner.
+        places = [at_least(size - side, 0) + 1 for size in sizes]
+        share = self._rate
+        for size, count in zip(sizes, places, strict=True):
+            length = size - count + 1  # of the square: `side`, or the map's if that is smaller
+            share = share * ops.cast(size, "float32") / ops.cast(count * length, "float32")
+        noise = (*shape[:rows], *places, *shape[rows + 2 :])
+        uniform = keras.random.uniform(noise, dtype="float32", seed=self.seed_generator)
+        corners = ops.cast(uniform < share, "float32")
+        widths = [(0, 0)] * 4
+        widths[rows] = widths[rows + 1] = (side - 1, side - 1)
+        squares = ops.max_pool(
+            ops.pad(corners, widths), side, strides=1, data_format=self.data_format
+        )
+        rest = (slice(None),) * rows
+        return squares[(*rest, slice(sizes[0]), slice(sizes[1]))]
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "block_size": self.block_size, "data_format": self.data_format}

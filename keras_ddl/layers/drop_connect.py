@@ -1,0 +1,136 @@
+"""DropConnect: weights are dropped, not units."""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from keras_ddl._checks import one_of, unit_interval
+from keras_ddl.layers.normalization.kernel import KernelWrapper
+
+_PER_EXAMPLE = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class DropConnect(KernelWrapper):
+    """Runs Dense or a convolution with a random share of its weights set to zero.
+
+    In training every weight and every bias is set to zero with probability `rate`, and the others
+    are scaled by `1 / (1 - rate)`; at inference the layer runs unchanged, with the mean of these
+    weights. (The paper instead samples the layer's input to the activation from a normal
+    distribution at inference.) As in the paper biases are dropped like weights.
+
+    Sampling a mask for each example, as the paper does, holds the weights of the layer once for
+    every example of the batch, and a convolution is then computed from patches of its input. One
+    mask for the batch costs no more than the weights themselves, and its gradients are noisier.
+
+    Args:
+        layer: Dense, a convolution, and for `sampling="batch"` also a depthwise or a transposed
+            convolution; not shared with other wrappers.
+        rate: float in [0, 1), the share of weights dropped. Default 0.5.
+        sampling: "example" for a mask of each example's own, or "batch" for one that all examples
+            of a step share. Default "example".
+        seed: optional integer, the seed of the layer's random stream.
+        **kwargs: passed to `keras.layers.Wrapper`.
+
+    Call arguments:
+        inputs: what the wrapped layer takes.
+        training: whether weights are dropped. `fit` sets it; default False.
+
+    Output shape: the wrapped layer's.
+
+    Example:
+
+    >>> layer = DropConnect(keras.layers.Dense(64, activation="relu"), rate=0.5)
+    >>> layer(keras.ops.ones((8, 100)), training=True).shape
+    (8, 64)
+
+    Raises:
+        ValueError: if `layer` is of another kind, `rate` is not in [0, 1), or `sampling` is
+            neither; for `sampling="example"` also if `layer` is a depthwise, transposed or grouped
+            convolution, or has an activity regularizer.
+
+    Reference: Wan et al., "Regularization of Neural Networks using DropConnect", ICML 2013
+    (proceedings.mlr.press/v28/wan13).
+    """
+
+    def __init__(self, layer, rate=0.5, sampling="example", seed=None, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.rate = unit_interval("rate", rate)
+        if rate == 1:
+            raise ValueError(f"`rate` must be below 1, or no weight is left. Received: rate={rate}")
+        self.sampling = one_of("sampling", sampling, ("example", "batch"))
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        if sampling == "example" and not _takes_masks_per_example(layer):
+            raise ValueError(
+                '`sampling="example"` wraps Dense, Conv1D, Conv2D and Conv3D without groups and '
+                'without an activity regularizer; use `sampling="batch"` for other layers. '
+                f"Received: layer={layer!r}"
+            )
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate:
+            return self.layer(inputs)
+        if self.sampling == "example":
+            return self._call_per_example(inputs)
+        weights = (self.layer.kernel, self.layer.bias)
+        return self._call_layer(
+            inputs, {id(weight): self._drop(weight) for weight in weights if weight is not None}
+        )
+
+    def _drop(self, values):
+        values = ops.convert_to_tensor(values)  # of a variable
+        return keras.random.dropout(values, self.rate, seed=self.seed_generator)
+
+    def _call_per_example(self, inputs):
+        layer = self.layer
+        inputs = ops.cast(inputs, self.compute_dtype)
+        kernel = ops.cast(layer.kernel, self.compute_dtype)
+        patches, channels_last = inputs, True
+        if not isinstance(layer, layers.Dense):
+            patches = _windows(layer, inputs)
+            channels_last = layer.data_format == "channels_last"
+        kernel = ops.reshape(kernel, (-1, kernel.shape[-1]))
+        batch = ops.shape(inputs)[0]
+        kernels = self._drop(ops.broadcast_to(kernel, (batch, *kernel.shape)))
+        positions = "wxyz"[: len(inputs.shape) - 2]
+        order = "b{0}{1}" if channels_last else "b{1}{0}"
+        sides = order.format(positions, "k"), order.format(positions, "u")
+        outputs = ops.einsum(f"{sides[0]},bku->{sides[1]}", patches, kernels)
+        if layer.bias is not None:
+            bias = ops.cast(layer.bias, self.compute_dtype)
+            biases = self._drop(ops.broadcast_to(bias, (batch, *bias.shape)))
+            ones = (1,) * len(positions)
+            shape = (*ones, *bias.shape) if channels_last else (*bias.shape, *ones)
+            outputs += ops.reshape(biases, (-1, *shape))
+        return outputs if layer.activation is None else layer.activation(outputs)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "rate": self.rate,
+            "sampling": self.sampling,
+            "seed": self.seed,
+        }
+
+
+def _takes_masks_per_example(layer):
+    plain = isinstance(layer, _PER_EXAMPLE) and getattr(layer, "groups", 1) == 1
+    return plain and layer.activity_regularizer is None
+
+
+def _windows(layer, inputs):
+    """For each position of a convolution what its window sees, laid along the channels."""
+    padding = layer.padding
+    if padding == "causal":  # Conv1D only
+        widths = [(0, 0)] * 3
+        axis = 1 if layer.data_format == "channels_last" else 2
+        widths[axis] = (layer.dilation_rate[0] * (layer.kernel_size[0] - 1), 0)
+        inputs, padding = ops.pad(inputs, widths), "valid"
+    window = layer.kernel.shape[:-1]
+    size = math.prod(window)
+    identity = ops.reshape(ops.eye(size, dtype=inputs.dtype), (*window, size))
+    return ops.conv(
+        inputs, identity, layer.strides, padding, layer.data_format, layer.dilation_rate
+    )

@@ -1,0 +1,88 @@
+"""Stochastic depth: residual branches are dropped as a whole."""
+
+import keras
+from keras import ops
+
+from keras_ddl._checks import one_of, unit_interval
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class StochasticDepth(keras.layers.Layer):
+    """Adds a residual branch to its shortcut, in training only with a given probability.
+
+    In training the output is `shortcut + b * residual`, with `b` 1 with probability
+    `survival_probability` and else 0; at inference it is
+    `shortcut + survival_probability * residual`. It replaces the layer of this name of TensorFlow
+    Addons.
+
+    Args:
+        survival_probability: float in [0, 1], how often the residual branch is kept. The paper lets
+            it fall linearly with depth, from 1 at the input to .5 at the last block. Default 0.5.
+        sampling: "batch" to keep or drop the branch of all examples of a step together, as the
+            paper does, or "example" to decide for each example. Default "batch".
+        seed: optional integer, the seed of the layer's random stream.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: a list `[shortcut, residual]` of tensors of one shape, or `residual` alone, and then
+            the layer returns what is to be added to the shortcut.
+        training: whether branches are dropped. `fit` sets it; default False.
+
+    Output shape: that of `residual`.
+
+    Example:
+
+    >>> shortcut = keras.ops.ones((8, 32, 32, 16))
+    >>> residual = keras.layers.Conv2D(16, 3, padding="same")(shortcut)
+    >>> StochasticDepth(0.8)([shortcut, residual]).shape
+    (8, 32, 32, 16)
+
+    Raises:
+        ValueError: if `survival_probability` is not in [0, 1], `sampling` is neither, or `inputs`
+            is a list of other than two tensors.
+
+    Reference: Huang et al., "Deep Networks with Stochastic Depth", arXiv 1603.09382 (2016).
+    """
+
+    def __init__(self, survival_probability=0.5, sampling="batch", seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.survival_probability = unit_interval("survival_probability", survival_probability)
+        self.sampling = one_of("sampling", sampling, ("batch", "example"))
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+        self.built = True  # it has no weights
+
+    def call(self, inputs, training=False):
+        pair = isinstance(inputs, list | tuple)
+        if pair and len(inputs) != 2:
+            raise ValueError(
+                "`inputs` must be a residual branch or a list [shortcut, residual]. "
+                f"Received: a list of {len(inputs)}"
+            )
+        shortcut, residual = inputs if pair else (None, inputs)
+        scaled = residual * ops.cast(self._scale(residual, training), residual.dtype)
+        return shortcut + scaled if pair else scaled
+
+    def _scale(self, residual, training):
+        if not training:
+            return self.survival_probability
+        examples = ops.shape(residual)[0] if self.sampling == "example" else 1
+        shape = (examples, *[1] * (len(residual.shape) - 1))
+        # In float32: bfloat16 cannot tell a probability of .999 from 1.
+        uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
+        return uniform < self.survival_probability
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape[-1] if isinstance(input_shape[0], list | tuple) else input_shape)
+
+    def compute_mask(self, inputs, previous_mask):
+        return previous_mask[0] if isinstance(inputs, list | tuple) else previous_mask
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "survival_probability": self.survival_probability,
+            "sampling": self.sampling,
+            "seed": self.seed,
+        }

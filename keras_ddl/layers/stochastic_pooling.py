@@ -1,0 +1,159 @@
+"""Stochastic pooling: one activation of each region, drawn by its size."""
+
+import itertools
+
+import keras
+from keras import ops
+
+from keras_ddl.layers._sizes import at_least
+
+
+class _StochasticPooling(keras.layers.Layer):
+    """Stochastic pooling over the windows of a core pooling layer."""
+
+    def __init__(self, average, seed, **kwargs):
+        super().__init__(**kwargs)
+        # Sums of squares leave the range of float16.
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        self._average = average(dtype)
+        self.input_spec = self._average.input_spec
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True  # it has no weights
+
+    def call(self, inputs, training=False):
+        activations = ops.relu(ops.cast(inputs, self._average.compute_dtype))
+        pooled = self._sample(activations) if training else self._expect(activations)
+        return ops.cast(pooled, self.compute_dtype)
+
+    def _expect(self, activations):
+        """The activations' mean in each region, weighted by themselves."""
+        weighted = self._average(ops.square(activations))
+        return ops.divide_no_nan(weighted, self._average(activations))
+
+    def _sample(self, activations):
+        """One activation of each region, drawn with a probability proportional to itself."""
+        # Regions as whole tensors, one for each offset in the window: a uniform number in
+        # [0, sum) falls into the stretch of one of them.
+        candidates = self._candidates(activations)
+        ends = list(itertools.accumulate(candidates))
+        uniform = keras.random.uniform(
+            ops.shape(ends[-1]), dtype=ends[-1].dtype, seed=self.seed_generator
+        )
+        threshold = ops.stop_gradient(uniform * ends[-1])
+        drawn = candidates[0]
+        for start, candidate in zip(ends, candidates[1:], strict=False):
+            # The last stretch that begins at or before the threshold and is not empty.
+            drawn = ops.where((start <= threshold) & (candidate > 0), candidate, drawn)
+        return drawn
+
+    def _candidates(self, activations):
+        """For each offset in the window, the activations there of all regions."""
+        average = self._average
+        first = 2 if average.data_format == "channels_first" else 1
+        windows = list(zip(average.pool_size, average.strides, strict=True))
+        if average.padding == "same":
+            widths = [(0, 0)] * len(activations.shape)
+            for axis, (window, stride) in enumerate(windows, first):
+                size = ops.shape(activations)[axis]
+                total = at_least(window - 1 - (size - 1) % stride, 0)
+                widths[axis] = (total // 2, total - total // 2)
+            activations = ops.pad(activations, widths)  # zeros are never drawn
+        slices = [
+            [slice(i, i - window + 1 or None, stride) for i in range(window)]
+            for window, stride in windows
+        ]
+        before = (slice(None),) * first
+        return [activations[(*before, *offset)] for offset in itertools.product(*slices)]
+
+    def compute_output_shape(self, input_shape):
+        return self._average.compute_output_shape(input_shape)
+
+    def get_config(self):
+        average = self._average.get_config()
+        window = {name: average[name] for name in ("pool_size", "strides", "padding")}
+        window["data_format"] = average["data_format"]
+        return {**super().get_config(), **window, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class StochasticPooling1D(_StochasticPooling):
+    """Pools each stretch of steps to one of its activations, drawn at random.
+
+    `StochasticPooling2D` for sequences.
+
+    Args:
+        pool_size: positive integer, the length of a region. Default 2.
+        strides: positive integer, steps between regions; default `pool_size`.
+        padding: "valid" or "same". Default "valid".
+        data_format: "channels_last", "channels_first", or None for Keras' setting.
+        seed: optional integer, the seed of the layer's random stream.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: activations of at least 0, `(batch, steps, channels)`, or with the channels first.
+        training: whether to draw. `fit` sets it; default False.
+
+    Output shape: that of `keras.layers.AveragePooling1D`.
+
+    Reference: Zeiler and Fergus, "Stochastic Pooling for Regularization of Deep Convolutional
+    Neural Networks", arXiv 1301.3557 (2013).
+    """
+
+    def __init__(
+        self, pool_size=2, strides=None, padding="valid", *, data_format=None, seed=None, **kwargs
+    ):
+        def average(dtype):
+            return keras.layers.AveragePooling1D(
+                pool_size, strides, padding, data_format=data_format, dtype=dtype
+            )
+
+        super().__init__(average, seed, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class StochasticPooling2D(_StochasticPooling):
+    """Pools each region to one of its activations, drawn at random.
+
+    In training an activation of a region is drawn with a probability proportional to its value, and
+    the gradient flows to it alone. At inference the output is the mean of the region's activations,
+    weighted by these probabilities. A region of zeros gives 0. Activations are those of ReLU or
+    another function that is nowhere below 0; what is below counts as 0.
+
+    Args:
+        pool_size: positive integer or pair of them, height and width of a region. Default 2.
+        strides: integer or pair of integers, steps between regions; default `pool_size`.
+        padding: "valid" or "same". Default "valid".
+        data_format: "channels_last", "channels_first", or None for Keras' setting.
+        seed: optional integer, the seed of the layer's random stream.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: activations of at least 0, `(batch, rows, columns, channels)`, or with the channels
+            first.
+        training: whether to draw. `fit` sets it; default False.
+
+    Output shape: that of `keras.layers.AveragePooling2D`.
+
+    Example:
+
+    >>> layer = StochasticPooling2D(2)
+    >>> layer(np.array([1.0, 2.0, 0.0, 1.0]).reshape(1, 2, 2, 1)).ravel()  # (1 + 4 + 1) / 4
+    [1.5]
+
+    Raises:
+        ValueError: as `keras.layers.AveragePooling2D` does.
+
+    Reference: Zeiler and Fergus, "Stochastic Pooling for Regularization of Deep Convolutional
+    Neural Networks", arXiv 1301.3557 (2013).
+    """
+
+    def __init__(
+        self, pool_size=2, strides=None, padding="valid", *, data_format=None, seed=None, **kwargs
+    ):
+        def average(dtype):
+            return keras.layers.AveragePooling2D(
+                pool_size, strides, padding, data_format=data_format, dtype=dtype
+            )
+
+        super().__init__(average, seed, **kwargs)
