@@ -61,7 +61,7 @@ class AffineNormalization(ChannelLayer):
         **kwargs: passed to `keras.layers.Layer`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (core's order)
         self,
         axis=-1,
         epsilon=1e-3,

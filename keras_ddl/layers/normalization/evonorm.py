@@ -56,7 +56,7 @@ class EvoNormB0(AffineNormalization):
     def call(self, inputs, training=False, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype)
+        gamma, beta = self._gamma_and_beta(x.dtype)
         instances = cells.moments(x, mask)
         if training and self.trainable:
             variance = instances.pool(0).variance
@@ -69,7 +69,7 @@ class EvoNormB0(AffineNormalization):
         v = cells.spread(ops.cast(self.v, x.dtype))
         outputs = x / ops.maximum(batch_std, v * x + instance_std)
         outputs = outputs * cells.spread(gamma) + cells.spread(beta)
-        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+        return ops.cast(outputs, self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "momentum": self.momentum}
@@ -131,12 +131,12 @@ class EvoNormS0(AffineNormalization):
     def call(self, inputs, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype, self._groups)
+        gamma, beta = self._gamma_and_beta(x.dtype, self._groups)
         variance = cells.moments(x, mask).reshape((-1, *self._groups)).pool(-1).variance
         scale = cells.spread(ops.rsqrt(variance + self.epsilon) * gamma)
         v = cells.spread(ops.cast(self.v, x.dtype))
         outputs = x * ops.sigmoid(v * x) * scale + cells.spread(beta)
-        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+        return ops.cast(outputs, self.compute_dtype)
 
     def get_config(self):
         config = {"groups": self.groups, "channels_per_group": self.channels_per_group}

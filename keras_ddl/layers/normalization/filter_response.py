@@ -66,7 +66,7 @@ class FilterResponseNormalization(AffineNormalization):
     def call(self, inputs, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype)
+        gamma, beta = self._gamma_and_beta(x.dtype)
         if mask is None:
             mean_square = cells.mean(ops.square(x))
         else:
@@ -75,9 +75,8 @@ class FilterResponseNormalization(AffineNormalization):
         if self.learned_epsilon:
             mean_square = mean_square + ops.abs(ops.cast(self.extra_epsilon, x.dtype))
         scale = ops.rsqrt(mean_square + self.epsilon) * gamma
-        return ops.cast(
-            cells.unfold(x * cells.spread(scale) + cells.spread(beta)), self.compute_dtype
-        )
+        outputs = x * cells.spread(scale) + cells.spread(beta)
+        return ops.cast(outputs, self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "learned_epsilon": self.learned_epsilon}

@@ -71,16 +71,15 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=False)
         x = full_precision(inputs)
         cells = Cells(x, (self.axis % len(inputs.shape),))
-        folded = cells.fold(x)
-        mean, variance = self._ghost_moments(cells.moments(folded, mask), cells.shape[0])
+        mean, variance = self._ghost_moments(cells.moments(x, mask), cells.shape[0])
         scale = ops.rsqrt(variance + self.epsilon)
         if self.scale:
             scale = scale * ops.cast(self.gamma, x.dtype)
-        outputs = (folded - cells.spread(mean)) * cells.spread(scale)
+        outputs = (x - cells.spread(mean)) * cells.spread(scale)
         if self.center:
             offset = ops.reshape(ops.cast(self.beta, x.dtype), (1, -1))
             outputs = outputs + cells.spread(offset)
-        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+        return ops.cast(outputs, self.compute_dtype)
 
     def _ghost_moments(self, examples, batch):
         """From moments of examples those of their ghost batches, for each example."""

@@ -25,8 +25,9 @@ class GroupNormalization(AffineNormalization):
     - masked steps stay out of the statistics;
     - `channels_per_group` fits networks whose layers differ in width;
     - several axes may hold the channels;
-    - it is faster, and more accurate where the mean is large: moments are taken of each channel
-      about its own mean and then combined, and the gradient is written out by hand;
+    - it is faster, and more accurate where the mean is large: the mean is subtracted
+      before anything else is done, sums are taken channel by channel and combined after, and the
+      gradient is written out by hand;
     - `build` leaves the config as it was, and the batch is refused as channel axis.
 
     Args:
@@ -69,7 +70,7 @@ class GroupNormalization(AffineNormalization):
     Reference: Wu and He, "Group Normalization", 2018, arXiv 1803.08494.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  (core's order)
         self,
         groups=DEFAULT_GROUPS,
         axis=-1,
@@ -110,12 +111,12 @@ class GroupNormalization(AffineNormalization):
     def call(self, inputs, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype, self._groups)
+        gamma, beta = self._gamma_and_beta(x.dtype, self._groups)
         if mask is None:
-            outputs = normalize_groups(cells, x, gamma, beta, self.epsilon)
+            outputs = normalize_groups(cells, self.epsilon, x, gamma, beta)
         else:
-            outputs = normalize_masked_groups(cells, x, gamma, beta, self.epsilon, mask)
-        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+            outputs = normalize_masked_groups(cells, self.epsilon, x, mask, gamma, beta)
+        return ops.cast(outputs, self.compute_dtype)
 
     def get_config(self):
         config = {"groups": self.groups, "channels_per_group": self.channels_per_group}

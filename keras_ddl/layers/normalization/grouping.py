@@ -8,19 +8,17 @@ import keras
 from keras import ops
 
 
-def normalize_groups(cells, x, gamma, beta, epsilon):
-    """The folded input `x` normalized; gamma and beta are (groups, channels per group)."""
+def normalize_groups(cells, epsilon, x, gamma, beta):
+    """`x` normalized; gamma and beta are (groups, channels per group)."""
 
     def forward(x, gamma, beta):
-        deviation, shift, inverse = statistics(cells, x, gamma.shape, epsilon)
-        scale = inverse * gamma
-        spread_scale = cells.spread(scale)
-        outputs = deviation * spread_scale + cells.spread(shift * scale + beta)
-        return outputs, (deviation, shift, inverse, gamma, spread_scale)
+        deviation, inverse = statistics(cells, x, gamma.shape, epsilon)
+        scale = cells.spread(inverse * gamma)
+        return deviation * scale + cells.spread(beta), (deviation, inverse, gamma, scale)
 
     def with_gradient(x, gamma, beta):
         outputs, parts = forward(x, gamma, beta)
-        return outputs, lambda upstream: gradients(cells, upstream, *parts)
+        return outputs, lambda upstream: gradients(cells, upstream, parts)
 
     if keras.backend.backend() == "torch":
         # Autograd is as fast there, and to custom gradients of PyTorch `parts` are constants, so
@@ -30,38 +28,39 @@ def normalize_groups(cells, x, gamma, beta, epsilon):
 
 
 def statistics(cells, x, groups, epsilon):
-    """Deviations from the channel's mean, of that from the group's mean, and 1 / std of groups.
+    """Deviations from the group's mean, and 1 / std of every group.
 
-    A deviation from the own mean is exact to rounding however large the mean is.
+    The mean is subtracted before anything else is done to the input, which is exact to rounding
+    however large the mean is.
     """
-    mean = ops.mean(x, axis=cells.reduced, keepdims=True)
-    deviation = x - mean
-    variance = ops.mean(ops.square(deviation), axis=cells.reduced)
-    mean, variance = (ops.reshape(value, (-1, *groups)) for value in (mean, variance))
-    shift = mean - ops.mean(mean, axis=-1, keepdims=True)
-    variance = ops.mean(variance + ops.square(shift), axis=-1, keepdims=True)
-    return deviation, shift, ops.rsqrt(variance + epsilon)
+
+    def group_mean(values):
+        return ops.mean(cells.mean(values, groups), axis=-1, keepdims=True)
+
+    mean = ops.broadcast_to(group_mean(x), (cells.shape[0], *groups))
+    deviation = x - cells.spread(mean)
+    return deviation, ops.rsqrt(group_mean(ops.square(deviation)) + epsilon)
 
 
-def gradients(cells, upstream, deviation, shift, inverse, gamma, scale):
+def gradients(cells, upstream, parts):
     """What flows back to the input, gamma and beta."""
+    deviation, inverse, gamma, scale = parts
 
-    def total(values):
-        return ops.reshape(ops.sum(values, axis=cells.reduced), (-1, *gamma.shape))
+    def group_mean(values):
+        mean = ops.divide(ops.mean(values, axis=-1, keepdims=True), cells.size)
+        return ops.broadcast_to(mean * inverse, ops.shape(values))
 
-    to_beta = total(upstream)
-    to_gamma = (total(upstream * deviation) + shift * to_beta) * inverse
-    # The group's mean of what flows in, and of its product with the normalized input.
-    flow = ops.divide(ops.mean(to_beta * gamma, axis=-1, keepdims=True), cells.size)
-    match = ops.divide(ops.mean(to_gamma * gamma, axis=-1, keepdims=True), cells.size)
-    slope = ops.broadcast_to(-ops.square(inverse) * match, ops.shape(shift))
-    constant = slope * shift - inverse * flow
-    to_x = upstream * scale + deviation * cells.spread(slope) + cells.spread(constant)
+    to_beta = cells.sum(upstream, gamma.shape)
+    to_gamma = cells.sum(upstream * deviation, gamma.shape) * inverse
+    # What flows in on average is taken off, and so is its part along the normalized input.
+    flow, match = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
+    to_x = upstream * scale - deviation * cells.spread(match) - cells.spread(flow)
     return to_x, ops.sum(to_gamma, axis=0), ops.sum(to_beta, axis=0)
 
 
-def normalize_masked_groups(cells, x, gamma, beta, epsilon, mask):
-    """The same of what the mask leaves in."""
+def normalize_masked_groups(cells, epsilon, x, mask, *weights):
+    """The same, of what the mask leaves in; weights: gamma and beta."""
+    gamma, beta = weights
     parts = cells.moments(x, mask).reshape((-1, *gamma.shape))
     mean, variance, _ = parts.pool(-1)
     scale = ops.rsqrt(variance + epsilon) * gamma

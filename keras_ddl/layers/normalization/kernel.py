@@ -54,8 +54,11 @@ class KernelWrapper(layers.Wrapper):
         """
         variables = self.layer.variables
         values = [replaced.get(id(variable), variable.value) for variable in variables]
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return self.layer(inputs)
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping, collect_losses=True) as scope:
+            outputs = self.layer(inputs)
+        self.add_loss(scope.losses)  # of an activity regularizer
+        return outputs
 
     def compute_output_shape(self, input_shape):
         return self.layer.compute_output_shape(input_shape)

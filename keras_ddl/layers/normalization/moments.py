@@ -5,7 +5,6 @@ Means and variances of cells take two passes over the input; those of groups, la
 follow from them exactly, by the law of total variance, at the price of a few small tensors.
 """
 
-import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -19,10 +18,7 @@ def full_precision(x):
 
 
 class Cells:
-    """An input seen as cells: what is to be averaged apart from the batch and the channels.
-
-    Neighbouring axes of one kind are merged, which XLA's reductions on a CPU reward: an image
-    batch becomes (batch, pixels, channels).
+    """Which cells an input has: how to reduce it to them, and to hold them against it again.
 
     Args:
         x: tensor of rank 2 or more, its first axis the batch.
@@ -31,52 +27,54 @@ class Cells:
 
     def __init__(self, x, channel_axes):
         self.shape = ops.shape(x)
+        kept = {0, *channel_axes}
+        self.reduced = tuple(axis for axis in range(len(self.shape)) if axis not in kept)
         self.channels = math.prod(self.shape[axis] for axis in channel_axes)
-        kinds = itertools.groupby(range(1, len(self.shape)), lambda axis: axis in channel_axes)
-        runs = [(kept, math.prod(self.shape[axis] for axis in run)) for kept, run in kinds]
-        if all(kept for kept, _ in runs):
-            runs.append((False, 1))
-        self.reduced = tuple(i for i, (kept, _) in enumerate(runs, start=1) if not kept)
-        self.folded_shape = (self.shape[0], *(size for _, size in runs))
-        self.spread_shape = (-1, *(size if kept else 1 for kept, size in runs))
         # An integer, or a scalar tensor where a size is unknown while tracing.
-        self.size = math.prod(size for kept, size in runs if not kept)
+        self.size = math.prod(self.shape[axis] for axis in self.reduced)
+        self._spread_shape = [-1 if axis == 0 else 1 for axis in range(len(self.shape))]
+        for axis in channel_axes:
+            self._spread_shape[axis] = self.shape[axis]
 
-    def fold(self, x):
-        return ops.reshape(x, self.folded_shape)
+    def sum(self, x, groups=None):
+        """The sum of each cell, (batch, channels) or (batch, *groups)."""
+        return self._reduce(ops.sum, x, groups)
 
-    def unfold(self, folded):
-        return ops.reshape(folded, self.shape)
+    def mean(self, x, groups=None):
+        """The mean of each cell, (batch, channels) or (batch, *groups)."""
+        return self._reduce(ops.mean, x, groups)
 
-    def sum(self, folded):
-        """The sum of each cell, (batch, channels)."""
-        return ops.reshape(ops.sum(folded, axis=self.reduced), (-1, self.channels))
-
-    def mean(self, folded):
-        """The mean of each cell, (batch, channels)."""
-        return ops.reshape(ops.mean(folded, axis=self.reduced), (-1, self.channels))
+    def _reduce(self, operation, x, groups):
+        if keras.backend.backend() == "tensorflow":
+            # It adds the values of all axes one after the other. A sum of few sums of few rounds
+            # less than one of many: axis by axis.
+            for axis in reversed(self.reduced):
+                x = operation(x, axis=axis)
+        elif self.reduced:
+            x = operation(x, axis=self.reduced)
+        return ops.reshape(x, (-1, *(groups or (self.channels,))))
 
     def spread(self, cells):
-        """(batch or 1, channels) in a shape that broadcasts against the folded input."""
-        return ops.reshape(cells, self.spread_shape)
+        """(batch or 1, channels), in any grouping, in a shape that broadcasts against the input."""
+        return ops.reshape(cells, self._spread_shape)
 
-    def moments(self, folded, mask=None):
+    def moments(self, x, mask=None):
         """The moments of each cell, of what the mask leaves in.
 
         Args:
-            folded: the folded input, in float32 or better.
+            x: the input, in float32 or better.
             mask: None, or a boolean tensor whose axes stand for the first axes of the input.
         """
         if mask is None:
-            mean = self.mean(folded)
-            variance = self.mean(ops.square(folded - self.spread(mean)))
+            mean = self.mean(x)
+            variance = self.mean(ops.square(x - self.spread(mean)))
             return Moments(mean, variance, ops.ones_like(mean))
         mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(self.shape) - len(mask.shape))))
-        mask = self.fold(ops.broadcast_to(ops.cast(mask, "bool"), self.shape))
-        count = self.sum(ops.cast(mask, folded.dtype))
+        mask = ops.broadcast_to(ops.cast(mask, "bool"), self.shape)
+        count = self.sum(ops.cast(mask, x.dtype))
         some = ops.maximum(count, 1)
-        mean = self.sum(ops.where(mask, folded, 0)) / some
-        deviation = ops.where(mask, folded - self.spread(mean), 0)
+        mean = self.sum(ops.where(mask, x, 0)) / some
+        deviation = ops.where(mask, x - self.spread(mean), 0)
         return Moments(mean, self.sum(ops.square(deviation)) / some, count)
 
 

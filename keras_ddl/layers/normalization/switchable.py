@@ -65,7 +65,7 @@ class SwitchableNormalization(AffineNormalization):
     def call(self, inputs, training=False, mask=None):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
-        x, gamma, beta = cells.fold(x), *self._gamma_and_beta(x.dtype)
+        gamma, beta = self._gamma_and_beta(x.dtype)
         instances = cells.moments(x, mask)
         sources = instances, instances.pool(1), self._batch_moments(instances, training)
         mean, variance = (
@@ -74,7 +74,7 @@ class SwitchableNormalization(AffineNormalization):
         )
         scale = ops.rsqrt(variance + self.epsilon) * gamma
         outputs = (x - cells.spread(mean)) * cells.spread(scale) + cells.spread(beta)
-        return ops.cast(cells.unfold(outputs), self.compute_dtype)
+        return ops.cast(outputs, self.compute_dtype)
 
     def _batch_moments(self, instances, training):
         if training and self.trainable:

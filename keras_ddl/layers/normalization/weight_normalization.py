@@ -100,9 +100,9 @@ class WeightNormalization(KernelWrapper):
 
     def _initialize(self, inputs):
         layer = self.layer
-        replaced = {id(layer.kernel): layer.kernel / self._length(layer.kernel)}
+        replaced = {id(layer.kernel): ops.divide(layer.kernel, self._length(layer.kernel))}
         if layer.bias is not None:
-            replaced[id(layer.bias)] = ops.zeros_like(layer.bias)
+            replaced[id(layer.bias)] = ops.zeros(layer.bias.shape, layer.bias.dtype)
         activation, layer.activation = layer.activation, keras.activations.linear
         try:
             outputs = full_precision(self._call_layer(inputs, replaced))

@@ -82,10 +82,8 @@ CASES = [
         ),
         random=True,
     ),
-    Case("EvoNormB0", lambda: layers.EvoNormB0(), (4, 6), masks=True),
-    Case(
-        "EvoNormB0", lambda: layers.EvoNormB0(), IMAGE, channels_first=lambda: layers.EvoNormB0(1)
-    ),
+    Case("EvoNormB0", layers.EvoNormB0, (4, 6), masks=True),
+    Case("EvoNormB0", layers.EvoNormB0, IMAGE, channels_first=lambda: layers.EvoNormB0(1)),
     Case("EvoNormS0", lambda: layers.EvoNormS0(2), (4, 6), masks=True),
     Case(
         "EvoNormS0",
@@ -101,7 +99,7 @@ CASES = [
     ),
     Case(
         "FilterResponseNormalization",
-        lambda: layers.FilterResponseNormalization(),
+        layers.FilterResponseNormalization,
         IMAGE,
         channels_first=lambda: layers.FilterResponseNormalization(1),
     ),
@@ -126,23 +124,23 @@ CASES = [
         IMAGE,
         unknown=(None, *IMAGE[1:]),
     ),
-    Case("InstanceNormalization", lambda: layers.InstanceNormalization(), (4, 6), masks=True),
+    Case("InstanceNormalization", layers.InstanceNormalization, (4, 6), masks=True),
     Case(
         "InstanceNormalization",
         lambda: layers.InstanceNormalization(scale=False),
         IMAGE,
         channels_first=lambda: layers.InstanceNormalization(1, scale=False),
     ),
-    Case("SwitchableNormalization", lambda: layers.SwitchableNormalization(), (4, 6), masks=True),
+    Case("SwitchableNormalization", layers.SwitchableNormalization, (4, 6), masks=True),
     Case(
         "SwitchableNormalization",
-        lambda: layers.SwitchableNormalization(),
+        layers.SwitchableNormalization,
         IMAGE,
         channels_first=lambda: layers.SwitchableNormalization(1),
     ),
     Case(
         "ThresholdedLinearUnit",
-        lambda: layers.ThresholdedLinearUnit(),
+        layers.ThresholdedLinearUnit,
         (4, 6),
         masks=True,
         channels_first=lambda: layers.ThresholdedLinearUnit(1),
