@@ -136,14 +136,14 @@ def comparisons() -> list[Comparison]:
             lambda c: ours.DropConnect(dense(c), sampling="batch"),
             dense,
             "Dense(inputs), bare",
-            shapes=VECTORS[1:2],
+            shapes=((32, 256),),
         ),
         Comparison(
             "DropConnect, a mask per example",
             lambda c: ours.DropConnect(dense(c)),
             dense,
             "Dense(inputs), bare",
-            shapes=VECTORS[1:2],
+            shapes=((32, 256),),
         ),
         Comparison(
             "StochasticPooling2D",

@@ -67,8 +67,7 @@ def _environment(record: Record) -> str:
     backend = ran["backend"]
     return (
         f"{backend} {ran['packages'][backend]}, Keras {ran['packages']['keras']}, "
-        f"{ran['device']} ({ran['cores']} cores), commit {ran['commit']}, "
-        f"{record['rounds']} rounds"
+        f"{ran['device']} ({ran['cores']} cores), commit {ran['commit']}"
     )
 
 

@@ -23,7 +23,8 @@ BACKEND = keras.backend.backend()
 # XLA off and on. Without it Keras on JAX runs operation by operation; PyTorch has none.
 JIT = {"tensorflow": (False, True), "jax": (True, False), "torch": (False,)}[BACKEND]
 PASSES = ("forward", "forward and backward")
-SHORTEST = 0.01  # seconds that a round takes at least
+SHORTEST = 0.01  # seconds that a contender's round takes at least
+ENOUGH, FEWEST = 1.0, 5  # seconds after which no further rounds are begun, and how few may do
 
 Step = Callable[[], Any]
 
@@ -129,7 +130,10 @@ def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
         step()
         calls[name] = math.ceil(SHORTEST / (time.perf_counter() - started))
     spent: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
+    began = time.perf_counter()
+    for done in range(rounds):
+        if done >= FEWEST and time.perf_counter() - began > ENOUGH:
+            break
         for name, step in steps.items():
             started = time.perf_counter()
             for _ in range(calls[name]):
@@ -157,9 +161,9 @@ def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: i
             "backend": BACKEND,
             "jit": jit,
             "pass": which,
-            "ms": {name: 1000 * statistics.median(rounds) for name, rounds in spent.items()},
+            "ms": {name: 1000 * statistics.median(each) for name, each in spent.items()},
             "ratio": statistics.median(ratios),
-            "rounds": rounds,
+            "rounds": len(ratios),
         }
 
 
