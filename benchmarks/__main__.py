@@ -1,13 +1,14 @@
 """`python -m benchmarks`: what can be run, a line each."""
 
-from benchmarks.catalogue import experiments
+from benchmarks.catalogue import experiments, measurements
 
 
 def main() -> None:
-    found = experiments()
-    width = max(len(experiment.name) for experiment in found)
-    for experiment in found:
-        print(f"{experiment.name:{width}}  {experiment.summary}")
+    found = {experiment.name: experiment.summary for experiment in experiments()}
+    found |= measurements()
+    width = max(map(len, found))
+    for name, summary in found.items():
+        print(f"{name:{width}}  {summary}")
     print("\nRun one with: python -m benchmarks.NAME, and see its flags with --help.")
 
 

@@ -24,6 +24,8 @@ from benchmarks.harness.scoring import score
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
 
+SUMMARY = "what the harness costs: a trial beside a bare fit of the same network"
+
 
 def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
     """What a user would write without the harness, on the trial's split."""

@@ -4,15 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.catalogue import experiments
+from benchmarks.catalogue import experiments, measurements
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_KERAS = """
 import sys
 import benchmarks.report, benchmarks.harness.cli, benchmarks.harness.plots
 import benchmarks.harness.report, benchmarks.harness.store
-from benchmarks.catalogue import experiments
-assert experiments()
+from benchmarks.catalogue import experiments, measurements
+assert experiments() and measurements()
 print(sorted({"keras", "tensorflow", "jax", "torch"} & sys.modules.keys()))
 """
 
@@ -25,12 +25,14 @@ def python(*arguments):
     return ran
 
 
-def test_every_experiment_is_listed_with_its_summary():
+def test_every_experiment_and_measurement_is_listed_with_its_summary():
     ran = python("-m", "benchmarks")
     lines = ran.stdout.splitlines()
-    for experiment in experiments():
-        (line,) = [line for line in lines if line.split()[:1] == [experiment.name]]
-        assert line.endswith(f"  {experiment.summary}")
+    summaries = {experiment.name: experiment.summary for experiment in experiments()}
+    for name, summary in {**summaries, **measurements()}.items():
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert line.endswith(f"  {summary}")
+    assert {"overhead", "layer_speed"} <= measurements().keys()
     assert "python -m benchmarks.NAME" in lines[-1]
     assert ran.stderr == ""
 

@@ -1,0 +1,53 @@
+"""How fast the layers are, beside Keras core and PyTorch, on every backend installed.
+
+Each backend is timed in a process of its own, where contenders take turns. Records go to
+`<out>/layer_speed/BACKEND.jsonl`, and the page and its figure are made from all of them, so that
+backends may be run one at a time.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.layer_speed import page
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_speed", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=installed)
+    parser.add_argument("--layers", nargs="*", metavar="NAME", default=[], help="default: all")
+    parser.add_argument("--rounds", type=int, default=15, help="timed rounds, default 15")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
+    arguments = parser.parse_args(argv)
+    folder = arguments.out / "layer_speed"
+    folder.mkdir(parents=True, exist_ok=True)
+    for backend in arguments.backends:
+        command = [sys.executable, "-m", "benchmarks.layer_speed.timing"]
+        command += [folder / f"{backend}.jsonl", f"--rounds={arguments.rounds}"]
+        command += ["--layers", *arguments.layers] if arguments.layers else []
+        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+        if ran.returncode:
+            print(f"error: timing on {backend} failed; see above", file=sys.stderr)
+            return ran.returncode
+    records = page.read(folder)
+    if not records:
+        parser.error("no records: name at least one installed backend")
+    page.draw(records, folder / "layer_speed.png")
+    text = page.text(records, figure="layer_speed/layer_speed.png")
+    (arguments.out / "layer_speed.md").write_text(text, encoding="utf-8")
+    print(f"wrote {arguments.out / 'layer_speed.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
