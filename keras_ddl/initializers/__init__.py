@@ -1,0 +1,18 @@
+"""Initializers that Keras core lacks, and layer-sequential ones that look at data."""
+
+from keras_ddl.initializers.fan import fans
+from keras_ddl.initializers.gain import calculate_gain
+from keras_ddl.initializers.kaiming import KaimingNormal, KaimingUniform
+from keras_ddl.initializers.orthonormal import Orthonormal, OrthonormalMSRA
+from keras_ddl.initializers.xavier import XavierNormal, XavierUniform
+
+__all__ = [
+    "KaimingNormal",
+    "KaimingUniform",
+    "Orthonormal",
+    "OrthonormalMSRA",
+    "XavierNormal",
+    "XavierUniform",
+    "calculate_gain",
+    "fans",
+]
