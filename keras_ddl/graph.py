@@ -33,8 +33,9 @@ class Call:
         linear: the tensor that its `activation=` function received; without such an argument the
             same as `outputs`.
         outputs: what it returns.
-        again: calls the layer once more with the same arguments and its weights as they are now,
-            and returns a `Call` with new `linear` and `outputs`.
+        again: calls the layer once more, with its weights as they are now and the same arguments,
+            or with other positional ones if they are given, and returns the new `Call`. The hook
+            does not see it.
     """
 
     layer: keras.layers.Layer
@@ -43,7 +44,7 @@ class Call:
     kwargs: dict
     linear: Any
     outputs: Any
-    again: Callable[[], "Call"]
+    again: Callable[..., "Call"]
 
     @property
     def inputs(self):
@@ -305,5 +306,5 @@ class _Watched:
             kwargs=kwargs,
             linear=outputs if linear is None else linear,
             outputs=outputs,
-            again=lambda: self._called(index, args, kwargs),
+            again=lambda *others: self._called(index, others or args, kwargs),
         )

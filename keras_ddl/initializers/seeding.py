@@ -2,8 +2,10 @@
 
 import random
 
+import keras
 
-class FreshDraws:
+
+class FreshDraws(keras.initializers.Initializer):
     """Mixin for core's random initializers: unless seeded, two calls of one instance differ.
 
     Core draws one seed when the initializer is made and uses it again at every call, so two layers
