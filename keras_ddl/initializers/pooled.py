@@ -20,7 +20,7 @@ class Pooled:
     def add(self, tensor):
         x = wide(tensor)
         count = math.prod(x.shape)
-        mean, variance = float(ops.mean(x)), float(ops.var(x))
+        mean, variance = number(ops.mean(x)), number(ops.var(x))
         if not self.count:
             self.count, self.mean, self.variance = count, mean, variance
             return
@@ -41,3 +41,8 @@ def wide(tensor):
     """A tensor in float32, if it is in half precision."""
     narrow = ops.dtype(tensor) in {"float16", "bfloat16"}
     return ops.cast(tensor, "float32") if narrow else tensor
+
+
+def number(tensor):
+    """A scalar tensor as a float."""
+    return float(ops.convert_to_numpy(tensor))

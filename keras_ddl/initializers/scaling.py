@@ -9,7 +9,7 @@ from keras import ops
 from keras_ddl.graph import own_activation
 from keras_ddl.initializers import report
 from keras_ddl.initializers.kernels import holder, kernels, recurrent_kernel
-from keras_ddl.initializers.pooled import Pooled, wide
+from keras_ddl.initializers.pooled import Pooled, number, wide
 from keras_ddl.initializers.search import ScaleSearch
 
 
@@ -120,7 +120,7 @@ class Scaled:
 
     def _scale(self, factor):
         kernel = kernels(self.layer)[-1]
-        kernel.assign(ops.convert_to_tensor(kernel) * factor)
+        in_full_precision(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
         self.iterations += 1
 
     def _settle(self, call):
@@ -136,7 +136,7 @@ class Scaled:
         if part.flat or not math.isfinite(part.variance):
             return call
         factor, reached = self._factor(call, free, bias, part)
-        first = ops.copy(ops.convert_to_tensor(kernels(self.layer)[-1]))
+        first = in_full_precision(kernels(self.layer)[-1].numpy)
         self._scale(factor)
         if self.recurrent or not reached:
             return call.again()
@@ -190,9 +190,30 @@ class Scaled:
             if found.flat or not math.isfinite(found.variance):
                 break
             self._scale(search.step(found.variance))
-        kernels(self.layer)[-1].assign(first)
+        in_full_precision(lambda: kernels(self.layer)[-1].assign(first))
         self.note = "scaling the kernel does not scale the output as it should"
         return call.again()
+
+
+class _FullPrecision(keras.layers.Layer):
+    """Leaves the scope of the layer around it, in which variables read in half precision.
+
+    On PyTorch an assignment there is lost: it goes to the variable's half-precision copy.
+    """
+
+    def __init__(self):
+        super().__init__(autocast=False)
+
+    def call(self, inputs, action):
+        action()
+        return inputs
+
+
+def in_full_precision(action):
+    """What a function returns that is called within a layer's call, without mixed precision."""
+    results = []
+    _FullPrecision()(ops.zeros(()), action=lambda: results.append(action()))
+    return results[0]
 
 
 def _sample(call):
@@ -207,7 +228,9 @@ def _bias(call):
     layer = holder(call.layer)
     others = len(layer.weights) - len(kernels(layer))
     bias = getattr(layer, "bias", None)
-    if not others or (others == 1 and bias is not None and not ops.any(bias)):
+    if not others or (
+        others == 1 and bias is not None and not ops.any(ops.convert_to_tensor(bias))
+    ):
         return None
     sample = _sample(call)
     zeros = ops.zeros_like(call.inputs if sample is None else sample)
@@ -230,7 +253,7 @@ def _predicted(call, scaled):
     for ours, fresh in ((scaled, again.linear), (outputs, again.outputs)):
         if ours.shape[1:] != fresh.shape[1:] or len(ours) == 0:
             return None
-        spread = float(ops.max(ops.abs(fresh)))
-        if not float(ops.max(ops.abs(ours[:1] - fresh))) <= 1e-3 * spread:
+        spread = number(ops.max(ops.abs(fresh)))
+        if not number(ops.max(ops.abs(ours[:1] - fresh))) <= 1e-3 * spread:
             return None
     return replace(call, linear=scaled, outputs=outputs)

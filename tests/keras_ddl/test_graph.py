@@ -85,10 +85,10 @@ def test_models_of_several_inputs(form):
 def test_attention_is_walked_into_and_recurrent_layers_are_not():
     inputs = keras.Input((5, 4))
     attended = layers.MultiHeadAttention(1, 2, name="attention")(inputs, inputs)
-    both = layers.Bidirectional(layers.LSTM(2), name="both")(attended)
+    both = layers.Bidirectional(layers.LSTM(2, name="memory"), name="both")(attended)
     found = names(keras.Model(inputs, both))
     assert set(found[:3]) == {"query", "key", "value"}
-    assert found[-2:] == ["forward_lstm", "backward_lstm"]
+    assert found[-2:] == ["forward_memory", "backward_memory"]
 
 
 def test_leaf_layers_come_once_each_without_calling_anything():
