@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
+
 ACTIVATION_LAYERS = (
     keras.layers.Activation,
     keras.layers.ELU,
@@ -16,6 +18,7 @@ ACTIVATION_LAYERS = (
     keras.layers.PReLU,
     keras.layers.ReLU,
     keras.layers.Softmax,
+    Maxout,
 )
 # They run their sublayers inside a loop over time, where no single call can be told apart.
 _WHOLE = (keras.layers.RNN, keras.layers.TimeDistributed)
@@ -55,6 +58,8 @@ class Call:
 @dataclass(frozen=True)
 class Step:
     """One call of a leaf layer, and the activation function that its output meets next.
+
+    Of a maxout layer the linear layer inside is met, and a `Maxout` follows it.
 
     Args:
         layer: the layer.
@@ -166,10 +171,27 @@ def trace(model, x=None):
     for position, call in enumerate(calls):
         for tensor in keras.tree.flatten((call.args, call.kwargs)):
             takers.setdefault(id(tensor), []).append(position)
+    inside = _maxouts(model)
     return [
-        Step(call.layer, call.index, *_activation(calls, position, takers))
+        Step(
+            call.layer,
+            call.index,
+            *(inside.get(id(call.layer)) or _activation(calls, position, takers)),
+        )
         for position, call in enumerate(calls)
     ]
+
+
+def _maxouts(model):
+    """The linear layers inside maxout layers, by identity, and the maximum that follows them."""
+    found = {}
+    for layer in model._flatten_layers():
+        if isinstance(layer, MaxoutDense | MaxoutConv2D):
+            channels_first = getattr(layer.linear, "data_format", "") == "channels_first"
+            units = layer.units if isinstance(layer, MaxoutDense) else layer.filters
+            maximum = Maxout(units, axis=1 if channels_first else -1)
+            found[id(layer.linear)] = maximum, (maximum,)
+    return found
 
 
 def _activation(calls, position, takers):

@@ -8,6 +8,7 @@ import pytest
 from keras import layers, ops
 
 from keras_ddl.graph import leaf_layers, own_activation, trace, watch
+from keras_ddl.layers import Maxout, MaxoutConv2D
 
 RNG = np.random.default_rng(0)
 
@@ -205,6 +206,17 @@ def test_a_merge_ends_the_way_to_an_activation():
     first, add, relu = trace(keras.Model(inputs, summed))
     assert first.activation is None
     assert add.activation is relu.activation is relu.layer
+
+
+def test_maxout_follows_the_linear_layer_inside_it():
+    model = keras.Sequential([keras.Input((8, 8, 3)), MaxoutConv2D(4, 3), MaxoutConv2D(2, 3)])
+    first, second = trace(model)
+    assert (first.layer, second.layer) == tuple(layer.linear for layer in model.layers)
+    linear = ops.ones((1, 6, 6, 8))
+    assert first.activation is first.through[0]
+    assert first.activation(linear).shape == (1, 6, 6, 4)
+    assert follower(layers.Conv2D(8, 1), Maxout(4)) == (None, ())
+    assert follower(layers.BatchNormalization(), Maxout(1))[0].num_units == 1
 
 
 def test_own_activation_reads_the_argument_and_the_layer():

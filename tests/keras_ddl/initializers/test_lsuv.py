@@ -10,6 +10,7 @@ from keras import layers, ops
 from keras_ddl.initializers import calculate_gain, lsuv_init
 from keras_ddl.initializers.pooled import Pooled
 from keras_ddl.initializers.search import ScaleSearch
+from keras_ddl.layers import MaxoutConv2D, MaxoutDense
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(loc=0.5, scale=2.0, size=(96, 10)).astype("float32")
@@ -98,6 +99,23 @@ def test_the_calls_of_a_shared_layer_are_pooled(calls):
     assert abs(pooled.var() - 1) <= TOLERANCE
     for layer in (between, model.layers[-1]):
         assert abs(linear_part(model, layer, X).var() - 1) <= TOLERANCE
+
+
+@pytest.mark.parametrize("measure", ["pre_activation", "post_activation"])
+def test_maxout_layers(measure):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), MaxoutConv2D(6, 3), layers.Flatten(), MaxoutDense(5, 4)]
+    )
+    report = lsuv_init(model, IMAGES, measure=measure, batch_size=24, seed=12)
+    assert report.converged, report
+    pieces = array(
+        ops.matmul(
+            keras.Model(model.inputs[0], model.layers[1].output)(IMAGES),
+            1.0 * model.layers[2].kernel,
+        )
+    )
+    outputs = {"pre_activation": pieces, "post_activation": array(model(IMAGES))}[measure]
+    assert abs(outputs.var() - 1) <= TOLERANCE
 
 
 class Tree(keras.Model):
