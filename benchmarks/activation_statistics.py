@@ -62,12 +62,13 @@ def measure(trial: Trial, model, data):
         counts, edges = np.histogram(hidden[index - 1], BINS)
         curves[f"histogram {index}"] = [float(edges[0]), float(edges[-1]), *map(float, counts)]
     rms = np.sqrt(np.square(curves["mean"]) + np.square(curves["std"]))
-    last = {name: curves[name][-1] for name in ("mean", "std", "active", "saturated")}
+    # Orders of magnitude, for signals grow and shrink geometrically. 1e-30 stands for none.
+    orders = np.log10(np.maximum(curves["std"], 1e-30))
     metrics = {
         "first_std": curves["std"][0],
-        **{f"last_{name}": value for name, value in last.items()},
-        # Orders of magnitude, for signals grow and shrink geometrically. 1e-30 stands for none.
-        "log10_std_ratio": float(np.log10(max(last["std"], 1e-30) / max(curves["std"][0], 1e-30))),
+        "log10_last_std": float(orders[-1]),
+        "log10_std_ratio": float(orders[-1] - orders[0]),
+        "last_saturated": curves["saturated"][-1],
         "active": float(np.mean(curves["active"])),
         "offset": float(np.mean(np.abs(curves["mean"]) / np.maximum(rms, 1e-300))),
         "function_us": seconds_of(trial.params["activation"]) * 1e6,
@@ -172,9 +173,8 @@ EXPERIMENT = Experiment(
             axis_title="activation, initializer",
             metrics={
                 "first_std": "std, first layer",
-                "last_std": "std, last layer",
+                "log10_last_std": "log10 of std, last layer",
                 "log10_std_ratio": "log10 last / first",
-                "last_mean": "mean, last layer",
                 "active": "active %, all layers",
                 "last_saturated": "saturated %, last layer",
                 "offset": "mean / rms, all layers",
