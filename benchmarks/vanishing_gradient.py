@@ -114,6 +114,7 @@ def by_layer(section: Section, figure) -> None:
         if lines:
             mean = np.exp(np.mean(np.log(np.maximum(lines, 1e-300)), axis=0))
             axes.semilogy(found[0].curves["layer"], mean, marker=".", label=network)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="hidden layer", ylabel="norm of the gradient of its kernel")
     axes.legend(fontsize="small", ncols=2)
 
