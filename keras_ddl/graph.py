@@ -139,13 +139,14 @@ def watch(model, hook):
             _Watched.of(layer).remove(entry)
 
 
-def trace(model, x=None):
+def trace(model, x=None, hook=None):
     """Every call of a leaf layer in one forward pass at inference, in execution order.
 
     Args:
         model: a `keras.Model`: functional, sequential, subclassed or nested.
         x: inputs of a few examples, as the model takes them. Default: one example of zeros, which
             needs a model with a known input shape. An unbuilt model is built.
+        hook: optional `(Call) -> None`, called at every call.
 
     Returns:
         List of `Step`.
@@ -164,8 +165,11 @@ def trace(model, x=None):
     x = _zeros(model) if x is None else x
     if not model.built:
         model(x, training=False)
-    calls: list[Call] = []
-    with watch(model, calls.append):  # the calls keep all tensors, so no id is used twice
+    calls: list[Call] = []  # they keep all tensors, so no id is used twice
+    with contextlib.ExitStack() as watches:
+        for each in (calls.append, hook):
+            if each is not None:
+                watches.enter_context(watch(model, each))
         model(x, training=False)
     takers: dict[int, list[int]] = {}
     for position, call in enumerate(calls):

@@ -7,12 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl.graph import trace, watch
+from keras_ddl.graph import Call, trace, watch
 from keras_ddl.initializers.examples import take
 from keras_ddl.initializers.kernels import kernels, orthonormal_value, recurrent_kernel
 from keras_ddl.initializers.report import LSUVReport
 from keras_ddl.initializers.scaling import Scaled
 
+SAMPLE = 8  # examples that show the order of the layers and the variances before
 MEASURES = ("pre_activation", "post_activation")
 
 
@@ -33,9 +34,8 @@ def lsuv_init(
     Kernels become orthonormal, then one forward pass goes through the layers in the order in which
     they run: at each the variance of what comes out is measured, the kernel is rescaled, and the
     rescaled output goes on. A linear layer needs a single rescaling, so a network of any depth
-    costs two forward passes, one of them to tell the variance before. Layers that are called
-    several times are rescaled for all their calls together, and the pass is repeated until they
-    have settled.
+    costs one forward pass and its orthonormal kernels. Layers that are called several times are
+    rescaled for all their calls together, and the pass is repeated until they have settled.
 
     ```python
     report = lsuv_init(model, x_train)
@@ -86,13 +86,18 @@ def lsuv_init(
         raise ValueError(f"`measure` must be one of {MEASURES}. Received: measure={measure!r}")
     rng = np.random.default_rng(seed)
     batch = take(x, batch_size, rng)
-    steps = trace(model, keras.tree.map_structure(lambda array: array[:2], batch))
+    first = keras.tree.map_structure(lambda array: array[:SAMPLE], batch)
+    calls: list[Call] = []
+    steps = trace(model, first, hook=calls.append)
     layers = _layers(steps, target_variance, tolerance, max_iterations, measure)
     if not layers:
         raise ValueError(
             f"`model` must have a layer with a kernel to be scaled. Received: {model.name!r}"
         )
-    _pass(model, batch, {key: layer.before for key, layer in layers.items()})
+    for call in calls:
+        if id(call.layer) in layers:
+            layers[id(call.layer)].before(call)
+    calls.clear()
     for layer in layers.values():
         layer.begin()
         if orthonormal and layer.open:

@@ -20,7 +20,8 @@ class Pooled:
     def add(self, tensor):
         x = wide(tensor)
         count = math.prod(x.shape)
-        mean, variance = number(ops.mean(x)), number(ops.var(x))
+        mean = number(ops.mean(x))
+        variance = number(ops.mean(ops.square(x - mean)))
         if not self.count:
             self.count, self.mean, self.variance = count, mean, variance
             return

@@ -16,7 +16,7 @@ class LayerReport:
 
     Args:
         name: the layer's path in the model.
-        variance_before: the variance in the model as it was given.
+        variance_before: the variance in the model as it was given, on the first few examples.
         variance_after: the variance as it is now.
         iterations: how often the kernel was rescaled.
         status: "converged", "not converged", "dead" (zero variance, whatever the scale),

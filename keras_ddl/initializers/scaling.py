@@ -120,23 +120,31 @@ class Scaled:
 
     def _scale(self, factor):
         kernel = kernels(self.layer)[-1]
-        in_full_precision(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
+        self._outside_casts(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
         self.iterations += 1
+
+    def _outside_casts(self, action):
+        """What a function returns that reads or assigns the kernel in its own precision."""
+        mixed = holder(self.layer).compute_dtype != kernels(self.layer)[-1].dtype
+        return in_full_precision(action) if mixed else action()
 
     def _settle(self, call):
         """Rescale the kernel of the only call until its variance is the target."""
         linear = wide(self._linear(call))
         bias = None if self.recurrent else _bias(call)
         free = linear if bias is None else linear - bias
-        whole, part = Pooled(), Pooled()
-        whole.add(self._measured(call, self._linear(call)))
+        part = Pooled()
         part.add(free)
+        whole = part
+        if self.post or bias is not None:
+            whole = Pooled()
+            whole.add(self._measured(call, self._linear(call)))
         if abs(whole.variance - self.target) <= self.tolerance:
             return call
         if part.flat or not math.isfinite(part.variance):
             return call
         factor, reached = self._factor(call, free, bias, part)
-        first = in_full_precision(kernels(self.layer)[-1].numpy)
+        first = self._outside_casts(kernels(self.layer)[-1].numpy)
         self._scale(factor)
         if self.recurrent or not reached:
             return call.again()
@@ -190,7 +198,7 @@ class Scaled:
             if found.flat or not math.isfinite(found.variance):
                 break
             self._scale(search.step(found.variance))
-        in_full_precision(lambda: kernels(self.layer)[-1].assign(first))
+        self._outside_casts(lambda: kernels(self.layer)[-1].assign(first))
         self.note = "scaling the kernel does not scale the output as it should"
         return call.again()
 
