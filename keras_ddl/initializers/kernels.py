@@ -59,8 +59,21 @@ def _orthonormal(matrices, rows, columns, rng):
     # squares the condition number, which is small for a tall random matrix, not for a square one.
     a = a if longer >= 2 * shorter else a.astype("float64")
     triangle = np.linalg.cholesky(a.swapaxes(1, 2) @ a)
-    q = (a @ np.linalg.inv(triangle).swapaxes(1, 2)).astype("float32")
+    q = (a @ _inverse(triangle).swapaxes(1, 2)).astype("float32")
     return q if rows >= columns else q.swapaxes(1, 2)
+
+
+def _inverse(triangle):
+    """The inverses of lower triangular matrices, which NumPy would take for full ones."""
+    size = triangle.shape[-1]
+    if size <= 128:
+        return np.linalg.inv(triangle)
+    half = size // 2
+    upper, lower = _inverse(triangle[:, :half, :half]), _inverse(triangle[:, half:, half:])
+    inverse = np.zeros_like(triangle)
+    inverse[:, :half, :half], inverse[:, half:, half:] = upper, lower
+    inverse[:, half:, :half] = -lower @ (triangle[:, half:, :half] @ upper)
+    return inverse
 
 
 def _axes(layer, kernel):

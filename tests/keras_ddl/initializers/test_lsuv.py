@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from keras import layers, ops
 
 from keras_ddl.initializers import calculate_gain, lsuv_init
+from keras_ddl.initializers.kernels import orthonormal_value
 from keras_ddl.initializers.pooled import Pooled
 from keras_ddl.initializers.search import ScaleSearch
 from keras_ddl.layers import MaxoutConv2D, MaxoutDense
@@ -74,6 +75,19 @@ def test_every_layer_has_the_variance_measured_afresh(make, x, orthonormal):
         assert abs(variance - 1) <= TOLERANCE, layer.name
         assert told.variance_after == pytest.approx(variance, rel=1e-3)
         assert told.iterations <= 1
+
+
+@pytest.mark.parametrize("shape", [(300, 300), (700, 300), (40, 310), (3, 3, 8, 20), (2, 2, 4, 9)])
+def test_the_orthonormal_kernels_are_so(shape):
+    dense = layers.Dense if len(shape) == 2 else layers.Conv2D
+    layer = dense(shape[-1], *([] if len(shape) == 2 else [shape[:2]]))
+    layer.build((None, *([None] * (len(shape) - 2)), shape[-2]))
+    value = orthonormal_value(layer, layer.kernel, np.random.default_rng(0))
+    assert value.shape == shape
+    matrix = value.reshape(-1, shape[-1]).astype("float64")
+    rows, columns = matrix.shape
+    gram = matrix.T @ matrix if rows >= columns else matrix @ matrix.T
+    np.testing.assert_allclose(gram, np.eye(min(rows, columns)), atol=1e-5)
 
 
 def test_it_works_in_execution_order_whatever_the_order_of_creation():
