@@ -55,7 +55,9 @@ def table(activation: str, x, y, classes: int) -> str:
         ]
         for layer in SHOWN
     ]
-    ratios = [f"{norms[0] / norms[-1]:.2g}" for _, norms in found.values()]
+    ratios = [
+        f"{norms[0] / norms[-1]:.2g}" if norms[-1] > 0 else "-" for _, norms in found.values()
+    ]
     rows.append(["first / last gradient", *ratios])
     return tabulate(rows, ["layer", *found], tablefmt="pipe", disable_numparse=True)
 
