@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from tabulate import tabulate
 
 from benchmarks import initial
@@ -76,8 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         dataset = data.load(arguments.dataset, arguments.data_dir)
     except data.DataError as error:
         parser.error(str(error))
-    x = initial.standardized(dataset.x_train[: arguments.examples].astype("float32"))
-    y = dataset.y_train[: arguments.examples]
+    chosen = np.random.default_rng(0).permutation(len(dataset.y_train))[: arguments.examples]
+    x = initial.standardized(dataset.x_train[chosen].astype("float32"))
+    y = dataset.y_train[chosen]
     import keras
 
     ran = environment(keras.backend.backend())

@@ -5,6 +5,7 @@ from keras_ddl.initializers.gain import calculate_gain
 from keras_ddl.initializers.kaiming import KaimingNormal, KaimingUniform
 from keras_ddl.initializers.lsuv import lsuv_init
 from keras_ddl.initializers.orthonormal import Orthonormal, OrthonormalMSRA
+from keras_ddl.initializers.rbm import RBMReport, rbm_pretrain
 from keras_ddl.initializers.report import LayerReport, LSUVReport
 from keras_ddl.initializers.xavier import XavierNormal, XavierUniform
 
@@ -15,9 +16,11 @@ __all__ = [
     "LayerReport",
     "Orthonormal",
     "OrthonormalMSRA",
+    "RBMReport",
     "XavierNormal",
     "XavierUniform",
     "calculate_gain",
     "fans",
     "lsuv_init",
+    "rbm_pretrain",
 ]
