@@ -100,10 +100,7 @@ def own_activation(layer):
         return None
     if isinstance(layer, ACTIVATION_LAYERS):
         return layer
-    shadow = _Watched.of(layer)
-    function = (
-        getattr(layer, "activation", None) if shadow.activation is None else shadow.activation
-    )
+    function = _argument(layer)
     return None if function is keras.activations.linear or not callable(function) else function
 
 
@@ -132,11 +129,11 @@ def watch(model, hook):
     leaves = leaf_layers(model)
     try:
         for layer in leaves:
-            _Watched.of(layer).add(entry)
+            _Watched.begin(layer, entry)
         yield
     finally:
         for layer in leaves:
-            _Watched.of(layer).remove(entry)
+            _Watched.end(layer, entry)
 
 
 def trace(model, x=None, hook=None):
@@ -230,7 +227,13 @@ def _children(layer):
         return []
     # Keras tracks sublayers, those in lists too, but only a model's are public.
     children = layer._flatten_layers(include_self=False, recursive=False)
-    return [child for child in children if child is not getattr(layer, "activation", None)]
+    return [child for child in children if child is not _argument(layer)]
+
+
+def _argument(layer):
+    """What a layer was given as `activation=`, be it watched or not."""
+    shadow = _Watched.before(layer)
+    return getattr(layer, "activation", None) if shadow is None else shadow.activation
 
 
 def _zeros(model):
@@ -269,35 +272,38 @@ class _Watched:
         self.received = threading.local()
         self.hidden: dict[str, Any] = {}  # entries of the instance that the shadows stand before
         self.call = layer.call
-        self.activation: Any = None
-        # A property, as of recurrent layers, cannot be shadowed; nor need a class's function.
-        if callable(getattr(layer, "activation", None)) and not hasattr(type(layer), "activation"):
-            self.activation = layer.activation
+        self.activation: Any = getattr(layer, "activation", None)
+        # A property, as of recurrent layers, cannot be shadowed.
+        fixed = hasattr(type(layer), "activation")
+        self.shadows_activation = callable(self.activation) and not fixed
 
     @classmethod
-    def of(cls, layer):
-        """The one that stands before the layer, new if there is none."""
-        shadow = vars(layer).get("call")
-        return shadow.__self__ if isinstance(getattr(shadow, "__self__", None), cls) else cls(layer)
+    def before(cls, layer):
+        """The one that stands before the layer, or None."""
+        owner = getattr(vars(layer).get("call"), "__self__", None)
+        return owner if isinstance(owner, cls) else None
 
-    def add(self, entry):
-        with self.lock:
-            if not self.entries:
-                self._shadow("call", self.run)
-                if self.activation is not None:
-                    self._shadow("activation", self.activate)
-            self.entries = [*self.entries, entry]
+    @classmethod
+    def begin(cls, layer, entry):
+        with cls.lock:
+            watched = cls.before(layer) or cls(layer)
+            if not watched.entries:
+                watched._shadow("call", watched.run)
+                if watched.shadows_activation:
+                    watched._shadow("activation", watched.activate)
+            watched.entries = [*watched.entries, entry]
 
-    def remove(self, entry):
-        with self.lock:
-            if entry not in self.entries:
+    @classmethod
+    def end(cls, layer, entry):
+        with cls.lock:
+            watched = cls.before(layer)
+            if watched is None:
                 return
-            self.entries = [other for other in self.entries if other is not entry]
-            if self.entries:
-                return
-            for name in ("call", "activation"):
-                vars(self.layer).pop(name, None)
-            vars(self.layer).update(self.hidden)
+            watched.entries = [other for other in watched.entries if other is not entry]
+            if not watched.entries:
+                for name in ("call", "activation") if watched.shadows_activation else ("call",):
+                    del vars(layer)[name]
+                vars(layer).update(watched.hidden)
 
     def _shadow(self, name, method):
         attributes = vars(self.layer)

@@ -157,14 +157,19 @@ def fail(call):
 
 
 def test_watches_nest_and_see_each_others_outputs():
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    model = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(2, activation=layers.LeakyReLU(), name="only")]
+    )
     seen = []
     with watch(model, lambda call: call.outputs + 1.0):
         plain = model(np.zeros((1, 2)))
-        with watch(model, lambda call: seen.append(call.outputs)):
+        with watch(model, seen.append):
             model(np.zeros((1, 2)))
+    assert [call.layer.name for call in seen] == ["only"]
     np.testing.assert_allclose(ops.convert_to_numpy(plain), 1.0)
-    np.testing.assert_allclose(ops.convert_to_numpy(seen[0]), 1.0)
+    np.testing.assert_allclose(ops.convert_to_numpy(seen[0].outputs), 1.0)
+    np.testing.assert_allclose(ops.convert_to_numpy(seen[0].linear), 0.0)
+    assert trace(model)[0].activation is model.layers[0].activation
 
 
 def test_other_threads_are_not_seen():
@@ -175,6 +180,28 @@ def test_other_threads_are_not_seen():
         thread.start()
         thread.join()
     assert len(results) == 1
+
+
+def test_watches_of_several_threads_begin_and_end_in_any_order():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2, "tanh")])
+    model(np.zeros((1, 2)))
+    before = state(model)
+    counts = []
+
+    def work():
+        for _ in range(20):
+            seen = []
+            with watch(model, seen.append):
+                model(np.zeros((1, 2)))
+            counts.append(len(seen))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [1] * 80
+    assert state(model) == before
 
 
 def follower(*after, own=None):
