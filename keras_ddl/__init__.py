@@ -4,7 +4,7 @@ Layers, initializers, activations, schedules, optimizers, surgery and population
 callbacks that watch a run are in `keras_ddl.callbacks`.
 """
 
-from keras_ddl import activations, graph, initializers, layers, optimizers, schedules, surgery
+from keras_ddl import activations, feed, graph, initializers, layers, optimizers, schedules, surgery
 from keras_ddl._version import __version__
 from keras_ddl.population import Population
 
@@ -12,6 +12,7 @@ __all__ = [
     "Population",
     "__version__",
     "activations",
+    "feed",
     "graph",
     "initializers",
     "layers",

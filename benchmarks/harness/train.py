@@ -5,7 +5,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from benchmarks.harness.store import now
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code; warnings stay
 with native_chatter_held():
     import keras
+
+    from keras_ddl import feed
 
     BACKEND = keras.backend.backend()
     GPU = gpu(BACKEND)  # asked here, for TensorFlow complains when it finds none
@@ -61,7 +62,7 @@ class Trainer:
         model = self._compiled(trial, data)
         watch = _Watch(data, params["curve_examples"], on_point)
         model.fit(
-            _pipeline(batches(data.train, params["batch_size"], trial.derive("order"))),
+            feed.batches(batches(data.train, params["batch_size"], trial.derive("order"))),
             steps_per_epoch=params["updates"] // params["points"],
             epochs=params["points"],
             shuffle=False,
@@ -154,26 +155,6 @@ def batches(
         for start in range(0, count - batch_size + 1, batch_size):
             chosen = order[start : start + batch_size]
             yield examples.x[chosen], examples.y[chosen]
-
-
-def _pipeline(batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> Any:
-    """What `fit` takes of endless batches.
-
-    On TensorFlow Keras would make a tf.data pipeline with the autotuner on, whose thread sleeps
-    longer the longer it has run, and the end of `fit` waits for it: 4 s were seen after 600 steps.
-    """
-    if BACKEND != "tensorflow":
-        return batches
-    import tensorflow as tf
-
-    x, y = first = next(batches)
-    signature = tuple(tf.TensorSpec(part.shape, part.dtype) for part in (x, y))
-    dataset = tf.data.Dataset.from_generator(
-        lambda: itertools.chain([first], batches), output_signature=signature
-    )
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.prefetch(2).with_options(options)
 
 
 class _Watch(keras.callbacks.Callback):
