@@ -125,7 +125,8 @@ class Scaled:
 
     def _outside_casts(self, action):
         """What a function returns that reads or assigns the kernel in its own precision."""
-        mixed = holder(self.layer).compute_dtype != kernels(self.layer)[-1].dtype
+        layer = holder(self.layer)
+        mixed = layer.compute_dtype != layer.variable_dtype
         return in_full_precision(action) if mixed else action()
 
     def _settle(self, call):
