@@ -1,8 +1,8 @@
 """How fast the layers are, beside Keras core and PyTorch, on every backend installed.
 
 Each backend is timed in a process of its own, where contenders take turns. Records go to
-`<out>/layer_speed/BACKEND.jsonl`, and the page and its figure are made from all of them, so that
-backends may be run one at a time.
+`<out>/layer_speed/BACKEND.jsonl` in place of earlier ones of the same layers, and the page and its
+figure are made from all of them, so that backends and layers may be run one at a time.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,14 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = arguments.out / "layer_speed"
     folder.mkdir(parents=True, exist_ok=True)
     for backend in arguments.backends:
-        command = [sys.executable, "-m", "benchmarks.layer_speed.timing"]
-        command += [folder / f"{backend}.jsonl", f"--rounds={arguments.rounds}"]
-        command += ["--layers", *arguments.layers] if arguments.layers else []
-        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-        if ran.returncode:
-            print(f"error: timing on {backend} failed; see above", file=sys.stderr)
-            return ran.returncode
+        with tempfile.TemporaryDirectory() as scratch:
+            fresh = Path(scratch) / "records.jsonl"
+            command = [sys.executable, "-m", "benchmarks.layer_speed.timing", fresh]
+            command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
+            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+            if ran.returncode:
+                print(f"error: timing on {backend} failed; see above", file=sys.stderr)
+                return ran.returncode
+            page.renew(folder / f"{backend}.jsonl", page.load(fresh))
     records = page.read(folder)
     if not records:
         parser.error("no records: name at least one installed backend")

@@ -25,8 +25,23 @@ MODES = {
 
 def read(folder: Path) -> list[Record]:
     """All records of a folder, a file for each backend."""
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.open()]
-    return [json.loads(line) for line in lines]
+    return [record for path in sorted(folder.glob("*.jsonl")) for record in load(path)]
+
+
+def load(path: Path) -> list[Record]:
+    """The records of a file; none if there is no file."""
+    return [json.loads(line) for line in path.open()] if path.exists() else []
+
+
+def renew(path: Path, records: Sequence[Record]) -> None:
+    """Write records in place of the file's records of the same layers; others stay."""
+    old = load(path)
+    renewed = {record["layer"] for record in records}
+    kept = [record for record in old if record["layer"] not in renewed]
+    order = list(dict.fromkeys(record["layer"] for record in [*old, *records]))
+    ordered = sorted([*kept, *records], key=lambda record: order.index(record["layer"]))
+    lines = [json.dumps(record) + "\n" for record in ordered]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def mode(record: Record) -> str:
@@ -108,8 +123,8 @@ def draw(records: Sequence[Record], path: Path) -> None:
             ]
             axes.scatter([r["ratio"] for r in chosen], places, s=16, label=name)
         axes.axvline(1, color="black", linewidth=1)
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xscale("log", base=4)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.2g}")
         axes.set_yticks(range(len(layers)), layers)
         axes.invert_yaxis()
         axes.set_xlabel(f"our time / core's, {BOTH} (a dot for each shape)")

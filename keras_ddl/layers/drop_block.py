@@ -82,9 +82,9 @@ class DropBlock2D(VariableDropout):
         corners = ops.cast(uniform < share, "float32")
         widths = [(0, 0)] * 4
         widths[rows] = widths[rows + 1] = (side - 1, side - 1)
-        squares = ops.max_pool(
-            ops.pad(corners, widths), side, strides=1, data_format=self.data_format
-        )
+        squares = ops.pad(corners, widths)
+        for window in ((side, 1), (1, side)):  # side + side comparisons, and not their product
+            squares = ops.max_pool(squares, window, strides=1, data_format=self.data_format)
         rest = (slice(None),) * rows
         return squares[(*rest, slice(sizes[0]), slice(sizes[1]))]
 

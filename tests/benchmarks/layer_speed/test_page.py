@@ -58,3 +58,11 @@ def test_backends_stand_side_by_side_and_layers_apart():
 def test_the_figure_is_drawn(tmp_path):
     page.draw([record(), record("Other", ratio=3.0)], tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_new_records_take_the_place_of_those_of_their_layers(tmp_path):
+    path = tmp_path / "jax.jsonl"
+    page.renew(path, [record("A"), record("B"), record("B", which="forward")])
+    page.renew(path, [record("A", ratio=0.9), record("C")])
+    found = [(one["layer"], one["ratio"]) for one in page.load(path)]
+    assert found == [("A", 0.9), ("B", 0.5), ("B", 0.5), ("C", 0.5)]

@@ -9,6 +9,9 @@ from keras import ops
 
 from keras_ddl.layers import Maxout, MaxoutConv2D, MaxoutDense
 
+# JAX compiles every operation anew for every shape.
+EXAMPLES = 4 if keras.backend.backend() == "jax" else 20
+
 
 def apply(layer, x):
     return ops.convert_to_numpy(layer(ops.convert_to_tensor(x)))
@@ -19,7 +22,7 @@ def test_channels_are_grouped_as_in_tensorflow_addons():
     np.testing.assert_array_equal(apply(Maxout(3), x), [[1, 5, 9]])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     units=st.integers(1, 4),
@@ -61,7 +64,7 @@ def test_two_pieces_become_well_known_activations(layer, expected):
     np.testing.assert_array_equal(apply(layer, x), ops.convert_to_numpy(expected(x)))
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 5])
+@pytest.mark.parametrize("pieces", [1, 3])
 def test_parameters_multiply_by_the_pieces(pieces):
     dense, maxout = keras.layers.Dense(7), MaxoutDense(7, pieces)
     conv, maxout_conv = keras.layers.Conv2D(7, 3), MaxoutConv2D(7, 3, pieces)
