@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for backend in arguments.backends:
         with tempfile.TemporaryDirectory() as scratch:
             fresh = Path(scratch) / "records.jsonl"
-            command = [sys.executable, "-m", "benchmarks.layer_speed.timing", fresh]
+            command = [sys.executable, "-m", "benchmarks.layer_speed.timing", str(fresh)]
             command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
             environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
             ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
