@@ -30,7 +30,8 @@ def read(folder: Path) -> list[Record]:
 
 def load(path: Path) -> list[Record]:
     """The records of a file; none if there is no file."""
-    return [json.loads(line) for line in path.open()] if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def renew(path: Path, records: Sequence[Record]) -> None:
