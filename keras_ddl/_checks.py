@@ -3,15 +3,48 @@
 from numbers import Real
 
 
+def _number(value):
+    """`value` as a float, or NaN, which no comparison lets pass."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
+
+
 def unit_interval(name, value, otherwise=""):
     """`value` as a float, if it is a real number in [0, 1].
 
     Raises:
         ValueError: naming the argument, what else it may be, and what was received.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
+    number = _number(value)
     if not 0 <= number <= 1:
         raise ValueError(
             f"`{name}` must be a number in [0, 1]{otherwise}. Received: {name}={value!r}"
         )
     return number
+
+
+def positive(name, value, unit=""):
+    """`value` unchanged, if it is a finite number above 0.
+
+    Args:
+        name: the argument's name.
+        value: what was received.
+        unit: of what it is a number, such as " of steps".
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if not 0 < _number(value) < float("inf"):
+        raise ValueError(f"`{name}` must be a positive number{unit}. Received: {name}={value!r}")
+    return value
+
+
+def one_of(name, value, choices):
+    """`value` unchanged, if it is one of `choices`.
+
+    Raises:
+        ValueError: naming the argument, the choices and what was received.
+    """
+    if value not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
+    return value
