@@ -3,7 +3,7 @@
 Layers, schedules and optimizers are here; callbacks that watch a run are in `keras_ddl.callbacks`.
 """
 
-from keras_ddl import layers, optimizers, schedules
+from keras_ddl import graph, layers, optimizers, schedules
 from keras_ddl._version import __version__
 
-__all__ = ["__version__", "layers", "optimizers", "schedules"]
+__all__ = ["__version__", "graph", "layers", "optimizers", "schedules"]
