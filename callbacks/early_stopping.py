@@ -1,5 +1,6 @@
 """Prechelt's criteria for stopping early. Core's `EarlyStopping` has the patience rule."""
 
+import itertools
 import math
 
 import keras
@@ -83,7 +84,7 @@ class UP:
         ends = validation[self.k - 1 :: self.k][-self.s - 1 :]
         if len(validation) % self.k or len(ends) <= self.s:
             return False
-        return all(later > earlier for earlier, later in zip(ends[:-1], ends[1:], strict=True))
+        return all(later > earlier for earlier, later in itertools.pairwise(ends))
 
     def __repr__(self):
         return f"UP({self.s}, {self.k})"

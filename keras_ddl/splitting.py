@@ -1,6 +1,5 @@
 """Splitting examples into sets, every one of them stratified by class."""
 
-import heapq
 from numbers import Real
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy as np
 def train_validation_test_split(x, y, validation=1 / 3, test=0.0, *, seed=0):
     """Split examples into a training, a validation and a test set, stratified by class.
 
-    A class's share is the same in all three, to within one example. The training set of a split
-    with larger `validation` lies within that of a smaller one.
+    Each class is spread evenly, so its share is the same in all three but for rounding. The
+    training set of a split with larger `validation` lies within that of a smaller one.
 
     ```python
     train, validation, test = train_validation_test_split(x, y, validation=0.2, test=0.2, seed=1)
@@ -47,7 +46,7 @@ def train_validation_test_split(x, y, validation=1 / 3, test=0.0, *, seed=0):
             f"Received: validation={validation!r}, test={test!r} of {len(y)} examples"
         )
     labels = y if y.ndim == 1 else y.argmax(axis=1)
-    order = stratified_order(labels, np.random.default_rng(seed))
+    order = _stratified_order(labels, np.random.default_rng(seed))
     parts = np.split(order, [left, left + sizes[0]])
     return tuple((x[part], y[part]) for part in parts)
 
@@ -63,37 +62,12 @@ def _size(name, share, count):
     )
 
 
-def stratified_order(labels, generator):
-    """A random order of the examples in which every beginning is stratified.
-
-    In the first `m` of `n` examples, a class of size `c` occurs `m * c / n` times, rounded up or
-    down. So the `j`-th example of a class, counted from 0, may come no earlier than place
-    `floor(j * n / c)` and must come before place `ceil((j + 1) * n / c)`. At each place the one
-    that is due first among those that may come keeps all of these bounds, as it always does for
-    tasks of one step (earliest deadline first); ties are broken at random.
-
-    Args:
-        labels: integers of shape `(n,)`.
-        generator: draws which example of its class comes when, and the order of ties.
-    """
-    n = len(labels)
-    shuffled = generator.permutation(n)
+def _stratified_order(labels, generator):
+    """A random order in which every class is spread evenly from beginning to end."""
+    shuffled = generator.permutation(len(labels))
     members = shuffled[np.argsort(labels[shuffled], kind="stable")]
     _, starts, sizes = np.unique(labels[members], return_index=True, return_counts=True)
-    rank = np.arange(n) - np.repeat(starts, sizes)
-    size = np.repeat(sizes, sizes)
-    earliest = rank * n // size
-    due = -(-(rank + 1) * n // size)
-
-    by_earliest = np.argsort(earliest, kind="stable")
-    columns = (earliest, due, generator.permutation(n), members)
-    tasks = list(zip(*(column[by_earliest].tolist() for column in columns), strict=True))
-    ready = []
-    order = np.empty(n, np.int64)
-    arrived = 0
-    for place in range(n):
-        while arrived < n and tasks[arrived][0] <= place:
-            heapq.heappush(ready, tasks[arrived][1:])
-            arrived += 1
-        order[place] = heapq.heappop(ready)[-1]
-    return order
+    rank = np.arange(len(labels)) - np.repeat(starts, sizes)
+    # The j-th of c members belongs at (j + u) / c of the way, u random but one for all the class.
+    place = (rank + np.repeat(generator.random(len(sizes)), sizes)) / np.repeat(sizes, sizes)
+    return members[np.argsort(place, kind="stable")]

@@ -71,9 +71,9 @@ class Instrumented(OptimizerWrapper):
         """The measurements since `reset`, one dictionary for each variable it was built with.
 
         Returns:
-            List of dictionaries: "variable"; "gradient", "update" and "weight", L2 norms averaged over the
-            measured steps (NaN where there were none), and for a vector "moved", a boolean array:
-            whether the entry had a gradient other than zero at some step.
+            List of dictionaries: "variable"; "gradient", "update" and "weight", L2 norms averaged
+            over the measured steps (NaN where there were none); and for a vector "moved", a
+            boolean array: whether the entry had a gradient other than zero at some step.
         """
         if not self.built:
             return []
