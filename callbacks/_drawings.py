@@ -24,9 +24,8 @@ def _lines(chart, epochs):
         if share != 0.5 or high > low:
             labels.append(_label(LEFT - 6, y + 4, "end", _short(value)))
     labels += _epoch_labels(epochs, lambda epoch: _across(epoch, epochs), height - 6)
-    for (name, values), colour in zip(
-        chart.series.items(), COLOURS * len(chart.series), strict=False
-    ):
+    colours = COLOURS * len(chart.series)  # they may have to serve again
+    for (name, values), colour in zip(chart.series.items(), colours, strict=False):
         points = []
         for epoch, value in enumerate(values):
             place = chart.place(value)
@@ -37,7 +36,7 @@ def _lines(chart, epochs):
             tip = f"{name}, epoch {epoch + 1}: {_short(value)}"
             dots.append({"x": f"{x:.1f}", "y": f"{y:.1f}", "colour": colour, "tip": tip})
         lines.append({"colour": colour, "points": " ".join(points)})
-    names = list(zip(chart.series, COLOURS * len(chart.series), strict=False))
+    names = list(zip(chart.series, colours, strict=False))
     return {
         "title": chart.title + (" (logarithmic)" if chart.log else ""),
         "width": WIDTH,
