@@ -7,7 +7,7 @@ from keras_ddl.callbacks._examples import first_examples
 from keras_ddl.callbacks._notes import Monitor, layer_names
 from keras_ddl.callbacks._probe import Probe
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import positive_integer
 from keras_ddl.graph import leaf_layers, own_activation
 
 PERCENTILES = (15, 50, 85)
@@ -54,7 +54,7 @@ class ActivationStats(Monitor):
     def __init__(self, data, every="epoch", layers=None, per_layer=True):
         super().__init__()
         self.data = data
-        self.every = every if every == "epoch" else positive("every", every, " of batches")
+        self.every = every if every == "epoch" else positive_integer("every", every)
         self.layers = layers
         self.per_layer = per_layer
         self.history = []

@@ -8,7 +8,7 @@ from keras_ddl.callbacks._notes import Monitor, layer_names
 from keras_ddl.callbacks._probe import Probe
 from keras_ddl.callbacks._relu import leaky_layers, relu_units
 
-from keras_ddl._checks import one_of, positive
+from keras_ddl._checks import one_of, positive_integer
 from keras_ddl.optimizers import Instrumented
 
 
@@ -82,8 +82,8 @@ class DeadReLUCounter(Monitor):
                 "Received: data=None"
             )
         self.data = data
-        self.examples = examples if examples == "all" else positive("examples", examples)
-        self.batch_size = positive("batch_size", batch_size)
+        self.examples = examples if examples == "all" else positive_integer("examples", examples)
+        self.batch_size = positive_integer("batch_size", batch_size)
         self.verbose = verbose
         self.warn_above = warn_above
         self.stop_above = stop_above

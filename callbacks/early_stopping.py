@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import positive, positive_integer
 
 
 class GL:
@@ -48,7 +48,7 @@ class PQ:
 
     def __init__(self, alpha, k=5):
         self.alpha = positive("alpha", alpha)
-        self.k = strip("k", k)
+        self.k = positive_integer("k", k)
 
     def __call__(self, training, validation):
         """Whether to stop, from the losses of all epochs so far."""
@@ -76,8 +76,8 @@ class UP:
     """
 
     def __init__(self, s, k=5):
-        self.s = strip("s", s)
-        self.k = strip("k", k)
+        self.s = positive_integer("s", s)
+        self.k = positive_integer("k", k)
 
     def __call__(self, training, validation):
         """Whether to stop, from the losses of all epochs so far."""
@@ -171,10 +171,3 @@ def generalization_loss(validation):
             f"Received: a validation loss of {lowest}"
         )
     return 100 * (validation[-1] / lowest - 1)
-
-
-def strip(name, value):
-    """`value` unchanged, if it is a positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return value

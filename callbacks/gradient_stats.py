@@ -5,7 +5,7 @@ import math
 from keras_ddl.callbacks._attachment import attach, detach
 from keras_ddl.callbacks._notes import Monitor, layer_names
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import positive_integer
 from keras_ddl.graph import leaf_layers
 from keras_ddl.optimizers import Instrumented
 
@@ -48,7 +48,7 @@ class GradientStats(Monitor):
 
     def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True):
         super().__init__()
-        self.every = positive("every", every, " of updates")
+        self.every = positive_integer("every", every)
         self.vanishing = vanishing
         self.exploding = exploding
         self.per_layer = per_layer

@@ -133,7 +133,7 @@ class LearningRateFinder(Monitor):
         if len(losses) < 3:
             return math.nan
         lowest = losses.index(min(losses))
-        reach = max(len(losses) // 20, 1)
+        reach = max(len(losses) // 6, 1)  # wide: single batches are noisy
         falls = {
             i: losses[i - reach] - losses[i + reach]
             for i in range(reach, len(losses) - reach)

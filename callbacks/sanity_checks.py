@@ -10,7 +10,7 @@ from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._probe import random_stream_kept
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import positive_integer
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")
@@ -75,9 +75,9 @@ class SanityChecks(Monitor):
                 "SanityChecks: `x` and `y` must have one length, above 0. "
                 f"Received: lengths {sorted(lengths)}"
             )
-        self.examples = positive("examples", examples)
+        self.examples = positive_integer("examples", examples)
         self.x, self.y = _head((x, y), examples)
-        self.overfit_examples = positive("overfit_examples", overfit_examples)
+        self.overfit_examples = positive_integer("overfit_examples", overfit_examples)
         self.overfit_steps = overfit_steps
         self.update_ratio = update_ratio
         self.results: dict[str, str] = {}

@@ -3,7 +3,15 @@
 Layers, schedules and optimizers are here; callbacks that watch a run are in `keras_ddl.callbacks`.
 """
 
-from keras_ddl import graph, layers, optimizers, schedules
+from keras_ddl import activations, graph, initializers, layers, optimizers, schedules
 from keras_ddl._version import __version__
 
-__all__ = ["__version__", "graph", "layers", "optimizers", "schedules"]
+__all__ = [
+    "__version__",
+    "activations",
+    "graph",
+    "initializers",
+    "layers",
+    "optimizers",
+    "schedules",
+]

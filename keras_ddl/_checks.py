@@ -1,6 +1,6 @@
 """Checks of arguments that several classes share."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 
 def _number(value):
@@ -36,6 +36,17 @@ def positive(name, value, unit=""):
     if not 0 < _number(value) < float("inf"):
         raise ValueError(f"`{name}` must be a positive number{unit}. Received: {name}={value!r}")
     return value
+
+
+def positive_integer(name, value):
+    """`value`, if it is an integer of at least 1.
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return int(value)
 
 
 def one_of(name, value, choices):

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
+
 ACTIVATION_LAYERS = (
     keras.layers.Activation,
     keras.layers.ELU,
@@ -16,6 +18,7 @@ ACTIVATION_LAYERS = (
     keras.layers.PReLU,
     keras.layers.ReLU,
     keras.layers.Softmax,
+    Maxout,
 )
 # They run their sublayers inside a loop over time, where no single call can be told apart.
 _WHOLE = (keras.layers.RNN, keras.layers.TimeDistributed)
@@ -33,8 +36,9 @@ class Call:
         linear: the tensor that its `activation=` function received; without such an argument the
             same as `outputs`.
         outputs: what it returns.
-        again: calls the layer once more with the same arguments and its weights as they are now,
-            and returns a `Call` with new `linear` and `outputs`.
+        again: calls the layer once more, with its weights as they are now and the same arguments,
+            or with other positional ones if they are given, and returns the new `Call`. The hook
+            does not see it.
     """
 
     layer: keras.layers.Layer
@@ -43,7 +47,7 @@ class Call:
     kwargs: dict
     linear: Any
     outputs: Any
-    again: Callable[[], "Call"]
+    again: Callable[..., "Call"]
 
     @property
     def inputs(self):
@@ -54,6 +58,8 @@ class Call:
 @dataclass(frozen=True)
 class Step:
     """One call of a leaf layer, and the activation function that its output meets next.
+
+    Of a maxout layer the linear layer inside is met, and a `Maxout` follows it.
 
     Args:
         layer: the layer.
@@ -94,10 +100,7 @@ def own_activation(layer):
         return None
     if isinstance(layer, ACTIVATION_LAYERS):
         return layer
-    shadow = _Watched.of(layer)
-    function = (
-        getattr(layer, "activation", None) if shadow.activation is None else shadow.activation
-    )
+    function = _argument(layer)
     return None if function is keras.activations.linear or not callable(function) else function
 
 
@@ -126,20 +129,21 @@ def watch(model, hook):
     leaves = leaf_layers(model)
     try:
         for layer in leaves:
-            _Watched.of(layer).add(entry)
+            _Watched.begin(layer, entry)
         yield
     finally:
         for layer in leaves:
-            _Watched.of(layer).remove(entry)
+            _Watched.end(layer, entry)
 
 
-def trace(model, x=None):
+def trace(model, x=None, hook=None):
     """Every call of a leaf layer in one forward pass at inference, in execution order.
 
     Args:
         model: a `keras.Model`: functional, sequential, subclassed or nested.
         x: inputs of a few examples, as the model takes them. Default: one example of zeros, which
             needs a model with a known input shape. An unbuilt model is built.
+        hook: optional `(Call) -> None`, called at every call.
 
     Returns:
         List of `Step`.
@@ -158,17 +162,37 @@ def trace(model, x=None):
     x = _zeros(model) if x is None else x
     if not model.built:
         model(x, training=False)
-    calls: list[Call] = []
-    with watch(model, calls.append):  # the calls keep all tensors, so no id is used twice
+    calls: list[Call] = []  # they keep all tensors, so no id is used twice
+    with contextlib.ExitStack() as watches:
+        for each in (calls.append, hook):
+            if each is not None:
+                watches.enter_context(watch(model, each))
         model(x, training=False)
     takers: dict[int, list[int]] = {}
     for position, call in enumerate(calls):
         for tensor in keras.tree.flatten((call.args, call.kwargs)):
             takers.setdefault(id(tensor), []).append(position)
+    inside = _maxouts(model)
     return [
-        Step(call.layer, call.index, *_activation(calls, position, takers))
+        Step(
+            call.layer,
+            call.index,
+            *(inside.get(id(call.layer)) or _activation(calls, position, takers)),
+        )
         for position, call in enumerate(calls)
     ]
+
+
+def _maxouts(model):
+    """The linear layers inside maxout layers, by identity, and the maximum that follows them."""
+    found = {}
+    for layer in model._flatten_layers():
+        if isinstance(layer, MaxoutDense | MaxoutConv2D):
+            channels_first = getattr(layer.linear, "data_format", "") == "channels_first"
+            units = layer.units if isinstance(layer, MaxoutDense) else layer.filters
+            maximum = Maxout(units, axis=1 if channels_first else -1)
+            found[id(layer.linear)] = maximum, (maximum,)
+    return found
 
 
 def _activation(calls, position, takers):
@@ -203,7 +227,13 @@ def _children(layer):
         return []
     # Keras tracks sublayers, those in lists too, but only a model's are public.
     children = layer._flatten_layers(include_self=False, recursive=False)
-    return [child for child in children if child is not getattr(layer, "activation", None)]
+    return [child for child in children if child is not _argument(layer)]
+
+
+def _argument(layer):
+    """What a layer was given as `activation=`, be it watched or not."""
+    shadow = _Watched.before(layer)
+    return getattr(layer, "activation", None) if shadow is None else shadow.activation
 
 
 def _zeros(model):
@@ -242,35 +272,38 @@ class _Watched:
         self.received = threading.local()
         self.hidden: dict[str, Any] = {}  # entries of the instance that the shadows stand before
         self.call = layer.call
-        self.activation: Any = None
-        # A property, as of recurrent layers, cannot be shadowed; nor need a class's function.
-        if callable(getattr(layer, "activation", None)) and not hasattr(type(layer), "activation"):
-            self.activation = layer.activation
+        self.activation: Any = getattr(layer, "activation", None)
+        # A property, as of recurrent layers, cannot be shadowed.
+        fixed = hasattr(type(layer), "activation")
+        self.shadows_activation = callable(self.activation) and not fixed
 
     @classmethod
-    def of(cls, layer):
-        """The one that stands before the layer, new if there is none."""
-        shadow = vars(layer).get("call")
-        return shadow.__self__ if isinstance(getattr(shadow, "__self__", None), cls) else cls(layer)
+    def before(cls, layer):
+        """The one that stands before the layer, or None."""
+        owner = getattr(vars(layer).get("call"), "__self__", None)
+        return owner if isinstance(owner, cls) else None
 
-    def add(self, entry):
-        with self.lock:
-            if not self.entries:
-                self._shadow("call", self.run)
-                if self.activation is not None:
-                    self._shadow("activation", self.activate)
-            self.entries = [*self.entries, entry]
+    @classmethod
+    def begin(cls, layer, entry):
+        with cls.lock:
+            watched = cls.before(layer) or cls(layer)
+            if not watched.entries:
+                watched._shadow("call", watched.run)
+                if watched.shadows_activation:
+                    watched._shadow("activation", watched.activate)
+            watched.entries = [*watched.entries, entry]
 
-    def remove(self, entry):
-        with self.lock:
-            if entry not in self.entries:
+    @classmethod
+    def end(cls, layer, entry):
+        with cls.lock:
+            watched = cls.before(layer)
+            if watched is None:
                 return
-            self.entries = [other for other in self.entries if other is not entry]
-            if self.entries:
-                return
-            for name in ("call", "activation"):
-                vars(self.layer).pop(name, None)
-            vars(self.layer).update(self.hidden)
+            watched.entries = [other for other in watched.entries if other is not entry]
+            if not watched.entries:
+                for name in ("call", "activation") if watched.shadows_activation else ("call",):
+                    del vars(layer)[name]
+                vars(layer).update(watched.hidden)
 
     def _shadow(self, name, method):
         attributes = vars(self.layer)
@@ -305,5 +338,5 @@ class _Watched:
             kwargs=kwargs,
             linear=outputs if linear is None else linear,
             outputs=outputs,
-            again=lambda: self._called(index, args, kwargs),
+            again=lambda *others: self._called(index, others or args, kwargs),
         )

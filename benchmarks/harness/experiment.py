@@ -37,7 +37,9 @@ class Experiment:
         paper_dataset: the title of the data set that the paper used.
         grid: `(settings, choices) -> parameter mappings`, one for each arm.
         build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
-        optimizer: `(trial) -> optimizer`.
+        optimizer: `(trial) -> optimizer`; None if `measure` is given.
+        measure: `(trial, model, data) -> (metrics, curves)` for an experiment that trains nothing:
+            what is seen of the model on the data's split. None (default): it is trained.
         views: how records become tables and figures.
         claims: what is judged from the records.
         choices: flags of its own.
@@ -50,10 +52,11 @@ class Experiment:
     paper_dataset: str
     grid: Callable[[Params, Mapping[str, str]], Sequence[Params]]
     build: Callable[..., Any]
-    optimizer: Callable[[Trial], Any]
+    optimizer: Callable[[Trial], Any] | None = None
     views: tuple[View, ...] = ()
     claims: tuple[Claim, ...] = ()
     choices: tuple[Choice, ...] = ()
+    measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a stored trial is still one that this experiment would run."""

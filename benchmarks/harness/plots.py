@@ -26,23 +26,29 @@ STYLE: Any = {
 
 def draw(section: Section, folder: Path) -> list[Path]:
     """Write the section's figure as PNG and SVG into a folder, and return the paths."""
-    view, records = section.view, section.records
-    metric, metric_title = next(iter(view.metrics.items()))
+    view = section.view
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.2 * (1 + len(view.curves)), 4.4), layout="constrained")
         figure.suptitle(section.title, fontsize="medium")
-        panels = figure.subplots(1, 1 + len(view.curves), squeeze=False)[0]
-        _against_axis(panels[0], view, records, metric, section.reference)
-        panels[0].set(xlabel=view.axis_title, ylabel=metric_title)
-        for axes, (curve, curve_title) in zip(panels[1:], view.curves.items(), strict=True):
-            _learning_curves(axes, view, records, curve)
-            axes.set(xlabel="updates", ylabel=curve_title)
+        (view.draw or _panels)(section, figure)
         figure.supxlabel(textwrap.fill(section.setting, 170), fontsize="xx-small", color="dimgrey")
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{section.stem}.png", folder / f"{section.stem}.svg"]
         figure.savefig(paths[0], dpi=120)
         figure.savefig(paths[1], metadata={"Date": None})
     return paths
+
+
+def _panels(section: Section, figure: Figure) -> None:
+    """The first metric against the axis, and a panel for each curve."""
+    view, records = section.view, section.records
+    metric, metric_title = next(iter(view.metrics.items()))
+    panels = figure.subplots(1, 1 + len(view.curves), squeeze=False)[0]
+    _against_axis(panels[0], view, records, metric, section.reference)
+    panels[0].set(xlabel=view.axis_title, ylabel=metric_title)
+    for axes, (curve, curve_title) in zip(panels[1:], view.curves.items(), strict=True):
+        _learning_curves(axes, view, records, curve)
+        axes.set(xlabel="updates", ylabel=curve_title)
 
 
 def _against_axis(

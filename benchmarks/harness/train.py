@@ -48,6 +48,8 @@ class Trainer:
             trial: what to train.
             on_point: called with (points done, points in all) while training.
         """
+        if self.experiment.measure is not None:
+            return self._measured(trial)
         started = time.perf_counter()
         params = trial.params
         if params["updates"] % params["points"]:
@@ -85,6 +87,23 @@ class Trainer:
             environment=self.environment,
         )
 
+    def _measured(self, trial: Trial) -> Record:
+        """Look at the model as it was built."""
+        started = time.perf_counter()
+        data = self._data(trial)
+        assert self.experiment.measure is not None
+        metrics, curves = self.experiment.measure(trial, self._built(trial, data), data)
+        finite = all(map(math.isfinite, metrics.values()))
+        return Record(
+            trial=trial,
+            status="ok" if finite else "diverged",
+            finished=now(),
+            metrics=metrics if finite else {},
+            curves=curves,
+            times={"wall_s": time.perf_counter() - started},
+            environment=self.environment,
+        )
+
     def _data(self, trial: Trial) -> Split:
         sizes = (trial.params["train_size"], trial.params["validation_size"])
         wanted = (*sizes, trial.derive("split"))
@@ -96,10 +115,14 @@ class Trainer:
             self._split = (wanted, made)
         return self._split[1]
 
-    def _compiled(self, trial: Trial, data: Split) -> keras.Model:
+    def _built(self, trial: Trial, data: Split) -> keras.Model:
         keras.utils.clear_session()
         keras.utils.set_random_seed(trial.derive("unseeded"))
-        model = self.experiment.build(trial, data.train.x.shape[1:], self.dataset.num_classes)
+        return self.experiment.build(trial, data.train.x.shape[1:], self.dataset.num_classes)
+
+    def _compiled(self, trial: Trial, data: Split) -> keras.Model:
+        model = self._built(trial, data)
+        assert self.experiment.optimizer is not None
         model.compile(
             optimizer=self.experiment.optimizer(trial),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

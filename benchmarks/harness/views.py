@@ -19,6 +19,8 @@ class View:
         curves: record curves and their titles, drawn over updates.
         split_by: parameters for each combination of which there is a table and a figure.
         reference: `params -> Reference`, the published values for one such combination.
+        draw: `(section, figure) -> None`, draws on a `matplotlib.figure.Figure` in place of the
+            standard panels.
     """
 
     axis: str
@@ -27,6 +29,7 @@ class View:
     curves: Mapping[str, str] = field(default_factory=dict)
     split_by: tuple[str, ...] = ()
     reference: Callable[[Params], Reference | None] = lambda params: None
+    draw: Callable[["Section", Any], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import positive_integer
 from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
 
 
@@ -47,7 +47,7 @@ class Instrumented(OptimizerWrapper):
 
     def __init__(self, optimizer, every=16, name=None):
         super().__init__(optimizer, name=name)
-        self.every = positive("every", every, " of updates")
+        self.every = positive_integer("every", every)
 
     def build(self, variables):
         super().build(variables)

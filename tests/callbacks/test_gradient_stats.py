@@ -69,5 +69,5 @@ def test_single_layers_may_be_left_out_of_the_logs(blobs, classifier):
 
 
 def test_every_must_be_positive():
-    with pytest.raises(ValueError, match="`every` must be a positive number of updates"):
+    with pytest.raises(ValueError, match="`every` must be a positive integer"):
         GradientStats(every=0)

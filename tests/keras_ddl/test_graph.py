@@ -8,6 +8,7 @@ import pytest
 from keras import layers, ops
 
 from keras_ddl.graph import leaf_layers, own_activation, trace, watch
+from keras_ddl.layers import Maxout, MaxoutConv2D
 
 RNG = np.random.default_rng(0)
 
@@ -85,10 +86,10 @@ def test_models_of_several_inputs(form):
 def test_attention_is_walked_into_and_recurrent_layers_are_not():
     inputs = keras.Input((5, 4))
     attended = layers.MultiHeadAttention(1, 2, name="attention")(inputs, inputs)
-    both = layers.Bidirectional(layers.LSTM(2), name="both")(attended)
+    both = layers.Bidirectional(layers.LSTM(2, name="memory"), name="both")(attended)
     found = names(keras.Model(inputs, both))
     assert set(found[:3]) == {"query", "key", "value"}
-    assert found[-2:] == ["forward_lstm", "backward_lstm"]
+    assert found[-2:] == ["forward_memory", "backward_memory"]
 
 
 def test_leaf_layers_come_once_each_without_calling_anything():
@@ -156,14 +157,19 @@ def fail(call):
 
 
 def test_watches_nest_and_see_each_others_outputs():
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    model = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(2, activation=layers.LeakyReLU(), name="only")]
+    )
     seen = []
     with watch(model, lambda call: call.outputs + 1.0):
         plain = model(np.zeros((1, 2)))
-        with watch(model, lambda call: seen.append(call.outputs)):
+        with watch(model, seen.append):
             model(np.zeros((1, 2)))
+    assert [call.layer.name for call in seen] == ["only"]
     np.testing.assert_allclose(ops.convert_to_numpy(plain), 1.0)
-    np.testing.assert_allclose(ops.convert_to_numpy(seen[0]), 1.0)
+    np.testing.assert_allclose(ops.convert_to_numpy(seen[0].outputs), 1.0)
+    np.testing.assert_allclose(ops.convert_to_numpy(seen[0].linear), 0.0)
+    assert trace(model)[0].activation is model.layers[0].activation
 
 
 def test_other_threads_are_not_seen():
@@ -174,6 +180,28 @@ def test_other_threads_are_not_seen():
         thread.start()
         thread.join()
     assert len(results) == 1
+
+
+def test_watches_of_several_threads_begin_and_end_in_any_order():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2, "tanh")])
+    model(np.zeros((1, 2)))
+    before = state(model)
+    counts = []
+
+    def work():
+        for _ in range(20):
+            seen = []
+            with watch(model, seen.append):
+                model(np.zeros((1, 2)))
+            counts.append(len(seen))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [1] * 80
+    assert state(model) == before
 
 
 def follower(*after, own=None):
@@ -205,6 +233,17 @@ def test_a_merge_ends_the_way_to_an_activation():
     first, add, relu = trace(keras.Model(inputs, summed))
     assert first.activation is None
     assert add.activation is relu.activation is relu.layer
+
+
+def test_maxout_follows_the_linear_layer_inside_it():
+    model = keras.Sequential([keras.Input((8, 8, 3)), MaxoutConv2D(4, 3), MaxoutConv2D(2, 3)])
+    first, second = trace(model)
+    assert (first.layer, second.layer) == tuple(layer.linear for layer in model.layers)
+    linear = ops.ones((1, 6, 6, 8))
+    assert first.activation is first.through[0]
+    assert first.activation(linear).shape == (1, 6, 6, 4)
+    assert follower(layers.Conv2D(8, 1), Maxout(4)) == (None, ())
+    assert follower(layers.BatchNormalization(), Maxout(1))[0].num_units == 1
 
 
 def test_own_activation_reads_the_argument_and_the_layer():

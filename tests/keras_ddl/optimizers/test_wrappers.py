@@ -98,5 +98,5 @@ def test_a_scheduled_rate_trains_as_the_schedule_itself():
 
 
 def test_every_must_be_positive():
-    with pytest.raises(ValueError, match="`every` must be a positive number of updates"):
+    with pytest.raises(ValueError, match="`every` must be a positive integer"):
         Instrumented("sgd", every=0)

@@ -1,0 +1,44 @@
+"""FitNet-4: the thin, deep convolutional network of the LSUV paper."""
+
+from collections.abc import Sequence
+
+WIDTHS = ((32, 32, 32, 48, 48), (80,) * 6, (128,) * 6)
+ACTIVATIONS = ("tanh", "relu", "very_leaky_relu", "maxout", "sigmoid")
+
+
+def fitnet4(input_shape: Sequence[int], classes: int, *, activation: str, initializer=lambda: None):
+    """17 convolutions of 3x3 in three stages, global maximum, 500 units and logits.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        classes: the number of logits.
+        activation: of `ACTIVATIONS`. Maxout takes the larger of two pieces.
+        initializer: makes a kernel initializer for each layer; None is Keras' default.
+    """
+    import keras
+
+    from keras_ddl import activations
+    from keras_ddl.layers import MaxoutConv2D, MaxoutDense
+
+    layers = keras.layers
+
+    def own():
+        made = initializer()
+        return {} if made is None else {"kernel_initializer": made}
+
+    def conv(width: int):
+        if activation == "maxout":
+            return MaxoutConv2D(width, 3, padding="same", **own())
+        return layers.Conv2D(width, 3, padding="same", activation=function, **own())
+
+    function = activations.very_leaky_relu if activation == "very_leaky_relu" else activation
+    body: list = []
+    for stage, widths in enumerate(WIDTHS):
+        body += [layers.MaxPooling2D()] if stage else []
+        body += [conv(width) for width in widths]
+    body.append(layers.GlobalMaxPooling2D())
+    maxout = activation == "maxout"
+    body.append(
+        MaxoutDense(500, **own()) if maxout else layers.Dense(500, activation=function, **own())
+    )
+    return keras.Sequential([keras.Input(input_shape), *body, layers.Dense(classes, **own())])

@@ -1,0 +1,26 @@
+"""Initializers that Keras core lacks, and layer-sequential ones that look at data."""
+
+from keras_ddl.initializers.fan import fans
+from keras_ddl.initializers.gain import calculate_gain
+from keras_ddl.initializers.kaiming import KaimingNormal, KaimingUniform
+from keras_ddl.initializers.lsuv import lsuv_init
+from keras_ddl.initializers.orthonormal import Orthonormal, OrthonormalMSRA
+from keras_ddl.initializers.rbm import RBMReport, rbm_pretrain
+from keras_ddl.initializers.report import LayerReport, LSUVReport
+from keras_ddl.initializers.xavier import XavierNormal, XavierUniform
+
+__all__ = [
+    "KaimingNormal",
+    "KaimingUniform",
+    "LSUVReport",
+    "LayerReport",
+    "Orthonormal",
+    "OrthonormalMSRA",
+    "RBMReport",
+    "XavierNormal",
+    "XavierUniform",
+    "calculate_gain",
+    "fans",
+    "lsuv_init",
+    "rbm_pretrain",
+]

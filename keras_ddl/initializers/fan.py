@@ -1,0 +1,27 @@
+"""How many inputs a unit has, from the shape of its kernel."""
+
+import math
+
+
+def fans(shape):
+    """Fan-in and fan-out of a kernel: (inputs, units), or (*window, channels in, channels out).
+
+    The window counts on both sides, as in PyTorch: a 3x3 convolution from 16 to 32 channels has
+    fan-in 9 * 16 and fan-out 9 * 32.
+
+    Args:
+        shape: tuple of at least two integers.
+
+    Returns:
+        `(fan_in, fan_out)`, two integers.
+
+    Raises:
+        ValueError: if the shape has fewer than two axes.
+    """
+    if len(shape) < 2:
+        raise ValueError(
+            "`shape` must have at least two axes, inputs and units, to have a fan-in. "
+            f"Received: shape={tuple(shape)}"
+        )
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]

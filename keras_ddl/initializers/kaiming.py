@@ -1,0 +1,58 @@
+"""Kaiming (He, MSRA) initialization with PyTorch's arguments."""
+
+import keras
+
+from keras_ddl.initializers.gain import calculate_gain
+from keras_ddl.initializers.seeding import FreshDraws
+
+_ARGUMENTS = """
+    Args:
+        negative_slope: float, the slope of the leaky ReLU that follows; used by the nonlinearity
+            "leaky_relu" alone. Default 0, which is ReLU.
+        mode: "fan_in" keeps the scale of signals going forward, "fan_out" of gradients going back.
+            Default "fan_in".
+        nonlinearity: the function that follows, a name that `calculate_gain` knows. Default
+            "leaky_relu".
+        seed: optional integer or `keras.random.SeedGenerator`. Without one every call draws anew.
+
+    Raises:
+        ValueError: if `mode` is neither of the two, or the nonlinearity is not known.
+
+    Reference: He et al., "Delving Deep into Rectifiers", arXiv 1502.01852.
+"""
+
+
+class _Kaiming(FreshDraws, keras.initializers.VarianceScaling):
+    distribution_name = ""
+
+    def __init__(self, negative_slope=0.0, mode="fan_in", nonlinearity="leaky_relu", seed=None):
+        if mode not in {"fan_in", "fan_out"}:
+            raise ValueError(f"`mode` must be 'fan_in' or 'fan_out'. Received: mode={mode!r}")
+        gain = calculate_gain(nonlinearity, negative_slope)
+        super().__init__(scale=gain**2, mode=mode, distribution=self.distribution_name, seed=seed)
+        self.negative_slope = negative_slope
+        self.nonlinearity = nonlinearity
+
+    def get_config(self):
+        return {
+            "negative_slope": self.negative_slope,
+            "mode": self.mode,
+            "nonlinearity": self.nonlinearity,
+            "seed": super().get_config()["seed"],
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class KaimingUniform(_Kaiming):
+    __doc__ = f"""Uniform in +-gain * sqrt(3 / fan), the fan being fan-in or fan-out.
+{_ARGUMENTS}"""
+    distribution_name = "uniform"
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class KaimingNormal(_Kaiming):
+    __doc__ = f"""Normal with standard deviation gain / sqrt(fan), the fan being fan-in or fan-out.
+
+    Not truncated, as in PyTorch; `keras.initializers.HeNormal` is truncated.
+{_ARGUMENTS}"""
+    distribution_name = "untruncated_normal"

@@ -1,0 +1,298 @@
+"""Maxout: units that are the largest of several linear pieces."""
+
+import functools
+
+import keras
+from keras import ops
+
+from keras_ddl._checks import positive_integer
+
+# What the layers below hand to the linear layer inside them, and find in its config.
+_LINEAR = (
+    "use_bias",
+    "kernel_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "bias_constraint",
+)
+_CONVOLUTION = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
+
+
+def _max_of_pieces(inputs, num_pieces, axis):
+    """The elementwise maximum of `num_pieces` equal stretches along an axis."""
+    # Faster than reshaping and reducing: TensorFlow's gradient of a split is one concatenation,
+    # and the gradient of `maximum` compares once, where that of `max` counts ties and divides.
+    return functools.reduce(ops.maximum, ops.split(inputs, num_pieces, axis=axis))
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class Maxout(keras.layers.Layer):
+    """The largest of several channels, for each of `num_units` units.
+
+    Unit `u` takes the channels `u`, `u + num_units`, `u + 2 * num_units` and so on, as in
+    TensorFlow Addons, whose layer of this name it replaces.
+
+    Args:
+        num_units: positive integer, the number of channels that come out. The input's channels
+            must be a multiple of it.
+        axis: integer, the axis of the channels; not the batch. Default -1.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Input shape: any, with a known size of `axis`.
+
+    Output shape: the input's, with `num_units` in place of the size of `axis`.
+
+    Example:
+
+    >>> layer = Maxout(3)
+    >>> layer(np.array([[1.0, 5.0, 2.0, 0.0, 4.0, 9.0]]))
+    [[1., 5., 9.]]
+
+    Raises:
+        ValueError: if `num_units` or `axis` is not such an integer, or if the channels of an input
+            are not a multiple of `num_units`.
+
+    Reference: Goodfellow et al., "Maxout Networks", arXiv 1302.4389 (2013).
+    """
+
+    def __init__(self, num_units, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.num_units = positive_integer("num_units", num_units)
+        if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
+            raise ValueError(
+                "`axis` must be an integer other than 0, the axis of the batch. "
+                f"Received: axis={axis!r}"
+            )
+        self.axis = axis
+        self.supports_masking = True
+        self.built = True  # it has no weights
+
+    def call(self, inputs):
+        num_pieces = self._num_pieces(inputs.shape)
+        return _max_of_pieces(inputs, num_pieces, self.axis)
+
+    def compute_output_shape(self, input_shape):
+        self._num_pieces(input_shape)
+        shape = list(input_shape)
+        shape[self.axis] = self.num_units
+        return tuple(shape)
+
+    def _num_pieces(self, shape):
+        rank = len(shape)
+        if not -rank < self.axis < rank:
+            raise ValueError(
+                f"`axis` must be an axis of the input, and not the batch. Received: "
+                f"axis={self.axis} and an input of shape {tuple(shape)}"
+            )
+        channels = shape[self.axis]
+        if not channels or channels % self.num_units:
+            raise ValueError(
+                f"The input's channels must be a multiple of `num_units`. Received: {channels} "
+                f"channels in axis {self.axis} of an input of shape {tuple(shape)}, and "
+                f"num_units={self.num_units}"
+            )
+        return channels // self.num_units
+
+    def get_config(self):
+        return {**super().get_config(), "num_units": self.num_units, "axis": self.axis}
+
+
+class _MaxoutOfLinear(keras.layers.Layer):
+    """The largest of the pieces that one wide linear layer computes side by side.
+
+    It holds that layer and is none itself: whoever finds a `Dense` or `Conv2D` may rely on its
+    output being linear in its kernel.
+    """
+
+    def __init__(self, linear, num_pieces, axis, activity_regularizer, **kwargs):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.linear = linear
+        self.linear.dtype_policy = self.dtype_policy
+        self.num_pieces = num_pieces
+        self._axis = axis
+
+    @property
+    def kernel(self):
+        """The kernels of all pieces, side by side along the last axis."""
+        return self.linear.kernel
+
+    @property
+    def bias(self):
+        """The biases of all pieces, one piece after the other; None without bias."""
+        return self.linear.bias
+
+    def build(self, input_shape):
+        self.linear.build(input_shape)
+
+    def call(self, inputs):
+        return _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
+
+    def compute_output_shape(self, input_shape):
+        shape = list(self.linear.compute_output_shape(input_shape))
+        shape[self._axis] //= self.num_pieces
+        return tuple(shape)
+
+    def _config(self, *names):
+        linear = self.linear.get_config()
+        return {
+            **super().get_config(),
+            "num_pieces": self.num_pieces,
+            **{name: linear[name] for name in (*names, *_LINEAR)},
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class MaxoutDense(_MaxoutOfLinear):
+    """A dense layer whose units are the largest of several linear pieces.
+
+    Each unit gives `max(w1 x + b1, ..., wk x + bk)` with `k = num_pieces`, a convex piecewise
+    linear function that is learned: with two pieces it can become ReLU, leaky ReLU or the absolute
+    value. It has `num_pieces` times the weights of a dense layer of as many units. All pieces are
+    computed in one matrix product.
+
+    Args:
+        units: positive integer, the size of the output.
+        num_pieces: positive integer, the linear pieces of each unit. Default 2.
+        use_bias: whether each piece has a bias. Default True.
+        kernel_initializer: of the kernel `(inputs, num_pieces * units)`; its fans are those of this
+            shape. Piece `i` of unit `u` is column `i * units + u`. Default "glorot_uniform".
+        bias_initializer: of the bias `(num_pieces * units,)`. Default "zeros".
+        kernel_regularizer, bias_regularizer: optional, of these weights.
+        activity_regularizer: optional, of the output.
+        kernel_constraint, bias_constraint: optional, of these weights.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Input shape: `(batch, ..., inputs)`.
+
+    Output shape: `(batch, ..., units)`.
+
+    Example:
+
+    >>> layer = MaxoutDense(2, num_pieces=3)
+    >>> layer(np.ones((4, 5))).shape, layer.count_params()
+    ((4, 2), 36)
+
+    Raises:
+        ValueError: if `units` or `num_pieces` is not a positive integer.
+
+    Reference: Goodfellow et al., "Maxout Networks", arXiv 1302.4389 (2013).
+    """
+
+    def __init__(
+        self,
+        units,
+        num_pieces=2,
+        *,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        self.units = positive_integer("units", units)
+        linear = keras.layers.Dense(
+            self.units * positive_integer("num_pieces", num_pieces),
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        super().__init__(linear, num_pieces, -1, activity_regularizer, **kwargs)
+        self.supports_masking = True
+
+    def get_config(self):
+        return {**self._config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class MaxoutConv2D(_MaxoutOfLinear):
+    """A two-dimensional convolution whose filters are the largest of several linear pieces.
+
+    `MaxoutDense` at every position. All pieces are computed in one convolution.
+
+    Args:
+        filters: positive integer, the channels of the output.
+        kernel_size: integer or pair of integers, height and width of the window.
+        num_pieces: positive integer, the linear pieces of each filter. Default 2.
+        strides: integer or pair of integers. Default 1.
+        padding: "valid" or "same". Default "valid".
+        data_format: "channels_last", "channels_first", or None for Keras' setting.
+        dilation_rate: integer or pair of integers. Default 1.
+        use_bias: whether each piece has a bias. Default True.
+        kernel_initializer: of the kernel `(height, width, channels, num_pieces * filters)`; its
+            fans are those of this shape. Piece `i` of filter `f` is number `i * filters + f` on
+            the last axis. Default "glorot_uniform".
+        bias_initializer: of the bias `(num_pieces * filters,)`. Default "zeros".
+        kernel_regularizer, bias_regularizer: optional, of these weights.
+        activity_regularizer: optional, of the output.
+        kernel_constraint, bias_constraint: optional, of these weights.
+        **kwargs: passed to `keras.layers.Layer`.
+
+    Input shape: `(batch, rows, columns, channels)`, or with the channels first.
+
+    Output shape: `(batch, new rows, new columns, filters)`, or with the channels first.
+
+    Example:
+
+    >>> layer = MaxoutConv2D(8, 3, num_pieces=2, padding="same")
+    >>> layer(np.ones((4, 28, 28, 1))).shape
+    (4, 28, 28, 8)
+
+    Raises:
+        ValueError: if `filters` or `num_pieces` is not a positive integer, or for another argument
+            as `keras.layers.Conv2D` does.
+
+    Reference: Goodfellow et al., "Maxout Networks", arXiv 1302.4389 (2013).
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        num_pieces=2,
+        strides=1,
+        padding="valid",
+        *,
+        data_format=None,
+        dilation_rate=1,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        self.filters = positive_integer("filters", filters)
+        linear = keras.layers.Conv2D(
+            self.filters * positive_integer("num_pieces", num_pieces),
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
+        axis = -1 if linear.data_format == "channels_last" else 1
+        super().__init__(linear, num_pieces, axis, activity_regularizer, **kwargs)
+
+    def get_config(self):
+        return {**self._config(*_CONVOLUTION), "filters": self.filters}
