@@ -53,7 +53,7 @@ def _lines(chart, epochs):
 def _shades(chart, epochs):
     row = 18
     left = min(max(len(name) for name in chart.series) * 7 + 10, 200)
-    right = 56
+    right = 72
     step = (WIDTH - left - right) / epochs
     boxes, labels = [], []
     for index, (name, values) in enumerate(chart.series.items()):
