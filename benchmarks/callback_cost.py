@@ -1,8 +1,8 @@
 """What the callbacks cost: epochs with none, with each and with all, beside the usual way.
 
 The usual way to count dead units is a `predict` of all activations over the training set in
-`on_epoch_end`, counted in NumPy. Every arm is a `fit` of its own; the fits take turns, an epoch
-each, so that a slow minute of the machine falls on all of them. The first epoch, in which functions
+`on_epoch_end`, counted in NumPy. Every arm is a `fit` of its own; the fits take turns, a batch
+each, so that a slow second of the machine falls on all of them. The first epoch, in which functions
 are traced, is not counted. Each network and backend runs in a process of its own.
 """
 
@@ -148,28 +148,50 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(EXAMPLES[network], *SHAPES[network])).astype("float32")
     y = rng.integers(0, 10, len(x))
+    steps = len(x) // BATCH
     turns = Turns()
     times: dict[str, list[float]] = {}
     failed: list[BaseException] = []
 
     class Start(keras.callbacks.Callback):
+        """First in the list: waits for its turn, then starts the clock."""
+
         def __init__(self, name):
             super().__init__()
             self.name = name
+            self.reached = threading.Event()
 
-        def on_epoch_begin(self, epoch, logs=None):
+        def begin(self):
             self.reached.set()
             turns.wait(self.name)
             self.began = time.perf_counter()
 
+        def on_epoch_begin(self, epoch, logs=None):
+            self.begin()
+            self.spent = 0.0
+
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch:
+                self.begin()
+
     class Stop(keras.callbacks.Callback):
+        """Last in the list: stops it after every batch, and after what the epoch's end takes."""
+
         def __init__(self, start):
             super().__init__()
             self.start = start
 
-        def on_epoch_end(self, epoch, logs=None):
-            times[self.start.name].append(time.perf_counter() - self.start.began)
+        def stop(self):
+            self.start.spent += time.perf_counter() - self.start.began
             turns.passed()
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch + 1 < steps:
+                self.stop()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.stop()
+            times[self.start.name].append(self.start.spent)
 
     def train(model, start, callbacks):
         try:
@@ -188,7 +210,6 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
         start = Start(name)
-        start.reached = threading.Event()
         times[name] = []
         thread = threading.Thread(target=train, args=(model, start, callbacks()), daemon=True)
         thread.start()
