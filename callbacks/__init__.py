@@ -1,5 +1,28 @@
 """Callbacks that watch a training run; installed as `keras_ddl.callbacks`."""
 
+from keras_ddl.callbacks._notes import TrainingWarning
+from keras_ddl.callbacks.activation_stats import ActivationStats
+from keras_ddl.callbacks.dead_relu import DeadReLUCounter
+from keras_ddl.callbacks.early_stopping import GL, PQ, UP, PrecheltStopping
+from keras_ddl.callbacks.gradient_stats import GradientStats
+from keras_ddl.callbacks.learning_rate_finder import LearningRateFinder
+from keras_ddl.callbacks.learning_rate_schedule import LearningRateSchedule
+from keras_ddl.callbacks.sanity_checks import SanityChecks
+from keras_ddl.callbacks.training_report import TrainingReport
 from keras_ddl.callbacks.validation_sets import ValidationSets
 
-__all__ = ["ValidationSets"]
+__all__ = [
+    "GL",
+    "PQ",
+    "UP",
+    "ActivationStats",
+    "DeadReLUCounter",
+    "GradientStats",
+    "LearningRateFinder",
+    "LearningRateSchedule",
+    "PrecheltStopping",
+    "SanityChecks",
+    "TrainingReport",
+    "TrainingWarning",
+    "ValidationSets",
+]

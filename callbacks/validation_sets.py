@@ -1,9 +1,9 @@
 """Evaluation on further data sets while a model trains."""
 
-import contextlib
 from collections.abc import Mapping
 
 import keras
+from keras_ddl.callbacks._probe import random_stream_kept
 
 
 class ValidationSets(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ class ValidationSets(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         for name, data in self.sets.items():
-            with _training_stream_kept():
+            with random_stream_kept():
                 results = self._evaluate(data)
             for metric, value in results.items():
                 entry = f"{name}_{metric}"
@@ -73,12 +73,3 @@ class ValidationSets(keras.callbacks.Callback):
             verbose=0,
             return_dict=True,
         )
-
-
-def _training_stream_kept():
-    """PyTorch's data loaders draw from the global random stream, which shuffles training too."""
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    return torch.random.fork_rng(devices=[])

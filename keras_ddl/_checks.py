@@ -5,18 +5,39 @@ from numbers import Integral, Real
 import keras
 
 
+def _number(value):
+    """`value` as a float, or NaN, which no comparison lets pass."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
+
+
 def unit_interval(name, value, otherwise=""):
     """`value` as a float, if it is a real number in [0, 1].
 
     Raises:
         ValueError: naming the argument, what else it may be, and what was received.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
+    number = _number(value)
     if not 0 <= number <= 1:
         raise ValueError(
             f"`{name}` must be a number in [0, 1]{otherwise}. Received: {name}={value!r}"
         )
     return number
+
+
+def positive(name, value, unit=""):
+    """`value` unchanged, if it is a finite number above 0.
+
+    Args:
+        name: the argument's name.
+        value: what was received.
+        unit: of what it is a number, such as " of steps".
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if not 0 < _number(value) < float("inf"):
+        raise ValueError(f"`{name}` must be a positive number{unit}. Received: {name}={value!r}")
+    return value
 
 
 def positive_integer(name, value):

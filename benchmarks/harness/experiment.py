@@ -40,6 +40,8 @@ class Experiment:
         optimizer: `(trial) -> optimizer`; None if `measure` is given.
         measure: `(trial, model, data) -> (metrics, curves)` for an experiment that trains nothing:
             what is seen of the model on the data's split. None (default): it is trained.
+        watchers: `(trial, data) -> Keras callbacks` that watch the training. What they put into the
+            logs under a name without "/" becomes a curve, and its last value a metric.
         views: how records become tables and figures.
         claims: what is judged from the records.
         choices: flags of its own.
@@ -57,6 +59,7 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     choices: tuple[Choice, ...] = ()
     measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
+    watchers: Callable[..., Sequence[Any]] = lambda trial, data: ()
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a stored trial is still one that this experiment would run."""

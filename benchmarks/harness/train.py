@@ -67,10 +67,11 @@ class Trainer:
             epochs=params["points"],
             shuffle=False,
             verbose=0,
-            callbacks=[watch],
+            callbacks=[*self.experiment.watchers(trial, data), watch],
         )
         metrics: dict[str, float] = {}
         if not watch.diverged:
+            metrics |= {name: watch.curves[name][-1] for name in watch.others}
             for name in ("train", "validation", "test"):
                 if len(getattr(data, name).y):
                     metrics |= _scores(model, name, getattr(data, name))
@@ -174,6 +175,7 @@ class _Watch(keras.callbacks.Callback):
         }
         self.on_point = on_point
         self.curves: dict[str, list[float]] = {}
+        self.others: list[str] = []  # curves that watchers gave
         self.diverged = False
         self._begun = 0.0
 
@@ -187,6 +189,8 @@ class _Watch(keras.callbacks.Callback):
             "seconds": seconds,
             "loss": logs["loss"],
         }
+        self.others = [name for name in logs if name not in point and "/" not in name]
+        point |= {name: float(logs[name]) for name in self.others}
         for name, examples in self.sets.items():
             point |= _scores(self.model, name, examples)
         for name, value in point.items():

@@ -1,7 +1,9 @@
-"""Schedules that Keras core lacks. Each works for a learning rate and for a momentum."""
+"""A value that approaches its limit."""
 
 import keras
 from keras import ops
+
+from keras_ddl._checks import positive
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -29,14 +31,9 @@ class ExponentialApproach(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_value, final_value, time_constant):
         super().__init__()
-        if not time_constant > 0:
-            raise ValueError(
-                "`time_constant` must be a positive number of steps. "
-                f"Received: time_constant={time_constant!r}"
-            )
         self.initial_value = initial_value
         self.final_value = final_value
-        self.time_constant = time_constant
+        self.time_constant = positive("time_constant", time_constant, " of steps")
 
     def __call__(self, step):
         elapsed = ops.cast(step, "float32") / self.time_constant

@@ -1,4 +1,4 @@
-"""Optimizers that Keras core lacks."""
+"""SGD whose momentum follows a schedule."""
 
 import keras
 from keras import ops

@@ -1,0 +1,139 @@
+"""What the activations of a probe batch look like, layer by layer."""
+
+import keras
+import numpy as np
+from keras import ops
+from keras_ddl.callbacks._examples import first_examples
+from keras_ddl.callbacks._notes import Monitor, layer_names
+from keras_ddl.callbacks._probe import Probe
+
+from keras_ddl._checks import positive_integer
+from keras_ddl.graph import leaf_layers, own_activation
+
+PERCENTILES = (15, 50, 85)
+SAMPLED = 2**14  # values of a layer, at most, that percentiles are taken of
+SATURATION = {keras.activations.tanh: (-1.0, 1.0), keras.activations.sigmoid: (0.0, 1.0)}
+
+
+class ActivationStats(Monitor):
+    """Statistics of each layer's activations on a probe batch, each epoch or every n batches.
+
+    The probe batch is run at inference, compiled, and only the statistics leave the device. Of each
+    layer `logs` get `activation_<statistic>/<layer>`:
+
+    - `mean`, `std`,
+    - `active`: the share of values above 0; of ReLUs at random initial weights about a half,
+    - `saturated`: of tanh and sigmoid, the share of values within .05 of a bound,
+    - `p15`, `p50`, `p85`: percentiles, of at most 16,384 evenly spaced values.
+
+    ```python
+    stats = ActivationStats(x[:256])
+    model.fit(x, y, callbacks=[stats])
+    stats.history[-1]["activation_std/dense"]
+    ```
+
+    Args:
+        data: inputs of the probe batch: an array, or a list or dictionary of arrays.
+        every: "epoch" (the default) or a number of batches. Batches are looked at once per
+            execution of `steps_per_execution`, and the weights are brought back to the model each
+            time, so a small number slows JAX down.
+        layers: names of layers, or None (the default): those with weights or an activation of their
+            own, in the order in which they run. Normalization and activation layers are seen, and
+            so is the input of each activation where it has a layer of its own.
+        per_layer: whether `logs` get the entries. Default True; `history` has them in any case.
+
+    Attributes:
+        history: list of one dictionary per measurement.
+        steps: list of as many numbers: batches seen before each measurement.
+
+    Raises:
+        ValueError: when training begins, if the model is not built, cannot run `data`, or has no
+            layer of a name in `layers`.
+    """
+
+    def __init__(self, data, every="epoch", layers=None, per_layer=True):
+        super().__init__()
+        self.data = data
+        self.every = every if every == "epoch" else positive_integer("every", every)
+        self.layers = layers
+        self.per_layer = per_layer
+        self.history = []
+        self.steps = []
+        # At epochs alone its batch hook does nothing, and need not make JAX wait.
+        self.async_safe = every == "epoch"
+
+    def on_train_begin(self, logs=None):
+        self.require_built()
+        count = len(keras.tree.flatten(self.data)[0])
+        self._batch = first_examples(self, self.model, self.data, count)
+        names = layer_names(self.model)
+        watched = [
+            layer
+            for layer in leaf_layers(self.model)
+            if (
+                layer.weights or own_activation(layer) is not None
+                if self.layers is None
+                else names[id(layer)] in self.layers
+            )
+        ]
+        if not watched or (self.layers is not None and len(watched) < len(set(self.layers))):
+            raise ValueError(
+                "ActivationStats: `layers` must be names of the model's layers, as in "
+                f"{list(names.values())}. Received: layers={self.layers!r}"
+            )
+        self._probe = Probe(
+            self.model, {id(layer): _measure(layer, names[id(layer)]) for layer in watched}
+        )
+        self._seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.every == "epoch":
+            return
+        before, self._seen = self._seen, self._before_epoch + batch + 1
+        if before // self.every < self._seen // self.every:
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()  # the weights of a JAX step are elsewhere till the end
+            self._look()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._before_epoch = self._seen
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every == "epoch":
+            self._seen = self._before_epoch + (self.params.get("steps") or 0)
+            self._look()
+        if logs is not None and self.per_layer and self.history:
+            logs.update(self.history[-1])
+
+    def _look(self):
+        entries = {}
+        for found in self._probe.predict_on_batch(self._batch):
+            for name, measured in found.items():
+                for statistic, value in measured["statistics"].items():
+                    entries[f"activation_{statistic}/{name}"] = float(value)
+                percentiles = np.percentile(measured["values"], PERCENTILES)
+                for q, value in zip(PERCENTILES, percentiles, strict=True):
+                    entries[f"activation_p{q}/{name}"] = float(value)
+        self.history.append(entries)
+        self.steps.append(self._seen)
+
+
+def _measure(layer, name):
+    """What a probe measures of one layer: moments and shares of all values, and a sample."""
+    activation = own_activation(layer)
+    bounds = SATURATION.get(getattr(activation, "activation", activation))
+
+    def measure(call):
+        values = ops.reshape(ops.cast(keras.tree.flatten(call.outputs)[0], "float32"), (-1,))
+        mean = ops.mean(values)
+        std = ops.sqrt(ops.mean(ops.square(values - mean)))  # two passes: the mean may be large
+        active = ops.mean(ops.cast(values > 0, "float32"))
+        statistics = {"mean": mean, "std": std, "active": active}
+        if bounds is not None:
+            near = 0.05
+            out = ops.logical_or(values < bounds[0] + near, values > bounds[1] - near)
+            statistics["saturated"] = ops.mean(ops.cast(out, "float32"))
+        stride = -(-values.shape[0] // SAMPLED)
+        return {name: {"statistics": statistics, "values": values[::stride]}}
+
+    return measure

@@ -1,0 +1,162 @@
+"""The learning-rate range test."""
+
+import math
+
+from keras import ops
+from keras_ddl.callbacks._attachment import attach, detach
+from keras_ddl.callbacks._notes import Monitor
+from keras_ddl.callbacks._optional import pyplot_figure
+from keras_ddl.callbacks.learning_rate_schedule import require_plain_rate
+
+from keras_ddl._checks import positive
+from keras_ddl.optimizers import ScheduledRate
+
+
+class LearningRateFinder(Monitor):
+    """Try all learning rates in one short run, and suggest one.
+
+    The rate climbs exponentially from `minimum` to `maximum`, a little each step, while the loss is
+    watched. Training stops when the smoothed loss blows up or the steps are done; then weights,
+    optimizer and random states of the layers are put back, so the model is as it was before.
+
+    ```python
+    finder = LearningRateFinder()
+    model.fit(x, y, epochs=finder.steps, callbacks=[finder])  # ends by itself
+    model.optimizer.learning_rate = finder.suggestion
+    finder.plot().savefig("rates.png")
+    ```
+
+    Args:
+        minimum: float > 0, the first rate. Default 1e-6.
+        maximum: float > `minimum`, the last rate. Default 10.
+        steps: int > 1, how many steps the climb takes. Default 100. Give `fit` enough epochs for
+            them; it is stopped when they are done.
+        smoothing: float in [0, 1), the weight of the past in the moving average of the loss.
+            Default .9.
+        blow_up: stop when the smoothed loss exceeds its best by this factor. Default 4.
+
+    Attributes:
+        rates, losses: lists, the rate of each execution and the smoothed loss after it.
+        suggestion: float, the rate where the loss fell fastest, over the logarithm of the rate; NaN
+            before the test.
+
+    Raises:
+        ValueError: for arguments out of their range, or if the model is not built, or its
+            optimizer's learning rate is a schedule.
+
+    Reference: Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186,
+    section 3.3.
+    """
+
+    def __init__(self, minimum=1e-6, maximum=10.0, steps=100, smoothing=0.9, blow_up=4.0):
+        super().__init__()
+        self.minimum = positive("minimum", minimum)
+        self.maximum = positive("maximum", maximum)
+        if not maximum > minimum:
+            raise ValueError(
+                "LearningRateFinder: `maximum` must be above `minimum`. "
+                f"Received: minimum={minimum!r}, maximum={maximum!r}"
+            )
+        if not isinstance(steps, int) or steps < 2:
+            raise ValueError(
+                f"LearningRateFinder: `steps` must be an integer above 1. Received: steps={steps!r}"
+            )
+        self.steps = steps
+        if not 0 <= smoothing < 1:
+            raise ValueError(
+                "LearningRateFinder: `smoothing` must be in [0, 1). "
+                f"Received: smoothing={smoothing!r}"
+            )
+        self.smoothing = smoothing
+        self.blow_up = positive("blow_up", blow_up)
+        self.suggestion = math.nan
+        self.rates: list[float] = []
+        self.losses: list[float] = []
+
+    def rate(self, step):
+        """The learning rate at a step, in backend operations."""
+        span = math.log(self.maximum / self.minimum)
+        return self.minimum * ops.exp(span * ops.cast(step, "float32") / (self.steps - 1))
+
+    def on_train_begin(self, logs=None):
+        self.require_built()
+        require_plain_rate(self, self.model)
+        self.rates, self.losses, self.suggestion = [], [], math.nan
+        self._average, self._done = 0.0, 0
+        plain = self.model.optimizer
+        if not plain.built:
+            plain.build(self.model.trainable_variables)
+        self._saved = [
+            (variable, ops.convert_to_numpy(variable.value).copy())
+            for variable in [*self.model.variables, *plain.variables]
+        ]
+        attach(self, self.model, None, lambda optimizer: ScheduledRate(optimizer, self.rate))
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._seen = 0
+        self._sum = 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Keras logs the mean over the epoch so far, once per execution: undo that.
+        fresh = batch + 1 - self._seen
+        total = logs["loss"] * (batch + 1)
+        loss, self._seen, self._sum = (total - self._sum) / fresh, batch + 1, total
+        self._done += fresh
+        self._average = self.smoothing * self._average + (1 - self.smoothing) * loss
+        smooth = self._average / (1 - self.smoothing ** (len(self.losses) + 1))
+        self.rates.append(float(self.rate(self._done - 1)))
+        self.losses.append(smooth)
+        first, best = self.losses[0], min(self.losses)
+        # Above the best by a factor, but for losses near or below 0 by a share of the fall.
+        limit = best + (self.blow_up - 1) * max(abs(best), 0.1 * abs(first))
+        if not math.isfinite(loss) or smooth > limit or self._done >= self.steps:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        detach(self, self.model)
+        for variable, value in self._saved:
+            variable.assign(value)
+        del self._saved
+        self.suggestion = self._steepest()
+        if math.isnan(self.suggestion):
+            self.warn(0, "the loss never fell; try a lower `minimum` or more `steps`.")
+        elif self._done < self.steps and not self.model.stop_training:
+            self.warn(
+                0,
+                f"`fit` ended after {self._done} of {self.steps} steps: the upper rates were not "
+                f"tried. Give it more epochs, such as epochs={self.steps}.",
+            )
+
+    def _steepest(self):
+        """The rate in the middle of the steepest fall, before the best loss."""
+        losses = [loss for loss in self.losses if math.isfinite(loss)]
+        if len(losses) < 3:
+            return math.nan
+        lowest = losses.index(min(losses))
+        reach = max(len(losses) // 6, 1)  # wide: single batches are noisy
+        falls = {
+            i: losses[i - reach] - losses[i + reach]
+            for i in range(reach, len(losses) - reach)
+            if i <= lowest
+        }
+        if not falls or max(falls.values()) <= 0:
+            return math.nan
+        return self.rates[max(falls, key=falls.__getitem__)]
+
+    def plot(self):
+        """Smoothed loss over learning rate, as a matplotlib figure.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        figure = pyplot_figure("LearningRateFinder.plot", figsize=(6, 4))
+        axes = figure.subplots()
+        axes.plot(self.rates, self.losses)
+        if not math.isnan(self.suggestion):
+            axes.axvline(
+                self.suggestion, ls="--", color="grey", label=f"suggestion {self.suggestion:.2g}"
+            )
+            axes.legend()
+        axes.set(xscale="log", xlabel="learning rate", ylabel="smoothed training loss")
+        axes.grid(alpha=0.3)
+        return figure

@@ -1,0 +1,7 @@
+"""Optimizers that Keras core lacks."""
+
+from keras_ddl.optimizers.instrumented import Instrumented
+from keras_ddl.optimizers.scheduled_momentum import ScheduledMomentumSGD
+from keras_ddl.optimizers.scheduled_rate import ScheduledRate
+
+__all__ = ["Instrumented", "ScheduledMomentumSGD", "ScheduledRate"]

@@ -1,0 +1,169 @@
+"""Gradient and update norms, measured inside the compiled step."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ddl._checks import positive_integer
+from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class Instrumented(OptimizerWrapper):
+    """Watches another optimizer: gradient, update and weight norms of each variable.
+
+    Callbacks of Keras 3 never see gradients; an optimizer does. The measurements stay in variables
+    on the device until `measurements` reads them: nothing is fetched in a step, and training is the
+    same as without. `keras_ddl.callbacks.GradientStats` attaches it to a model for the time of a
+    `fit` and takes it off afterwards.
+
+    Norms read every weight twice and would cost some percent of a step of a large dense network,
+    so they are measured at one update in `every`. For vectors (biases, scales, offsets) it is also
+    recorded, at every step, whether an entry ever had a gradient other than zero: a ReLU unit that
+    never fires has none.
+
+    ```python
+    optimizer = Instrumented(keras.optimizers.Adam(1e-3))
+    model.compile(optimizer, "mse")
+    model.fit(x, y)
+    for found in optimizer.measurements():
+        print(found["variable"].path, found["gradient"], found["update"] / found["weight"])
+    ```
+
+    Gradients are measured as they arrive, averaged over the batch and before clipping. Under mixed
+    precision it stands inside the `LossScaleOptimizer`, so that they are unscaled: compile does so
+    by itself. With gradient accumulation they are those of single batches, and an update is
+    counted only where one happens.
+
+    Args:
+        optimizer: the optimizer to watch, or what `keras.optimizers.get` makes one of.
+        every: int > 0, norms are measured at updates 0, `every`, 2 `every` ... since `reset`.
+            Default 16.
+        name: optional string.
+
+    Raises:
+        ValueError: if `every` is not positive.
+    """
+
+    def __init__(self, optimizer, every=16, name=None):
+        super().__init__(optimizer, name=name)
+        self.every = positive_integer("every", every)
+
+    def build(self, variables):
+        super().build(variables)
+        self._sizes = [v.shape[0] if len(v.shape) == 1 else 0 for v in variables]
+        count = len(variables)
+        self._first = self.add_variable(shape=(), dtype="int", name="first_iteration")
+        self._measured = self.add_variable(shape=(), dtype="float32", name="measured")
+        self._updated = self.add_variable(shape=(), dtype="float32", name="updated")
+        # Rows: gradient, update and weight norms, summed over the measured steps.
+        self._norms = self.add_variable(shape=(3, count), dtype="float32", name="norms")
+        self._moved = self.add_variable(shape=(sum(self._sizes),), dtype="bool", name="moved")
+
+    def reset(self):
+        """Forget all measurements, as at the beginning of an epoch. Not for a compiled step."""
+        if self.built:
+            self._first.assign(host_integer(self.optimizer.iterations))
+            for variable in (self._measured, self._updated, self._norms, self._moved):
+                variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+
+    def measurements(self):
+        """The measurements since `reset`, one dictionary for each variable it was built with.
+
+        Returns:
+            List of dictionaries: "variable"; "gradient", "update" and "weight", L2 norms averaged
+            over the measured steps (NaN where there were none); and for a vector "moved", a
+            boolean array: whether the entry had a gradient other than zero at some step.
+        """
+        if not self.built:
+            return []
+        sums = ops.convert_to_numpy(self._norms.value)
+        moved = ops.convert_to_numpy(self._moved.value)
+        # As arrays: 0 / 0 is then the NaN that "nothing was measured" asks for.
+        measured = np.asarray(ops.convert_to_numpy(self._measured.value))
+        updated = np.asarray(ops.convert_to_numpy(self._updated.value))
+        with np.errstate(invalid="ignore"):
+            gradient, update, weight = sums / np.array([[measured], [updated], [measured]])
+        found = []
+        ends = np.cumsum(self._sizes)
+        for i, size in enumerate(self._sizes):
+            norms = {
+                "variable": self._trainable_variables[i],
+                "gradient": float(gradient[i]),
+                "update": float(update[i]),
+                "weight": float(weight[i]),
+            }
+            found.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
+        return found
+
+    def apply(self, grads, trainable_variables=None):
+        grads = list(grads)
+        if not self.built:
+            self.build(list(trainable_variables))
+        variables = (
+            self._trainable_variables if trainable_variables is None else trainable_variables
+        )
+        pairs = {self._get_variable_index(v): (g, v) for g, v in zip(grads, variables, strict=True)}
+        self._note_moved(pairs)
+        # All batches of one update, where gradients are accumulated.
+        since = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
+        due = since % self.every == 0
+        if keras.backend.backend() == "jax":
+            # Branches of its `cond` are pure: only the norms stand in one.
+            before = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
+            self.optimizer.apply(grads, trainable_variables)
+            zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
+            (norms,) = ops.cond(due, lambda: [self._norms_of(pairs, before)], zeros)
+            self._add(norms, ops.cast(due, "float32"))
+            return
+
+        def measured():
+            before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
+            self.optimizer.apply(grads, trainable_variables)
+            self._add(self._norms_of(pairs, before), 1.0)
+
+        # A copy of the weights before the step is made only where it is measured.
+        ops.cond(due, measured, lambda: self.optimizer.apply(grads, trainable_variables))
+
+    def _norms_of(self, pairs, before):
+        rows: list[list] = [[], [], []]
+        for i in range(len(self._sizes)):
+            gradient, variable = pairs.get(i, (None, None))
+            if gradient is None:
+                for row in rows:
+                    row.append(ops.zeros((), "float32"))
+                continue
+            rows[0].append(_norm(gradient))
+            rows[1].append(_norm(ops.convert_to_tensor(variable) - before[i]))
+            rows[2].append(_norm(before[i]))
+        return ops.stack([ops.stack(row) for row in rows])
+
+    def _add(self, norms, count):
+        self._norms.assign_add(norms)
+        self._measured.assign_add(count)
+        # With gradient accumulation most steps change nothing, and are no updates.
+        changed = ops.cast(ops.any(norms[1] > 0), "float32")
+        self._updated.assign_add(changed)
+
+    def _note_moved(self, pairs):
+        parts = []
+        for i, size in enumerate(self._sizes):
+            if size:
+                gradient = pairs.get(i, (None, None))[0]
+                parts.append(
+                    ops.zeros((size,), "bool") if gradient is None else _dense(gradient) != 0
+                )
+        if parts:
+            self._moved.assign(ops.logical_or(self._moved, ops.concatenate(parts)))
+
+    def get_config(self):
+        return {**super().get_config(), "every": self.every}
+
+
+def _dense(gradient):
+    """Embedding gradients are sparse on TensorFlow."""
+    return ops.convert_to_tensor(gradient, sparse=False)
+
+
+def _norm(x):
+    return ops.sqrt(ops.sum(ops.square(ops.cast(_dense(x), "float32"))))

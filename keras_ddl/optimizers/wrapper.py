@@ -1,0 +1,89 @@
+"""An optimizer around another one: the base of those that watch or steer it."""
+
+from types import SimpleNamespace
+
+import keras
+from keras import ops
+
+
+class OptimizerWrapper(keras.optimizers.Optimizer):
+    """Passes everything on to the optimizer it holds; subclasses add to `apply`.
+
+    Saved weights are those of the held optimizer alone, so a checkpoint taken while a wrapper is
+    attached loads into a model compiled without one.
+
+    Args:
+        optimizer: the optimizer to hold, or what `keras.optimizers.get` makes one of.
+        name: optional string.
+    """
+
+    def __init__(self, optimizer, name=None):
+        super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
+        # Behind a namespace Keras' saving does not meet it a second time, as a child.
+        self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
+
+    @property
+    def optimizer(self):
+        """The optimizer inside. It may be replaced by one built for the same variables."""
+        return self._held.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer):
+        self._held.optimizer = optimizer
+
+    @property
+    def variables(self):
+        return self._variables + self.optimizer.variables
+
+    @property
+    def learning_rate(self):
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.optimizer.learning_rate = learning_rate
+
+    @property
+    def iterations(self):
+        return self.optimizer.iterations
+
+    def build(self, variables):
+        if not self.optimizer.built:
+            self.optimizer.build(variables)
+        super().build(variables)
+
+    def apply(self, grads, trainable_variables=None):
+        grads = list(grads)
+        if not self.built:
+            self.build(list(trainable_variables))
+        self.optimizer.apply(grads, trainable_variables)
+
+    def scale_loss(self, loss):
+        return self.optimizer.scale_loss(loss)
+
+    def finalize_variable_values(self, var_list):
+        self.optimizer.finalize_variable_values(var_list)
+
+    def save_own_variables(self, store):
+        self.optimizer.save_own_variables(store)
+
+    def load_own_variables(self, store):
+        self.optimizer.load_own_variables(store)
+
+    def get_config(self):
+        return {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        optimizer = keras.saving.deserialize_keras_object(
+            config["optimizer"], custom_objects=custom_objects
+        )
+        return cls(**{**config, "optimizer": optimizer})
+
+
+def host_integer(x):
+    """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
+    return int(ops.convert_to_numpy(x))

@@ -1,0 +1,139 @@
+"""Values that rise and fall."""
+
+import math
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_ddl._checks import one_of, positive, unit_interval
+
+MODES = ("triangular", "triangular2", "exp_range")
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class Cyclical(LearningRateSchedule):
+    """A value that climbs and falls between two bounds, again and again.
+
+    ```
+    cycle(step) = floor(1 + step / (2 * step_size))
+    height(step) = max(0, 1 - |step / step_size - 2 * cycle + 1|)
+    value(step) = minimum + (maximum - minimum) * height * scale
+    ```
+
+    with `scale` 1 in mode "triangular", `2 ** (1 - cycle)` in "triangular2" (each cycle is half as
+    high as the last) and `decay ** step` in "exp_range".
+
+    Args:
+        minimum: float, the lower bound, where each cycle begins and ends.
+        maximum: float, the upper bound.
+        step_size: half a cycle, in steps, > 0. The paper takes 2 to 10 epochs' worth.
+        mode: "triangular" (the default), "triangular2" or "exp_range".
+        decay: float > 0, for "exp_range" alone. Default .9999.
+
+    Raises:
+        ValueError: if `step_size` or `decay` is not positive, or `mode` is none of the three.
+
+    Reference: Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
+    """
+
+    def __init__(self, minimum, maximum, step_size, mode="triangular", decay=0.9999):
+        super().__init__()
+        self.minimum = minimum
+        self.maximum = maximum
+        self.step_size = positive("step_size", step_size, " of steps")
+        self.mode = one_of("mode", mode, MODES)
+        self.decay = positive("decay", decay)
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        cycle = ops.floor(1.0 + step / (2 * self.step_size))
+        height = ops.maximum(0.0, 1.0 - ops.abs(step / self.step_size - 2.0 * cycle + 1.0))
+        if self.mode == "triangular2":
+            height *= ops.power(2.0, 1.0 - cycle)
+        elif self.mode == "exp_range":
+            height *= ops.power(ops.cast(self.decay, "float32"), step)
+        return self.minimum + (self.maximum - self.minimum) * height
+
+    def get_config(self):
+        return {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "step_size": self.step_size,
+            "mode": self.mode,
+            "decay": self.decay,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class OneCycle(LearningRateSchedule):
+    """One climb to a peak and one long fall, along half cosines.
+
+    The value goes from `initial_value` to `peak_value` in the first `rise` of the steps and from
+    there to `final_value` in the rest, constant from then on. `momentum` gives the schedule that
+    the recipe pairs with it: the momentum falls while the rate rises.
+
+    ```python
+    rate = OneCycle(peak_value=0.5, total_steps=2000)
+    optimizer = ScheduledMomentumSGD(rate, momentum=rate.momentum(low=0.85, high=0.95))
+    ```
+
+    Args:
+        peak_value: float, the highest value.
+        total_steps: the cycle's length, in steps, > 0.
+        initial_value: float. Default: `peak_value / 25`.
+        final_value: float. Default: `initial_value / 10_000`.
+        rise: the share of the steps until the peak, in [0, 1]. Default .3.
+
+    Raises:
+        ValueError: if `total_steps` is not positive, or `rise` is no number in [0, 1].
+
+    Reference: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using
+    Large Learning Rates", arXiv:1708.07120; cosines and defaults as usual today.
+    """
+
+    def __init__(self, peak_value, total_steps, initial_value=None, final_value=None, rise=0.3):
+        super().__init__()
+        self.peak_value = peak_value
+        self.total_steps = positive("total_steps", total_steps, " of steps")
+        self.initial_value = peak_value / 25 if initial_value is None else initial_value
+        self.final_value = self.initial_value / 1e4 if final_value is None else final_value
+        self.rise = unit_interval("rise", rise)
+
+    def __call__(self, step):
+        done = ops.minimum(ops.cast(step, "float32") / self.total_steps, 1.0)
+        # The guards keep a rise of 0 or 1 from dividing by 0.
+        up = ops.minimum(done / max(self.rise, 1e-7), 1.0)
+        down = ops.maximum(done - self.rise, 0.0) / max(1 - self.rise, 1e-7)
+        climb = _half_cosine(self.initial_value, self.peak_value, up)
+        fall = _half_cosine(self.peak_value, self.final_value, down)
+        return ops.where(done < self.rise, climb, fall)
+
+    def momentum(self, low=0.85, high=0.95):
+        """The momentum that goes with it, in step: from `high` to `low` at the peak, and back.
+
+        Args:
+            low: float in [0, 1], the momentum at the peak. Default .85.
+            high: float in [0, 1], the momentum at both ends. Default .95.
+        """
+        return OneCycle(
+            peak_value=unit_interval("low", low),
+            total_steps=self.total_steps,
+            initial_value=unit_interval("high", high),
+            final_value=high,
+            rise=self.rise,
+        )
+
+    def get_config(self):
+        return {
+            "peak_value": self.peak_value,
+            "total_steps": self.total_steps,
+            "initial_value": self.initial_value,
+            "final_value": self.final_value,
+            "rise": self.rise,
+        }
+
+
+def _half_cosine(start, end, done):
+    """From `start` to `end` while `done` goes from 0 to 1, flat at both ends."""
+    return start + (end - start) * (1.0 - ops.cos(math.pi * done)) / 2.0

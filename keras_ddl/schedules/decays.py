@@ -1,0 +1,113 @@
+"""Decays that Keras core lacks."""
+
+import keras
+from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
+
+from keras_ddl._checks import positive
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class StepDecay(LearningRateSchedule):
+    """Multiply by a factor every so many steps.
+
+    ```
+    value(step) = initial_value * factor ** floor(step / step_size)
+    ```
+
+    Core's `PiecewiseConstantDecay` wants every boundary and every value spelled out; its
+    `ExponentialDecay(staircase=True)` is this schedule with other names.
+
+    Args:
+        initial_value: float, the value before the first drop.
+        step_size: steps from one drop to the next, > 0.
+        factor: float > 0, what each drop multiplies by. Default .1.
+
+    Raises:
+        ValueError: if `step_size` or `factor` is not positive.
+    """
+
+    def __init__(self, initial_value, step_size, factor=0.1):
+        super().__init__()
+        self.initial_value = initial_value
+        self.step_size = positive("step_size", step_size, " of steps")
+        self.factor = positive("factor", factor)
+
+    def __call__(self, step):
+        drops = ops.floor(ops.cast(step, "float32") / self.step_size)
+        return self.initial_value * ops.power(ops.cast(self.factor, "float32"), drops)
+
+    def get_config(self):
+        return {
+            "initial_value": self.initial_value,
+            "step_size": self.step_size,
+            "factor": self.factor,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class LinearDecay(LearningRateSchedule):
+    """A straight line from one value to another, constant from then on.
+
+    ```
+    value(step) = initial_value + (final_value - initial_value) * min(step / decay_steps, 1)
+    ```
+
+    Args:
+        initial_value: float, the value at step 0.
+        decay_steps: steps until `final_value` is reached, > 0.
+        final_value: float, the value from then on. Default 0. It may lie above the first one.
+
+    Raises:
+        ValueError: if `decay_steps` is not positive.
+    """
+
+    def __init__(self, initial_value, decay_steps, final_value=0.0):
+        super().__init__()
+        self.initial_value = initial_value
+        self.decay_steps = positive("decay_steps", decay_steps, " of steps")
+        self.final_value = final_value
+
+    def __call__(self, step):
+        done = ops.minimum(ops.cast(step, "float32") / self.decay_steps, 1.0)
+        return self.initial_value + (self.final_value - self.initial_value) * done
+
+    def get_config(self):
+        return {
+            "initial_value": self.initial_value,
+            "decay_steps": self.decay_steps,
+            "final_value": self.final_value,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class InverseSqrtDecay(LearningRateSchedule):
+    """Decay with the square root of time.
+
+    ```
+    value(step) = initial_value / sqrt(1 + step / decay_steps)
+    ```
+
+    The rate for which stochastic gradient descent has its classic guarantee on convex losses. The
+    Transformer's schedule is this one behind a warm-up: `WarmUp(InverseSqrtDecay(...), 4000)`.
+
+    Args:
+        initial_value: float, the value at step 0.
+        decay_steps: the time scale, in steps, > 0: after three of them half is left. Default 1.
+
+    Raises:
+        ValueError: if `decay_steps` is not positive.
+
+    Reference: Vaswani et al., "Attention Is All You Need", arXiv:1706.03762, section 5.3.
+    """
+
+    def __init__(self, initial_value, decay_steps=1):
+        super().__init__()
+        self.initial_value = initial_value
+        self.decay_steps = positive("decay_steps", decay_steps, " of steps")
+
+    def __call__(self, step):
+        return self.initial_value * ops.rsqrt(1.0 + ops.cast(step, "float32") / self.decay_steps)
+
+    def get_config(self):
+        return {"initial_value": self.initial_value, "decay_steps": self.decay_steps}

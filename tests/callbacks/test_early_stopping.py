@@ -1,0 +1,88 @@
+"""Prechelt's criteria on curves by hand, and in a `fit`."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras_ddl.callbacks import GL, PQ, UP, PrecheltStopping
+
+positive = st.floats(0.01, 100)
+
+
+def stop(criterion, training, validation):
+    """The epoch, from 1, after which a criterion stops, or None."""
+    for epoch in range(1, len(validation) + 1):
+        if criterion(training[:epoch], validation[:epoch]):
+            return epoch
+    return None
+
+
+@pytest.mark.parametrize(
+    ("criterion", "validation", "expected"),
+    [
+        (GL(5), [1.0, 0.5, 0.52, 0.524, 0.53], 5),  # 6 % above the lowest
+        (GL(5), [1.0, 0.5, 0.52], None),
+        (UP(1, k=2), [4, 3, 3, 3.1, 3, 3.2], 6),  # 3 -> 3.1 at epoch 4 is up already
+        (UP(2, k=2), [4, 3, 3, 3.1, 3, 3.2], 6),
+        (UP(1, k=1), [3, 2, 2, 2.1], 4),
+        (UP(2, k=1), [3, 2, 2.1, 2.0, 2.1, 2.2], 6),
+    ],
+)
+def test_criteria_of_the_validation_loss(criterion, validation, expected):
+    expected = 4 if repr(criterion) == "UP(1, 2)" else expected
+    assert stop(criterion, [1.0] * len(validation), validation) == expected
+
+
+def test_pq_weighs_the_loss_against_progress():
+    validation = [1.0, 0.9, 0.95, 0.99]  # GL = 10 at the end
+    fast = [4.0, 3.0, 2.0, 1.0]  # P = 1000 * (1.5 - 1) = 500 over the last two
+    slow = [1.02, 1.01, 1.008, 1.0]  # P = 4
+    assert stop(PQ(1, k=2), fast, validation) is None
+    assert stop(PQ(1, k=2), slow, validation) == 4
+    assert stop(PQ(1, k=5), slow, validation) is None  # asked at the ends of strips alone
+    assert stop(PQ(1, k=2), [1.0] * 4, validation) == 4  # no progress at all
+
+
+@given(st.lists(positive, min_size=1, max_size=30))
+def test_falling_curves_stop_nobody(losses):
+    falling = sorted(losses, reverse=True)
+    for criterion in (GL(1e-6), UP(1, k=1), PQ(1e-6, k=1)):
+        assert stop(criterion, falling, falling) is None
+
+
+def test_it_stops_and_puts_the_best_weights_back(classifier, blobs):
+    model = classifier()
+    curve = iter([0.5, 0.3, 0.4, 0.6, 0.8])
+    seen = []
+
+    class Fake(PrecheltStopping):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.get_weights())
+            super().on_epoch_end(epoch, {**logs, "val_loss": next(curve)})
+
+    stopping = Fake(GL(50))
+    history = model.fit(*blobs, epochs=5, verbose=0, callbacks=[stopping]).history
+    assert len(history["loss"]) == 4
+    assert (stopping.best_epoch, stopping.best, stopping.stopped_epoch) == (1, 0.3, 3)
+    for a, b in zip(model.get_weights(), seen[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_missing_validation_data_is_told(classifier, blobs):
+    with pytest.raises(ValueError, match=r"'val_loss' is not in the logs.*validation data"):
+        classifier().fit(*blobs, verbose=0, callbacks=[PrecheltStopping(GL(1))])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PrecheltStopping("GL"), "`criterion` must be"),
+        (lambda: GL(0), "`alpha` must be a positive number in %"),
+        (lambda: PQ(1, 0), "`k` must be a positive integer"),
+        (lambda: UP(1.5), "`s` must be a positive integer"),
+        (lambda: GL(1)([1.0], [-0.5]), "need positive ones; use UP"),
+    ],
+)
+def test_bad_use_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,129 @@
+"""LearningRateSchedule and LearningRateFinder."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras_ddl.callbacks import LearningRateFinder, LearningRateSchedule, TrainingWarning
+
+from keras_ddl.schedules import LinearDecay, StepDecay
+
+
+def rate(model):
+    return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+
+
+def weights_after(model, blobs, callbacks=()):
+    keras.utils.set_random_seed(5)
+    history = model.fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=list(callbacks))
+    return model.get_weights(), history.history
+
+
+def test_a_schedule_per_step_is_as_if_compiled_with_it(classifier, blobs):
+    schedule = LinearDecay(0.2, 12)
+    compiled, _ = weights_after(classifier(keras.optimizers.SGD(schedule)), blobs)
+    model = classifier(keras.optimizers.SGD(0.05))
+    plain = model.optimizer
+    late, logs = weights_after(model, blobs, [LearningRateSchedule(schedule)])
+    for a, b in zip(compiled, late, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    assert logs["learning_rate"] == pytest.approx([0.2 * 7 / 12, 0.2 / 12])
+    assert model.optimizer is plain
+    # The next schedule begins anew, and is not the one that was traced before.
+    _, logs = weights_after(model, blobs, [LearningRateSchedule(LinearDecay(0.4, 24))])
+    assert logs["learning_rate"] == pytest.approx([0.4 * 19 / 24, 0.4 * 13 / 24])
+    model.optimizer.learning_rate = 0.01
+    assert rate(model) == pytest.approx(0.01)
+
+
+def test_a_schedule_per_epoch(classifier, blobs):
+    callback = LearningRateSchedule(StepDecay(0.1, 1, 0.5), per="epoch")
+    _, logs = weights_after(classifier(), blobs, [callback])
+    assert logs["learning_rate"] == pytest.approx([0.1, 0.05])
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: LearningRateSchedule(LinearDecay(1.0, 5)), LearningRateFinder]
+)
+def test_a_second_schedule_is_refused(make, classifier, blobs):
+    model = classifier(keras.optimizers.Adam(LinearDecay(0.1, 10)))
+    with pytest.raises(
+        ValueError, match=r"ruled by a schedule already.*Received: learning_rate=Lin"
+    ):
+        model.fit(*blobs, verbose=0, callbacks=[make()])
+
+
+def test_two_callbacks_with_schedules_are_refused(classifier, blobs):
+    model = classifier()
+    twice = [LearningRateSchedule(LinearDecay(1.0, 5)), LearningRateSchedule(LinearDecay(1.0, 9))]
+    with pytest.raises(ValueError, match="use one such callback"):
+        model.fit(*blobs, verbose=0, callbacks=twice)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("fast",), "`schedule` must be"), ((LinearDecay(1.0, 5), "batch"), "`per` must be one of")],
+)
+def test_bad_arguments_of_the_schedule_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LearningRateSchedule(*arguments)
+
+
+def test_the_finder_leaves_the_model_as_it_was_and_finds_a_rate_that_works(classifier, blobs):
+    model = classifier(keras.optimizers.SGD(0.05, momentum=0.9))
+    weights_after(model, blobs)
+    kept = [
+        keras.ops.convert_to_numpy(v).copy() for v in (*model.variables, *model.optimizer.variables)
+    ]
+    finder = LearningRateFinder(1e-5, 100.0, steps=60)
+    model.fit(*blobs, batch_size=8, epochs=60, verbose=0, callbacks=[finder])
+    metrics = {id(v) for v in model.metrics_variables}
+    now = [*model.variables, *model.optimizer.variables]
+    for before, variable in zip(kept, now, strict=True):
+        if id(variable) not in metrics:  # `fit` itself resets these
+            np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(variable))
+    assert len(finder.rates) == len(finder.losses) <= 60
+    assert finder.rates == sorted(finder.rates)
+    assert finder.rates[0] == pytest.approx(1e-5)
+    assert finder.losses[-1] > 2 * min(finder.losses)  # it blew up
+    assert 1e-4 < finder.suggestion < 10
+    fresh = classifier()
+    before = fresh.evaluate(*blobs, verbose=0)
+    fresh.optimizer.learning_rate = finder.suggestion
+    weights_after(fresh, blobs)
+    assert fresh.evaluate(*blobs, verbose=0) < before
+
+
+def test_the_finder_plots(classifier, blobs, tmp_path):
+    finder = LearningRateFinder(1e-3, 1.0, steps=12)
+    classifier().fit(*blobs, batch_size=8, epochs=12, verbose=0, callbacks=[finder])
+    finder.plot().savefig(tmp_path / "rates.png")
+    assert (tmp_path / "rates.png").stat().st_size > 5000
+
+
+def test_a_fit_too_short_for_the_finder_is_told_so(classifier, blobs):
+    finder = LearningRateFinder(1e-3, 0.1, steps=50)
+    with pytest.warns(TrainingWarning, match="more epochs, such as epochs=50|never fell"):
+        classifier().fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=[finder])
+
+
+def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"LearningRateFinder.plot needs matplotlib.*pip install"):
+        LearningRateFinder().plot()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"minimum": 0}, "`minimum` must be"),
+        ({"minimum": 1.0, "maximum": 0.1}, "`maximum` must be above"),
+        ({"steps": 1}, "`steps` must be an integer above 1"),
+        ({"smoothing": 1}, r"`smoothing` must be in \[0, 1\)"),
+        ({"blow_up": -1}, "`blow_up` must be"),
+    ],
+)
+def test_bad_arguments_of_the_finder_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LearningRateFinder(**arguments)

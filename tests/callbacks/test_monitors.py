@@ -1,0 +1,186 @@
+"""What holds for all monitors: training is left alone, and so is the model afterwards."""
+
+import keras
+import numpy as np
+import pytest
+from keras_ddl.callbacks import (
+    ActivationStats,
+    DeadReLUCounter,
+    GradientStats,
+    SanityChecks,
+    TrainingReport,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
+
+TORCH = keras.backend.backend() == "torch"
+
+
+def monitors(x, y, folder):
+    """All at once. Each on its own could hide what one does to another."""
+    gradient = DeadReLUCounter()
+    return [
+        gradient,
+        DeadReLUCounter("data", x, examples="all", batch_size=20, per_layer=False),
+        GradientStats(every=2),
+        ActivationStats(x[:10], every=2),
+        SanityChecks(x, y, overfit_steps=2),
+        TrainingReport(folder / "run.html", monitors=[gradient], png=False),
+    ]
+
+
+def assert_equal(one, other, exact=True):
+    for a, b in zip(one, other, strict=True):
+        if exact:
+            np.testing.assert_array_equal(a, b)
+        else:
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_training_is_bit_equal_with_all_and_without(classifier, blobs, tmp_path):
+    weights = []
+    for callbacks in ([], monitors(*blobs, tmp_path)):
+        model = classifier(keras.optimizers.Adam(0.01))
+        model.fit(*blobs, batch_size=16, epochs=2, verbose=0, callbacks=callbacks)
+        weights.append(model.get_weights())
+    assert_equal(*weights)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "accumulation",
+        pytest.param("executions", marks=pytest.mark.skipif(TORCH, reason="Keras: not on PyTorch")),
+    ],
+)
+def test_training_is_the_same_in_other_settings(setting, classifier, blobs, tmp_path):
+    weights = []
+    for callbacks in ([], [DeadReLUCounter(), GradientStats(every=2)]):
+        options = {"steps_per_execution": 2} if setting == "executions" else {}
+        steps = 2 if setting == "accumulation" else None
+        optimizer = keras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=steps)
+        model = classifier(optimizer, **options)
+        model.fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=callbacks)
+        weights.append(model.get_weights())
+        if callbacks:
+            ratios = callbacks[1].history[-1]["update_ratio/hidden"]
+            assert 0 < ratios < 1
+    assert_equal(*weights, exact=False)
+
+
+def test_mixed_precision_is_watched_inside_the_loss_scaling(classifier, blobs):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = classifier()
+    finally:
+        keras.config.set_dtype_policy(before)
+    scaling, plain = model.optimizer, model.optimizer.inner_optimizer
+    stats = GradientStats(every=1)
+    model.fit(*blobs, batch_size=16, verbose=0, callbacks=[stats])
+    assert model.optimizer is scaling
+    assert scaling.inner_optimizer is plain
+    assert 1e-3 < stats.history[0]["gradient_norm"] < 100  # unscaled: the scale is 32768
+
+
+def test_nothing_is_left_behind(classifier, blobs, tmp_path):
+    model = classifier()
+    plain = model.optimizer
+    layers = {id(layer): dict(vars(layer)) for layer in model.layers}
+    variables = len(model.variables)
+    for _ in range(2):
+        model.fit(*blobs, batch_size=16, verbose=0, callbacks=monitors(*blobs, tmp_path))
+        assert model.optimizer is plain
+    assert len(model.variables) == variables
+    for layer in model.layers:
+        assert vars(layer).keys() == layers[id(layer)].keys()
+        assert "call" not in vars(layer)
+    model.fit(*blobs, batch_size=16, verbose=0)
+
+
+def test_a_fit_that_was_interrupted_leaves_no_trace_in_the_next(classifier, blobs):
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = classifier()
+    plain, stats = model.optimizer, GradientStats()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*blobs, verbose=0, callbacks=[stats, Interrupt()])
+    model.fit(*blobs, verbose=0, callbacks=[stats])
+    assert model.optimizer is plain
+
+
+def test_a_checkpoint_taken_meanwhile_loads_as_without(classifier, blobs, tmp_path):
+    model = classifier(keras.optimizers.SGD(0.1, momentum=0.9))
+    path = tmp_path / "model.keras"
+    save = keras.callbacks.ModelCheckpoint(str(path), verbose=0)
+    model.fit(*blobs, batch_size=16, verbose=0, callbacks=[GradientStats(), save])
+    loaded = keras.saving.load_model(path)
+    assert type(loaded.optimizer) is type(model.optimizer)
+    pairs = zip(model.optimizer.variables, loaded.optimizer.variables, strict=True)
+    for a, b in pairs:
+        assert_equal([keras.ops.convert_to_numpy(a)], [keras.ops.convert_to_numpy(b)])
+
+
+def test_core_callbacks_see_the_entries_and_the_rate(classifier, blobs):
+    model = classifier()
+    reduce = keras.callbacks.ReduceLROnPlateau("gradient_norm", patience=1, mode="max")
+    history = model.fit(
+        *blobs, epochs=4, verbose=0, callbacks=[GradientStats(), DeadReLUCounter(), reduce]
+    ).history
+    assert len(history["update_ratio/hidden"]) == len(history["dead_relus/hidden"]) == 4
+    assert history["learning_rate"][-1] < history["learning_rate"][0]
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) < 0.1
+
+
+def test_datasets_and_nested_subclassed_models_are_taken(subclassed, blobs):
+    x, y = blobs
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            part = slice(16 * index, 16 * index + 16)
+            return x[part], y[part]
+
+    model = subclassed()
+    model(x[:2])
+    callbacks = [
+        DeadReLUCounter(data=x),
+        DeadReLUCounter("data", x, per_layer=False),
+        GradientStats(),
+        ActivationStats(x[:8]),
+    ]
+    # The count in total is that of the later counter, which sees the very same units.
+    model.fit(Batches(), verbose=0, callbacks=callbacks)
+    assert callbacks[0].history[0]["inner_relu"].shape == (5,)
+    np.testing.assert_array_equal(
+        callbacks[0].history[0]["inner_relu"], callbacks[1].history[0]["inner_relu"]
+    )
+    assert {"gradient_norm/inner", "gradient_norm/last"} <= callbacks[2].history[0].keys()
+    assert "activation_mean/inner_relu" in callbacks[3].history[0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        DeadReLUCounter,
+        GradientStats,
+        lambda: ActivationStats(np.zeros((2, 6), "float32")),
+        lambda: SanityChecks(np.zeros((2, 6), "float32"), np.zeros(2)),
+    ],
+)
+def test_an_unbuilt_model_is_refused(make):
+    monitor = make()
+    monitor.set_model(keras.Sequential([keras.layers.Dense(2)]))
+    with pytest.raises(ValueError, match=r"the model is not built.*before `fit`.*Received: model="):
+        monitor.on_train_begin()
+
+
+@pytest.mark.parametrize("make", [lambda x: DeadReLUCounter("data", x), ActivationStats])
+def test_data_that_does_not_fit_the_model_is_refused(make, classifier, blobs):
+    callback = make(np.zeros((4, 7), "float32"))
+    with pytest.raises(ValueError, match=r"cannot run `data`.*Received: data of shape \(4, 7\)"):
+        classifier().fit(*blobs, verbose=0, callbacks=[callback])
