@@ -18,6 +18,8 @@ def dropout_mlp(
 ):
     """A ReLU multilayer perceptron with dropout after every hidden layer, giving logits.
 
+    Networks that differ in `keep` and seeds alone are one graph, which a `Population` can train.
+
     Args:
         input_shape: of one example; flattened first.
         widths: units of the hidden layers.
@@ -29,6 +31,8 @@ def dropout_mlp(
         initializer_scale: weights are normal with variance `initializer_scale / fan_in`.
     """
     import keras
+
+    from keras_ddl.layers import VariableDropout
 
     def dense(units: int, layer: int, activation: str | None = None):
         seed = seeds("init", layer=layer)
@@ -48,5 +52,5 @@ def dropout_mlp(
     layers = [keras.Input(tuple(input_shape)), keras.layers.Flatten()]
     for layer, width in enumerate(widths):
         layers.append(dense(width, layer, "relu"))
-        layers.append(keras.layers.Dropout(1 - keep, seed=seeds("dropout", layer=layer)))
+        layers.append(VariableDropout(1 - keep, seed=seeds("dropout", layer=layer)))
     return keras.Sequential([*layers, dense(num_classes, len(widths))])
