@@ -6,7 +6,6 @@ that it held. The first turn holds the compiling.
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -24,7 +23,7 @@ def wait() -> None:
     """Until there is a turn to take; the process ends here when there is none any more."""
     if not sys.stdin.readline():
         tell(memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-        os._exit(0)  # in the middle of `fit`
+        sys.exit()
 
 
 def tell(**found: float) -> None:
@@ -54,7 +53,7 @@ def matmul(arm: Arm, network: str) -> None:
 
 
 def fit(arm: Arm, network: str) -> None:
-    """Keras' `fit`, an epoch a turn, of one model or of a population."""
+    """A turn is a call of Keras' `fit`, of one model or of a population."""
     import keras
 
     from keras_ddl import Population, feed
@@ -70,14 +69,6 @@ def fit(arm: Arm, network: str) -> None:
         model.add(keras.layers.Dense(CLASSES))
         return model
 
-    class Turns(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            wait()
-            self.started = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None):
-            tell(seconds=time.perf_counter() - self.started)
-
     members = [{"seed": seed} for seed in range(arm.members)]
     model = build(0) if arm.kind == "fit" else Population(build, members)
     model.compile(
@@ -86,11 +77,11 @@ def fit(arm: Arm, network: str) -> None:
         jit_compile=arm.jit,
     )
     x, y = examples(arm.steps(network))
-    endless = {"epochs": 10**6, "verbose": 0, "callbacks": [Turns()]}
     if arm.feed:
-        model.fit(feed.arrays(x, y, batch_size=BATCH), **endless)
+        data = feed.arrays(x, y, batch_size=BATCH)
+        take_turns(lambda: model.fit(data, shuffle=False, verbose=0))
     else:
-        model.fit(x, y, batch_size=BATCH, **endless)
+        take_turns(lambda: model.fit(x, y, batch_size=BATCH, verbose=0))
 
 
 def torch_loop(arm: Arm, network: str) -> None:
