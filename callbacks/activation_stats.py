@@ -33,7 +33,8 @@ class ActivationStats(Monitor):
     ```
 
     Args:
-        data: inputs of the probe batch: an array, or a list or dictionary of arrays.
+        data: inputs of the probe batch: an array, a list or dictionary of arrays, or a data set,
+            of which the first batch is taken.
         every: "epoch" (the default) or a number of batches. Batches are looked at once per
             execution of `steps_per_execution`, and the weights are brought back to the model each
             time, so a small number slows JAX down.
@@ -64,8 +65,7 @@ class ActivationStats(Monitor):
 
     def on_train_begin(self, logs=None):
         self.require_built()
-        count = len(keras.tree.flatten(self.data)[0])
-        self._batch = first_examples(self, self.model, self.data, count)
+        self._batch = first_examples(self, self.model, self.data)
         names = layer_names(self.model)
         watched = [
             layer

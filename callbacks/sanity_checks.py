@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 from keras_ddl.callbacks._attachment import attach, clear, detach
+from keras_ddl.callbacks._examples import is_arrays
 from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._probe import random_stream_kept
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
@@ -69,6 +70,12 @@ class SanityChecks(Monitor):
         update_ratio=(3e-5, 3e-2),
     ):
         super().__init__()
+        for name, data in (("x", x), ("y", y)):
+            if not is_arrays(data):
+                raise ValueError(
+                    f"SanityChecks: `{name}` must be arrays; of a data set, take a batch or two. "
+                    f"Received: {name} of type {type(data).__name__}"
+                )
         lengths = {len(array) for array in keras.tree.flatten((x, y))}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(

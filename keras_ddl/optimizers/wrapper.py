@@ -55,6 +55,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.optimizer.built:
             self.optimizer.build(variables)
         super().build(variables)
+        # Where core's SwapEMAWeights looks for the averages. The wrapper itself makes none.
+        self.use_ema = getattr(self.optimizer, "use_ema", False)
+        if self.use_ema:
+            self._model_variables_moving_average = self.optimizer._model_variables_moving_average
 
     def apply(self, grads, trainable_variables=None):
         grads = list(grads)

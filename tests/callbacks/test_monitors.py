@@ -196,6 +196,16 @@ def test_a_checkpoint_taken_meanwhile_loads_as_without(classifier, blobs, tmp_pa
         assert_equal([keras.ops.convert_to_numpy(a)], [keras.ops.convert_to_numpy(b)])
 
 
+def test_averaged_weights_are_swapped_as_without_a_monitor(classifier, blobs):
+    weights = []
+    for callbacks in ([], [GradientStats()]):
+        model = classifier(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+        swap = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+        model.fit(*blobs, batch_size=16, epochs=2, verbose=0, callbacks=[*callbacks, swap])
+        weights.append(model.get_weights())
+    assert_equal(*weights, exact=False)
+
+
 def test_core_callbacks_see_the_entries_and_the_rate(classifier, blobs):
     model = classifier()
     reduce = keras.callbacks.ReduceLROnPlateau("gradient_norm", patience=1, mode="max")
