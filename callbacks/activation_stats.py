@@ -124,16 +124,22 @@ def _measure(layer, name):
     bounds = SATURATION.get(getattr(activation, "activation", activation))
 
     def measure(call):
-        values = ops.reshape(ops.cast(keras.tree.flatten(call.outputs)[0], "float32"), (-1,))
-        mean = ops.mean(values)
-        std = ops.sqrt(ops.mean(ops.square(values - mean)))  # two passes: the mean may be large
-        active = ops.mean(ops.cast(values > 0, "float32"))
+        values = ops.cast(keras.tree.flatten(call.outputs)[0], "float32")
+        mean = _mean(values)
+        std = ops.sqrt(_mean(ops.square(values - mean)))  # two passes: the mean may be large
+        active = _mean(ops.cast(values > 0, "float32"))
         statistics = {"mean": mean, "std": std, "active": active}
         if bounds is not None:
             near = 0.05
             out = ops.logical_or(values < bounds[0] + near, values > bounds[1] - near)
-            statistics["saturated"] = ops.mean(ops.cast(out, "float32"))
+            statistics["saturated"] = _mean(ops.cast(out, "float32"))
+        values = ops.reshape(values, (-1,))
         stride = -(-values.shape[0] // SAMPLED)
         return {name: {"statistics": statistics, "values": values[::stride]}}
 
     return measure
+
+
+def _mean(values):
+    """Over all values; over the examples first, which goes through memory in its order."""
+    return ops.mean(ops.mean(values, axis=0))

@@ -38,8 +38,8 @@ class Turns:
             self.condition.notify_all()
 
 
-def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Seconds of each arm's epochs, the first left out."""
+def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list[float]]]:
+    """Seconds of each arm's epochs, the first left out: "times", and "trained" of their steps."""
     import keras
 
     rng = np.random.default_rng(0)
@@ -49,7 +49,8 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
     y = rng.integers(0, 10, len(x))
     steps = len(x) // contenders.BATCH
     turns = Turns()
-    times: dict[str, list[float]] = {}
+    times: dict[str, list[float]] = {}  # of whole epochs
+    trained: dict[str, list[float]] = {}  # of their steps alone
     failed: list[BaseException] = []
 
     class Start(keras.callbacks.Callback):
@@ -81,15 +82,21 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
             self.start = start
 
         def stop(self):
-            self.start.spent += time.perf_counter() - self.start.began
-            turns.passed()
+            now = time.perf_counter()
+            self.start.spent += now - self.start.began
+            self.start.began = now
 
         def on_train_batch_end(self, batch, logs=None):
+            np.asarray(logs["loss"])  # JAX goes on in the background: wait for it
+            self.stop()
             if batch + 1 < steps:
-                self.stop()
+                turns.passed()
+            else:
+                trained[self.start.name].append(self.start.spent)
 
         def on_epoch_end(self, epoch, logs=None):
             self.stop()
+            turns.passed()
             times[self.start.name].append(self.start.spent)
 
     def train(model, start, callbacks):
@@ -109,7 +116,7 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
         start = Start(name)
-        times[name] = []
+        times[name], trained[name] = [], []
         thread = threading.Thread(target=train, args=(model, start, callbacks()), daemon=True)
         thread.start()
         start.reached.wait()  # one after another until their first epoch
@@ -123,7 +130,10 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, list[float]]:
         time.sleep(0.2)
     if failed:
         raise failed[0]
-    return {name: found[1:] for name, found in times.items()}
+    return {
+        kind: {name: found[1:] for name, found in measured.items()}
+        for kind, measured in (("times", times), ("trained", trained))
+    }
 
 
 def _fed(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
@@ -153,13 +163,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     import keras
 
     with tempfile.TemporaryDirectory() as folder:
-        times = measure(arguments.network, arguments.rounds, Path(folder))
+        measured = measure(arguments.network, arguments.rounds, Path(folder))
     record = {
         "network": arguments.network,
         "backend": keras.backend.backend(),
         "batch": contenders.BATCH,
         "examples": contenders.EXAMPLES[arguments.network],
-        "times": times,
+        **measured,
         "environment": environment(keras.backend.backend()),
     }
     arguments.record.write_text(json.dumps(record) + "\n", encoding="utf-8")
