@@ -120,7 +120,7 @@ def _short(value):
 
 def picture(charts, epochs, title, path):
     """Write all charts into one PNG."""
-    columns = 2
+    columns = 2 if len(charts) <= 6 else 3
     rows = -(-len(charts) // columns)
     figure = pyplot_figure("TrainingReport", figsize=(6.4 * columns, 3.2 * rows))
     figure.suptitle(title)
@@ -128,6 +128,7 @@ def picture(charts, epochs, title, path):
     for axes, chart in zip(panels, charts, strict=False):
         axes.set_title(chart.title, fontsize="medium")
         axes.set_xlabel("epoch", fontsize="small")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if chart.by_layer:
             cells = [
                 [math.nan if (p := chart.place(v)) is None else p for v in values]
