@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +33,10 @@ class Trainer:
     """Trains trials of one experiment on one data set, one after another.
 
     Of a trial's parameters these are read here: `train_size`, `validation_size`, `batch_size`,
-    `updates`, `points` (of the learning curves, evenly spaced) and `curve_examples` (how many
-    training and validation examples each point is measured on, without dropout; 0: none).
+    `updates`, `points` (of the learning curves, evenly spaced), `curve_examples` (how many
+    training and validation examples each point is measured on, without dropout; 0: none) and
+    `early_stopping` (whether the weights of the point with the lowest validation error are kept;
+    False if it is left out). All updates are done nevertheless: trials stay comparable in cost.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
@@ -60,7 +63,8 @@ class Trainer:
             )
         data = self._data(trial)
         model = self._compiled(trial, data)
-        watch = _Watch(data, params["curve_examples"], on_point)
+        stopping = params.get("early_stopping", False)
+        watch = _Watch(data, params["curve_examples"], on_point, stopping)
         model.fit(
             feed.batches(batches(data.train, params["batch_size"], trial.derive("order"))),
             steps_per_epoch=params["updates"] // params["points"],
@@ -72,6 +76,8 @@ class Trainer:
         metrics: dict[str, float] = {}
         if not watch.diverged:
             metrics |= {name: watch.curves[name][-1] for name in watch.others}
+            if watch.best is not None:
+                metrics["stopped_at"] = watch.best.updates
             for name in ("train", "validation", "test"):
                 if len(getattr(data, name).y):
                     metrics |= _scores(model, name, getattr(data, name))
@@ -158,6 +164,14 @@ def batches(
             yield examples.x[chosen], examples.y[chosen]
 
 
+class _Best(NamedTuple):
+    """The point with the lowest validation error so far; the first of several."""
+
+    error: float
+    updates: int
+    weights: list[np.ndarray]
+
+
 class _Watch(keras.callbacks.Callback):
     """Learning curves, and an end to runs whose loss is not finite any more.
 
@@ -166,8 +180,16 @@ class _Watch(keras.callbacks.Callback):
     as core's TerminateOnNaN does, would make JAX wait for each.
     """
 
-    def __init__(self, data: Split, examples: int, on_point: OnPoint):
+    def __init__(self, data: Split, examples: int, on_point: OnPoint, early_stopping: bool):
         super().__init__()
+        if early_stopping and not (examples and len(data.validation.y)):
+            raise ValueError(
+                "`early_stopping` needs a validation error at every point: `curve_examples` and "
+                "`validation_size` above 0. "
+                f"Received: curve_examples={examples}, validation_size={len(data.validation.y)}"
+            )
+        self.early_stopping = early_stopping
+        self.best: _Best | None = None
         self.sets = {
             name: Examples(part.x[:examples], part.y[:examples])
             for name, part in (("train", data.train), ("validation", data.validation))
@@ -195,9 +217,18 @@ class _Watch(keras.callbacks.Callback):
             point |= _scores(self.model, name, examples)
         for name, value in point.items():
             self.curves.setdefault(name, []).append(value)
+        if self.early_stopping and (
+            self.best is None or point["validation_error"] < self.best.error
+        ):
+            weights = self.model.get_weights()
+            self.best = _Best(point["validation_error"], point["updates"], weights)
         self.diverged = not all(map(math.isfinite, point.values()))
         self.model.stop_training = self.diverged
         self.on_point(epoch + 1, self.params["epochs"])
+
+    def on_train_end(self, logs=None):
+        if self.best is not None:
+            self.model.set_weights(self.best.weights)
 
 
 def _scores(model: keras.Model, name: str, examples: Examples) -> dict[str, float]:
