@@ -15,9 +15,14 @@ from benchmarks.harness.views import Section, Table, groups
 MEASUREMENT = ("points", "curve_examples")  # settings that change what is seen, not what happens
 
 
-def result_table(section: Section, fmt: str = "simple") -> str:
+def result_rows(section: Section) -> Table:
     """One row for each value of the view's axis: means with 95 % intervals, n/c where diverged."""
-    headers, rows = (section.view.table or _standard)(section)
+    return (section.view.table or _standard)(section)
+
+
+def result_table(section: Section, fmt: str = "simple") -> str:
+    """The rows as text."""
+    headers, rows = result_rows(section)
     align = ["left", *["right"] * (len(headers) - 1)]
     return tabulate(rows, headers, tablefmt=fmt, colalign=align, disable_numparse=True)
 
