@@ -140,7 +140,7 @@ def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_tria
 
 
 def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial):
-    bumpy = {"learning_rate": 0.3, "points": 8, "curve_examples": 10_000}
+    bumpy = {"learning_rate": 0.5, "points": 8, "curve_examples": 10_000}
     best = train(make_trial(**bumpy, early_stopping=True))
     curve = best.curves["validation_error"]
     assert min(curve) < curve[-1]
