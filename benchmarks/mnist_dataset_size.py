@@ -34,6 +34,12 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
     ]
 
 
+def structure(params: Params) -> Params:
+    """All arms of all sizes are one computation."""
+    own = ("arm", "keep", "input_keep", "learning_rate", "train_size")
+    return {name: value for name, value in params.items() if name not in own}
+
+
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
     params = trial.params
     return dropout_mlp(
@@ -101,6 +107,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     build=build,
     optimizer=optimizer,
+    structure=structure,
     views=(
         View(
             axis="train_size",

@@ -34,6 +34,11 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
     ]
 
 
+def structure(params: Params) -> Params:
+    """At fixed pn the width depends on the keep probability."""
+    return {k: v for k, v in params.items() if k != "keep" or params["sweep"] == "pn"}
+
+
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
     params = trial.params
     widths = params.get("widths") or [round(n / params["keep"]) for n in params["expected_widths"]]
@@ -104,6 +109,8 @@ def judge_slower(records: Sequence[Record]) -> Verdict:
         if not any(curve in record.curves for record in records):
             continue  # the paper's protocol has no validation set
         for cost in ("updates", "seconds"):
+            if not any(cost in record.curves for record in records):
+                continue  # trials that train together have no seconds of their own
             ratios = cost_ratios(records, curve, cost, slow, fast, sweep="n")
             what = f"{cost} to the same {curve.replace('_', ' ')}, dropout / none"
             findings.append(within(what, mean_interval([*ratios.values()]), "times", low=2, high=3))
@@ -119,6 +126,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     build=build,
     optimizer=optimizer,
+    structure=structure,
     views=(
         View(
             axis="keep",

@@ -19,6 +19,8 @@ def dropout_mlp(
 ):
     """A ReLU multilayer perceptron with dropout after every hidden layer, giving logits.
 
+    Networks that differ in `keep` and seeds alone are one graph, which a `Population` can train.
+
     Args:
         input_shape: of one example; flattened first.
         widths: units of the hidden layers.
@@ -54,5 +56,5 @@ def dropout_mlp(
         layers.append(VariableDropout(1 - input_keep, seed=seeds("dropout", layer="input")))
     for layer, width in enumerate(widths):
         layers.append(dense(width, layer, "relu"))
-        layers.append(keras.layers.Dropout(1 - keep, seed=seeds("dropout", layer=layer)))
+        layers.append(VariableDropout(1 - keep, seed=seeds("dropout", layer=layer)))
     return keras.Sequential([*layers, dense(num_classes, len(widths))])

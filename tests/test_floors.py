@@ -39,10 +39,10 @@ def test_a_floor_does_not_import(folder, name):
     assert found == []
 
 
-def test_in_the_harness_train_alone_imports_keras():
+def test_in_the_harness_only_what_trains_imports_keras():
     found = [
         path.name
         for path in (ROOT / "benchmarks" / "harness").rglob("*.py")
         if any(used.split(".")[0] == "keras" for used in imports(path))
     ]
-    assert found == ["train.py"]
+    assert sorted(found) == ["train.py", "watch.py"]

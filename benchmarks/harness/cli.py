@@ -153,7 +153,13 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
     add("--data-dir", metavar="DIR", help="the folder that holds the data set")
     add("--repetitions", type=_positive, metavar="N", help="seeds per arm, if not the profile's")
     add("--seed", type=int, default=0, metavar="N", help="base seed of all randomness; default 0")
-    add("--executor", choices=EXECUTORS, default="in-process", help="where trials run")
+    add(
+        "--executor",
+        choices=EXECUTORS,
+        default="auto",
+        help="in-process: one trial after another; population: trials of one structure together, "
+        "without times of their own; auto (the default): population where it pays",
+    )
     add("--out", default="results", metavar="DIR", help="results folder; the same one resumes")
     add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
     add("--dry-run", action="store_true", help="list the trials and run none")

@@ -3,15 +3,20 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from benchmarks.harness.data import Dataset
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.grouping import groups
 from benchmarks.harness.progress import Progress
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
+
+# Trials of a group: enough, and at most. docs/results/throughput.md: what a larger one gains.
+ON_CPU, ON_GPU = (8, 16), (32, 64)
 
 
 class BackendError(Exception):
@@ -24,30 +29,84 @@ Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress], Iterator[R
 def in_process(
     experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
-    """One trial after another in this process. A trial that raises leaves an error record."""
+    """One trial after another. A trial that raises leaves an error record."""
+    return _train(experiment, ([trial] for trial in trials), dataset, progress)
+
+
+def population(
+    experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
+) -> Iterator[Record]:
+    """Trials of one structure together, as a `keras_ddl.Population`; the others alone.
+
+    A group that does not fit in memory is halved. Its records come all at once.
+    """
+    sizes = ON_GPU if _keras().GPU else ON_CPU
+    return _train(experiment, groups(experiment, trials, *sizes), dataset, progress)
+
+
+def auto(
+    experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
+) -> Iterator[Record]:
+    """`population` where it pays: PyTorch's vmap refuses what training needs."""
+    pays = experiment.structure is not None and _keras().BACKEND != "torch"
+    return (population if pays else in_process)(experiment, trials, dataset, progress)
+
+
+def _keras() -> Any:
+    """The module that trains."""
     try:
-        from benchmarks.harness.train import Trainer
+        from benchmarks.harness import train
     except (ImportError, ValueError) as error:
         raise BackendError(
             f"Keras cannot be imported with its backend: {error}. Install the backend, as in "
             "`pip install -e '.[jax]'`, or set KERAS_BACKEND to one that is installed."
         ) from error
+    return train
 
-    train = Trainer(experiment, dataset)
-    for trial in trials:
-        started = time.perf_counter()
-        try:
-            record = train(trial, progress.within_trial)
-        except Exception:
-            record = Record(
+
+def _train(
+    experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
+) -> Iterator[Record]:
+    train = _keras().Trainer(experiment, dataset)
+    for group in groups:
+        yield from _records(train, group, progress)
+
+
+def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Record]:
+    started = time.perf_counter()
+    count = len(group)
+    try:
+        if count == 1:
+            records = [train(group[0], progress.within_trial)]
+        else:
+            records = train.together(group, lambda p, n: progress.within_trial(count * p, n))
+    except Exception as error:
+        if count > 1 and _out_of_memory(error):
+            for half in (group[: count // 2], group[count // 2 :]):
+                yield from _records(train, half, progress)
+            return
+        message = _without_folders(traceback.format_exc())
+        spent = {"wall_s": time.perf_counter() - started} if count == 1 else {}
+        records = [
+            Record(
                 trial,
                 "error",
                 finished=now(),
-                error=_without_folders(traceback.format_exc()),
-                times={"wall_s": time.perf_counter() - started},
+                error=message,
+                times=spent,
                 environment=train.environment,
             )
-        yield replace(record, environment={**record.environment, "executor": "in-process"})
+            for trial in group
+        ]
+    how = {"executor": "in-process"} if count == 1 else {"executor": "population", "members": count}
+    for record in records:
+        yield replace(record, environment={**record.environment, **how})
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Of the machine, or of a GPU as TensorFlow and JAX tell it."""
+    signs = ("ResourceExhausted", "RESOURCE_EXHAUSTED")
+    return isinstance(error, MemoryError) or any(s in f"{type(error)} {error}" for s in signs)
 
 
 def _without_folders(text: str) -> str:
@@ -55,4 +114,4 @@ def _without_folders(text: str) -> str:
     return text.replace(f"{ROOT}/", "").replace(f"{sys.prefix}/", "")
 
 
-EXECUTORS: dict[str, Executor] = {"in-process": in_process}
+EXECUTORS: dict[str, Executor] = {"auto": auto, "in-process": in_process, "population": population}

@@ -43,6 +43,10 @@ class Experiment:
         grid: `(settings, choices) -> parameter mappings`, one for each arm.
         build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
         optimizer: `(trial) -> optimizer`; None if `measure` is given.
+        structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
+            in them differ in the values of weights, in learning rates and in data alone, and can
+            train together as a `keras_ddl.Population`. None (default): each trains alone; so must
+            those with `watchers`.
         measure: `(trial, model, data) -> (metrics, curves)` for an experiment that trains nothing:
             what is seen of the model on the data's split. None (default): it is trained.
         watchers: `(trial, data) -> Keras callbacks` that watch the training. What they put into the
@@ -63,6 +67,7 @@ class Experiment:
     views: tuple[View, ...] = ()
     claims: tuple[Claim, ...] = ()
     choices: tuple[Choice, ...] = ()
+    structure: Callable[[Params], Params] | None = None
     measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, data: ()
 

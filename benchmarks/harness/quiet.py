@@ -5,6 +5,17 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
+
+
+class _Detour:
+    """Stands in for `sys.stderr`. Who keeps it, as loggers do, later reaches the real one."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 @contextlib.contextmanager
@@ -24,8 +35,9 @@ def native_chatter_held() -> Iterator[None]:
     python_stderr.flush()
     with tempfile.TemporaryFile() as held, os.fdopen(kept, "w", encoding="utf-8") as passing:
         os.dup2(held.fileno(), 2)
+        detour = _Detour(passing)
         if python_stderr is sys.__stderr__:
-            sys.stderr = passing
+            sys.stderr = detour
         try:
             yield
         except BaseException:
@@ -33,5 +45,6 @@ def native_chatter_held() -> Iterator[None]:
             os.write(kept, held.read())
             raise
         finally:
-            sys.stderr = python_stderr
+            passing.flush()
+            sys.stderr = detour.stream = python_stderr
             os.dup2(kept, 2)

@@ -1,6 +1,6 @@
 """Cross-entropy and error from logits, in NumPy: the same for every backend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,8 +8,10 @@ from benchmarks.harness.data import Examples
 
 BATCH = 1000
 
+Predict = Callable[[np.ndarray], np.ndarray]
 
-def score(predict: Callable[[np.ndarray], np.ndarray], examples: Examples) -> tuple[float, float]:
+
+def score(predict: Predict, examples: Examples) -> tuple[float, float]:
     """Mean cross-entropy in nats, and error in %.
 
     Args:
@@ -17,13 +19,41 @@ def score(predict: Callable[[np.ndarray], np.ndarray], examples: Examples) -> tu
             `evaluate`, which builds a data pipeline each time: learning curves call it often.
         examples: any number of them, at least one.
     """
-    loss = wrong = 0.0
-    for start in range(0, len(examples.y), BATCH):
-        x, y = examples.x[start : start + BATCH], examples.y[start : start + BATCH]
-        logits = np.asarray(predict(x), np.float64)
-        with np.errstate(invalid="ignore"):  # a diverging network's logits may be infinite
-            shifted = logits - logits.max(axis=1, keepdims=True)
-            log_likelihood = shifted[np.arange(len(y)), y] - np.log(np.exp(shifted).sum(axis=1))
-        loss -= log_likelihood.sum()
-        wrong += np.count_nonzero(logits.argmax(axis=1) != y)
-    return loss / len(examples.y), 100 * wrong / len(examples.y)
+    return score_together(lambda x: np.asarray(predict(x))[:, None], [examples])[0]
+
+
+def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[float, float]]:
+    """`score` for each member of a population.
+
+    Args:
+        predict: images, (n, ...) shared by all members or (n, K, ...), to logits (n, K, classes).
+        sets: the examples of each of the K members.
+    """
+    shared = all(examples is sets[0] for examples in sets)
+    sums = np.zeros((len(sets), 2))
+    for start in range(0, max(len(examples.y) for examples in sets), BATCH):
+        parts = [Examples(e.x[start : start + BATCH], e.y[start : start + BATCH]) for e in sets]
+        logits = np.asarray(predict(parts[0].x if shared else _side_by_side(parts)), np.float64)
+        for member, part in enumerate(parts):
+            sums[member] += _loss_and_wrong(logits[: len(part.y), member], part.y)
+    return [
+        (loss / len(examples.y), 100 * wrong / len(examples.y))
+        for (loss, wrong), examples in zip(sums, sets, strict=True)
+    ]
+
+
+def _side_by_side(parts: Sequence[Examples]) -> np.ndarray:
+    """Images (n, K, ...) of the longest part's n; zeros where others have no more."""
+    longest = max(parts, key=lambda part: len(part.y)).x
+    stacked = np.zeros((len(longest), len(parts), *longest.shape[1:]), longest.dtype)
+    for member, part in enumerate(parts):
+        stacked[: len(part.x), member] = part.x
+    return stacked
+
+
+def _loss_and_wrong(logits: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    """Summed cross-entropy, and how many labels are missed."""
+    with np.errstate(invalid="ignore"):  # a diverging network's logits may be infinite
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_likelihood = shifted[np.arange(len(y)), y] - np.log(np.exp(shifted).sum(axis=1))
+    return -log_likelihood.sum(), int(np.count_nonzero(logits.argmax(axis=1) != y))

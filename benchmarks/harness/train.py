@@ -1,19 +1,20 @@
-"""Train one trial with Keras: the only file of the harness that imports it."""
+"""Train one trial with Keras, or several together as a population."""
 
-import itertools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.batches import batches, batches_together
 from benchmarks.harness.data import Dataset, Examples, Split, split
 from benchmarks.harness.env import environment, gpu
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, as_json
 from benchmarks.harness.quiet import native_chatter_held
-from benchmarks.harness.scoring import score
+from benchmarks.harness.scoring import Predict, score_together
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 
@@ -21,16 +22,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code;
 with native_chatter_held():
     import keras
 
-    from keras_ddl import feed
+    from benchmarks.harness.watch import OnPoint, Watch
+    from keras_ddl import Population, feed
+    from keras_ddl.population import MemberDiverged
 
     BACKEND = keras.backend.backend()
     GPU = gpu(BACKEND)  # asked here, for TensorFlow complains when it finds none
 
-OnPoint = Callable[[int, int], None]
-
 
 class Trainer:
-    """Trains trials of one experiment on one data set, one after another.
+    """Trains trials of one experiment on one data set.
 
     Of a trial's parameters these are read here: `train_size`, `validation_size`, `batch_size`,
     `updates`, `points` (of the learning curves, evenly spaced), `curve_examples` (how many
@@ -43,7 +44,7 @@ class Trainer:
         self.experiment = experiment
         self.dataset = dataset
         self.environment = environment(BACKEND)  # now: the commit may move while trials run
-        self._split: tuple[tuple[int | None, ...], Split] | None = None
+        self._splits: dict[tuple[int, int], Split] = {}
 
     def __call__(self, trial: Trial, on_point: OnPoint = lambda point, points: None) -> Record:
         """Train, then look at the test set once.
@@ -54,52 +55,70 @@ class Trainer:
         """
         if self.experiment.measure is not None:
             return self._measured(trial)
+        return self.together([trial], on_point)[0]
+
+    def together(
+        self, trials: Sequence[Trial], on_point: OnPoint = lambda point, points: None
+    ) -> list[Record]:
+        """Train trials of one structure as a population; the records are those of `__call__`.
+
+        Records of more than one trial tell no times: a member has none of its own.
+
+        Args:
+            trials: equal in what `Experiment.structure` gives.
+            on_point: as above.
+        """
         started = time.perf_counter()
-        params = trial.params
+        params = trials[0].params
         if params["updates"] % params["points"]:
             raise ValueError(
                 "`points` must divide `updates`. "
                 f"Received: points={params['points']}, updates={params['updates']}"
             )
-        data = self._data(trial)
-        model = self._compiled(trial, data)
+        data = self._data(trials)
+        model, predict = self._compiled(trials, data)
         stopping = params.get("early_stopping", False)
-        watch = _Watch(data, params["curve_examples"], on_point, stopping)
-        model.fit(
-            feed.batches(batches(data.train, params["batch_size"], trial.derive("order"))),
-            steps_per_epoch=params["updates"] // params["points"],
-            epochs=params["points"],
-            shuffle=False,
-            verbose=0,
-            callbacks=[*self.experiment.watchers(trial, data), watch],
-        )
-        metrics: dict[str, float] = {}
-        if not watch.diverged:
-            metrics |= {name: watch.curves[name][-1] for name in watch.others}
+        watch = Watch(predict, data, params["curve_examples"], on_point, stopping)
+        watchers = [w for trial in trials for w in self.experiment.watchers(trial, data[0])]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MemberDiverged)  # its record says so
+            model.fit(
+                feed.batches(self._batches(trials, data)),
+                steps_per_epoch=params["updates"] // params["points"],
+                epochs=params["points"],
+                shuffle=False,
+                verbose=0,
+                callbacks=[*watchers, watch],
+            )
+        final = self._final_scores(predict, data)
+        wall = time.perf_counter() - started
+        records = []
+        for member, trial in enumerate(trials):
+            curves, metrics = watch.curves[member], final[member]
+            metrics |= {name: curves[name][-1] for name in watch.others}
             if watch.best is not None:
-                metrics["stopped_at"] = watch.best.updates
-            for name in ("train", "validation", "test"):
-                if len(getattr(data, name).y):
-                    metrics |= _scores(model, name, getattr(data, name))
-        diverged = watch.diverged or not all(map(math.isfinite, metrics.values()))
-        return Record(
-            trial=trial,
-            status="diverged" if diverged else "ok",
-            finished=now(),
-            metrics={} if diverged else metrics,
-            curves=watch.curves,
-            times={
-                "wall_s": time.perf_counter() - started,
-                "fit_s": watch.curves["seconds"][-1],
-            },
-            environment=self.environment,
-        )
+                metrics["stopped_at"] = watch.best.updates[member]
+            diverged = watch.diverged[member] or not all(map(math.isfinite, metrics.values()))
+            alone = len(trials) == 1
+            records.append(
+                Record(
+                    trial=trial,
+                    status="diverged" if diverged else "ok",
+                    finished=now(),
+                    metrics={} if diverged else metrics,
+                    curves=curves,
+                    times={"wall_s": wall, "fit_s": curves["seconds"][-1]} if alone else {},
+                    environment=self.environment,
+                )
+            )
+        return records
 
     def _measured(self, trial: Trial) -> Record:
         """Look at the model as it was built."""
         started = time.perf_counter()
-        data = self._data(trial)
+        (data,) = self._data([trial])
         assert self.experiment.measure is not None
+        keras.utils.clear_session()
         metrics, curves = self.experiment.measure(trial, self._built(trial, data), data)
         finite = all(map(math.isfinite, metrics.values()))
         return Record(
@@ -112,31 +131,97 @@ class Trainer:
             environment=self.environment,
         )
 
-    def _data(self, trial: Trial) -> Split:
-        sizes = (trial.params["train_size"], trial.params["validation_size"])
-        wanted = (*sizes, trial.derive("split"))
-        if self._split is None or self._split[0] != wanted:  # the arms of a repetition share it
-            train_size, validation_size, seed = wanted
-            made = split(
-                self.dataset, train_size=train_size, validation_size=validation_size, seed=seed
-            )
-            self._split = (wanted, made)
-        return self._split[1]
+    def _data(self, trials: Sequence[Trial]) -> list[Split]:
+        """The trials' splits. A larger training set begins with the smaller ones: views of it."""
+        sizes: dict[tuple[int, int], int] = {}
+        for trial in trials:
+            wanted = _split_of(trial)
+            sizes[wanted] = max(sizes.get(wanted, 0), trial.params["train_size"])
+        kept = {
+            wanted: made
+            for wanted, made in self._splits.items()
+            if len(made.train.y) >= sizes.get(wanted, math.inf)
+        }
+        self._splits = kept | {  # the arms of a repetition share one
+            wanted: split(self.dataset, train_size=size, validation_size=wanted[0], seed=wanted[1])
+            for wanted, size in sizes.items()
+            if wanted not in kept
+        }
+        views: dict[tuple[Any, ...], Split] = {}
+        for trial in trials:
+            size, made = trial.params["train_size"], self._splits[_split_of(trial)]
+            train = Examples(made.train.x[:size], made.train.y[:size])
+            views.setdefault((_split_of(trial), size), Split(train, made.validation, made.test))
+        return [views[_split_of(trial), trial.params["train_size"]] for trial in trials]
+
+    def _batches(self, trials: Sequence[Trial], data: Sequence[Split]):
+        size = trials[0].params["batch_size"]
+        orders = [trial.derive("order") for trial in trials]
+        return batches_together(
+            [
+                ((id(one.train), order), batches(one.train, size, order))
+                for one, order in zip(data, orders, strict=True)
+            ]
+        )
 
     def _built(self, trial: Trial, data: Split) -> keras.Model:
-        keras.utils.clear_session()
         keras.utils.set_random_seed(trial.derive("unseeded"))
         return self.experiment.build(trial, data.train.x.shape[1:], self.dataset.num_classes)
 
-    def _compiled(self, trial: Trial, data: Split) -> keras.Model:
-        model = self._built(trial, data)
+    def _compiled(
+        self, trials: Sequence[Trial], data: Sequence[Split]
+    ) -> tuple[keras.Model, Predict]:
+        """A model, or a population, and what `score_together` asks of it."""
+        keras.utils.clear_session()
+        optimizer, rates = self._optimizer(trials)
+        settings = {
+            "optimizer": optimizer,
+            "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            "jit_compile": jit_compile(),
+        }
+        if len(trials) == 1:
+            model = self._built(trials[0], data[0])
+            model.compile(**settings)
+            return model, lambda x: np.asarray(model.predict_on_batch(x))[:, None]
+        members = [{"trial": t, "data": d} for t, d in zip(trials, data, strict=True)]
+        population = Population(self._built, members)
+        population.compile(**settings, learning_rate=rates)
+        shared = all(one.train is data[0].train for one in data)
+
+        def predict(x: np.ndarray) -> np.ndarray:
+            # TensorFlow compiles one function for inputs of one rank only.
+            if not shared and x.ndim == data[0].train.x.ndim:
+                x = np.broadcast_to(x[:, None], (len(x), len(trials), *x.shape[1:]))
+            return population.predict_on_batch(x)
+
+        return population, predict
+
+    def _optimizer(self, trials: Sequence[Trial]) -> tuple[Any, list[Any] | None]:
+        """The trials' optimizer, and their learning rates if these differ."""
         assert self.experiment.optimizer is not None
-        model.compile(
-            optimizer=self.experiment.optimizer(trial),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=jit_compile(),
-        )
-        return model
+        optimizers = [self.experiment.optimizer(trial) for trial in trials]
+        configs = [{**optimizer.get_config(), "name": None} for optimizer in optimizers]
+        rates = [config.pop("learning_rate") for config in configs]
+        if len({as_json(config) for config in configs}) > 1:
+            raise ValueError(
+                "Trials of one structure must have one optimizer, learning rates apart. "
+                f"Received: {configs}"
+            )
+        if all(rate == rates[0] for rate in rates):
+            return optimizers[0], None
+        return optimizers[0], [
+            keras.saving.deserialize_keras_object(rate) if isinstance(rate, dict) else rate
+            for rate in rates
+        ]
+
+    def _final_scores(self, predict: Predict, data: Sequence[Split]) -> list[dict[str, float]]:
+        metrics: list[dict[str, float]] = [{} for _ in data]
+        for name in ("train", "validation", "test"):
+            sets = [getattr(one, name) for one in data]
+            if len(sets[0].y):
+                for member, found in zip(metrics, score_together(predict, sets), strict=True):
+                    member[f"{name}_loss"], member[f"{name}_error"] = found
+        return metrics
 
 
 def jit_compile() -> bool | str:
@@ -144,93 +229,6 @@ def jit_compile() -> bool | str:
     return False if BACKEND == "tensorflow" and not GPU else "auto"
 
 
-def batches(
-    examples: Examples, batch_size: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Endless batches; every epoch is a fresh permutation that depends on the seed alone.
-
-    All batches are full: what is left over at an epoch's end is not seen in that epoch.
-    """
-    count = len(examples.y)
-    if not 1 <= batch_size <= count:
-        raise ValueError(
-            f"`batch_size` must lie between 1 and the {count} training examples. "
-            f"Received: batch_size={batch_size}"
-        )
-    for epoch in itertools.count():
-        order = np.random.default_rng([seed, epoch]).permutation(count)
-        for start in range(0, count - batch_size + 1, batch_size):
-            chosen = order[start : start + batch_size]
-            yield examples.x[chosen], examples.y[chosen]
-
-
-class _Best(NamedTuple):
-    """The point with the lowest validation error so far; the first of several."""
-
-    error: float
-    updates: int
-    weights: list[np.ndarray]
-
-
-class _Watch(keras.callbacks.Callback):
-    """Learning curves, and an end to runs whose loss is not finite any more.
-
-    `loss` is the running training loss, with dropout; the others are measured at inference.
-    `seconds` counts training alone. A point is what Keras calls an epoch: looking at every batch,
-    as core's TerminateOnNaN does, would make JAX wait for each.
-    """
-
-    def __init__(self, data: Split, examples: int, on_point: OnPoint, early_stopping: bool):
-        super().__init__()
-        if early_stopping and not (examples and len(data.validation.y)):
-            raise ValueError(
-                "`early_stopping` needs a validation error at every point: `curve_examples` and "
-                "`validation_size` above 0. "
-                f"Received: curve_examples={examples}, validation_size={len(data.validation.y)}"
-            )
-        self.early_stopping = early_stopping
-        self.best: _Best | None = None
-        self.sets = {
-            name: Examples(part.x[:examples], part.y[:examples])
-            for name, part in (("train", data.train), ("validation", data.validation))
-            if examples and len(part.y)
-        }
-        self.on_point = on_point
-        self.curves: dict[str, list[float]] = {}
-        self.others: list[str] = []  # curves that watchers gave
-        self.diverged = False
-        self._begun = 0.0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._begun = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self._begun + self.curves.get("seconds", [0.0])[-1]
-        point = {
-            "updates": (epoch + 1) * self.params["steps"],
-            "seconds": seconds,
-            "loss": logs["loss"],
-        }
-        self.others = [name for name in logs if name not in point and "/" not in name]
-        point |= {name: float(logs[name]) for name in self.others}
-        for name, examples in self.sets.items():
-            point |= _scores(self.model, name, examples)
-        for name, value in point.items():
-            self.curves.setdefault(name, []).append(value)
-        if self.early_stopping and (
-            self.best is None or point["validation_error"] < self.best.error
-        ):
-            weights = self.model.get_weights()
-            self.best = _Best(point["validation_error"], point["updates"], weights)
-        self.diverged = not all(map(math.isfinite, point.values()))
-        self.model.stop_training = self.diverged
-        self.on_point(epoch + 1, self.params["epochs"])
-
-    def on_train_end(self, logs=None):
-        if self.best is not None:
-            self.model.set_weights(self.best.weights)
-
-
-def _scores(model: keras.Model, name: str, examples: Examples) -> dict[str, float]:
-    loss, error = score(model.predict_on_batch, examples)
-    return {f"{name}_loss": loss, f"{name}_error": error}
+def _split_of(trial: Trial) -> tuple[int, int]:
+    """What, beside the training size, decides a trial's split: validation size and seed."""
+    return trial.params["validation_size"], trial.derive("split")

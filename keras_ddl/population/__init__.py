@@ -1,7 +1,14 @@
 """K models of one structure, trained as one Keras model."""
 
 from keras_ddl.population.batches import member_batches
+from keras_ddl.population.history import MemberDiverged
 from keras_ddl.population.memory import member_bytes, members_that_fit
 from keras_ddl.population.model import Population
 
-__all__ = ["Population", "member_batches", "member_bytes", "members_that_fit"]
+__all__ = [
+    "MemberDiverged",
+    "Population",
+    "member_batches",
+    "member_bytes",
+    "members_that_fit",
+]

@@ -6,6 +6,10 @@ import keras
 import numpy as np
 
 
+class MemberDiverged(UserWarning):
+    """The loss of a population's member is not finite any more."""
+
+
 class MemberLogs(keras.callbacks.Callback):
     """Collects each member's results of an epoch in `population.member_logs`.
 
@@ -32,6 +36,7 @@ class MemberLogs(keras.callbacks.Callback):
             warnings.warn(
                 f"The loss of member(s) {sorted(diverged - self._told)} is not finite after epoch "
                 f"{epoch + 1}; the others train on. Progress shows the mean of the others.",
+                MemberDiverged,
                 stacklevel=2,
             )
         self._told |= diverged

@@ -1,5 +1,7 @@
 """Run a function for every member: all at once where the backend can, else one after another."""
 
+import contextlib
+import logging
 import warnings
 
 import keras
@@ -31,9 +33,9 @@ class MemberMap:
         if self.mode == "loop":
             return self._loop(function, elements)
         if self.mode == "map":
-            return ops.vectorized_map(function, elements)
+            return _vectorized(function, elements)
         try:
-            return ops.vectorized_map(function, elements)
+            return _vectorized(function, elements)
         except Exception as error:
             # What is wrong with the model, rather than with vectorising it, is raised again here.
             result = self._loop(function, elements)
@@ -68,3 +70,26 @@ class MemberMap:
             f"runs. Pass vectorize='loop' to choose this without a warning.",
             stacklevel=4,
         )
+
+
+def _vectorized(function, elements):
+    with _untold_loops():
+        return ops.vectorized_map(function, elements)
+
+
+@contextlib.contextmanager
+def _untold_loops():
+    """TensorFlow draws random numbers for one member after another, and would tell at every layer.
+
+    It is a few per cent of a step, and nothing that a user could mend.
+    """
+    logger = logging.getLogger("tensorflow")
+
+    def about_anything_else(record):
+        return "while_loop for converting Stateless" not in record.getMessage()
+
+    logger.addFilter(about_anything_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(about_anything_else)

@@ -405,6 +405,13 @@ class Population(keras.Model):
         leaves = keras.tree.flatten(inputs)
         if not expected or len(expected) != len(leaves):
             return False
+        if any(getattr(leaf.shape, "rank", 0) is None for leaf in leaves):
+            raise ValueError(
+                "The members of a population were given batches that they share and batches of "
+                "their own in one compiled function, whose inputs then have no known rank. Give "
+                "either all data as (batch, ...) or all as (batch, K, ...), or compile again "
+                "between the two."
+            )
         own = {
             len(leaf.shape) == len(tensor.shape) + 1
             for leaf, tensor in zip(leaves, expected, strict=True)

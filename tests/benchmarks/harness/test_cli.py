@@ -17,14 +17,17 @@ SMOKE = ["--profile", "smoke", "--dataset", "digits"]
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs."""
+    """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs.
+
+    One trial after another, unless told otherwise: a sweep can then be stopped half-way.
+    """
     started = []
     # A shell's background jobs ignore SIGINT, and so would our children if we did.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*flags):
         process = subprocess.Popen(
-            [*COMMAND, *SMOKE, "--out", str(tmp_path), *flags],
+            [*COMMAND, *SMOKE, "--out", str(tmp_path), "--executor", "in-process", *flags],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,6 +133,22 @@ def test_two_runs_into_one_folder_both_finish_and_agree(start, store):
             results.setdefault(record["key"], []).append((record["metrics"], curves))
     assert [len(found) for found in results.values()] == [2] * 10
     assert all(first == second for first, second in results.values())
+
+
+def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(start, store):
+    """The sweep of each repetition is a group, whose records are stored together."""
+    flags = ["--executor", "population", "--repetitions", "2"]
+    first = start(*flags)
+    wait_for_trials(first, 10)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert len(store.done_keys()) == 10
+
+    code, out, err = finish(start(*flags))
+    assert (code, "10 done before, 10 to run" in err, "dropout-rate" in out) == (0, True, True)
+    found = [*store.latest().values()]
+    assert [record.environment["members"] for record in found] == [10] * 20
+    assert not any(record.times for record in found)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Executors: a record for every trial, whatever happens in it."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.harness.executors import EXECUTORS
@@ -10,15 +12,16 @@ from benchmarks.harness.store import now
 
 @pytest.fixture
 def run(demo, mnist, make_trial, monkeypatch):
-    """Runs trials in process, with `train` in the place of Keras' part."""
+    """Runs trials, with `train` in the place of Keras' part."""
     from benchmarks.harness import train as module
 
-    def run(train, count):
+    def run(train, count, executor="in-process", structure=None):
         train.environment = {"device": "x"}
         monkeypatch.setattr(module, "Trainer", lambda experiment, dataset: train)
         trials = [make_trial(repetition=repetition) for repetition in range(count)]
         progress = Progress(count, demo.label, quiet=True)
-        return EXECUTORS["in-process"](demo, trials, mnist, progress)
+        experiment = replace(demo, structure=structure)
+        return EXECUTORS[executor](experiment, trials, mnist, progress)
 
     return run
 
@@ -56,3 +59,65 @@ def test_an_interrupt_is_no_error_of_the_trial(run):
 
     with pytest.raises(KeyboardInterrupt):
         list(run(train, 1))
+
+
+class Together:
+    """Trains groups; more than `room` members do not fit."""
+
+    def __init__(self, room, error=MemoryError):
+        self.room = room
+        self.error = error
+        self.trained = []
+
+    def __call__(self, trial, on_point):
+        return self.together([trial], on_point)[0]
+
+    def together(self, trials, on_point):
+        if len(trials) > self.room:
+            raise self.error("no room")
+        self.trained.append(len(trials))
+        return [Record(trial, "ok", finished=now()) for trial in trials]
+
+
+@pytest.mark.parametrize("executor", ["population", "auto"])
+def test_trials_of_one_structure_train_together(run, executor, monkeypatch):
+    from benchmarks.harness import train as module
+
+    monkeypatch.setattr(module, "BACKEND", "jax")
+    train = Together(room=100)
+    records = [*run(train, 10, executor, structure=dict)]
+    assert train.trained == [8, 2]
+    members = [record.environment["members"] for record in records]
+    assert members == [8] * 8 + [2] * 2
+    assert {record.environment["executor"] for record in records} == {"population"}
+    assert [record.trial.repetition for record in records] == [*range(10)]
+
+
+@pytest.mark.parametrize(("structure", "backend"), [(None, "jax"), (dict, "torch")])
+def test_where_it_does_not_pay_auto_trains_one_after_another(run, structure, backend, monkeypatch):
+    from benchmarks.harness import train as module
+
+    monkeypatch.setattr(module, "BACKEND", backend)
+    train = Together(room=1)
+    records = [*run(train, 3, "auto", structure)]
+    assert train.trained == [1, 1, 1]
+    assert {record.environment["executor"] for record in records} == {"in-process"}
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow names it."""
+
+
+@pytest.mark.parametrize("error", [MemoryError, ResourceExhaustedError])
+def test_a_group_that_does_not_fit_is_halved(run, error):
+    train = Together(room=3, error=error)
+    records = [*run(train, 8, "population", structure=dict)]
+    assert train.trained == [2, 2, 2, 2]
+    assert [record.trial.repetition for record in records] == [*range(8)]
+
+
+def test_a_group_that_raises_leaves_an_error_record_of_each_trial(run):
+    records = [*run(Together(room=3, error=ZeroDivisionError), 4, "population", structure=dict)]
+    assert [record.status for record in records] == ["error"] * 4
+    assert all("ZeroDivisionError: no room" in record.error for record in records)
+    assert all(record.times == {} for record in records)

@@ -95,3 +95,16 @@ with native_chatter_held():
 """
     )
     assert "this backend is deprecated" in err
+
+
+def test_a_logger_made_meanwhile_still_reaches_the_terminal_later():
+    _, _, err = stderr_of(
+        """
+import logging
+with native_chatter_held():
+    logging.getLogger().addHandler(logging.StreamHandler())
+    logging.warning("held up")
+logging.warning("later")
+"""
+    )
+    assert err.splitlines() == ["held up", "later"]

@@ -105,3 +105,24 @@ def test_the_chunk_size_does_not_change_the_scores(monkeypatch):
     for size in (1, 7, 50):
         monkeypatch.setattr(scoring, "BATCH", size)
         assert score(identity, some) == pytest.approx(whole)
+
+
+@given(st.lists(st.integers(1, 25), min_size=1, max_size=4), st.booleans())
+def test_members_score_as_they_do_alone(counts, shared):
+    generator = np.random.default_rng(0)
+    sets = [
+        examples(generator.normal(size=(n, CLASSES)), generator.integers(0, CLASSES, n))
+        for n in counts
+    ]
+    if shared:
+        sets = sets[:1] * len(sets)
+    bias = generator.normal(size=(len(sets), CLASSES))
+
+    def predict(x):
+        return (x if x.ndim == 3 else x[:, None]) + bias
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "BATCH", 10)
+        together = scoring.score_together(predict, sets)
+    for member, found in enumerate(together):
+        assert found == pytest.approx(score(lambda x, m=member: x + bias[m], sets[member]))

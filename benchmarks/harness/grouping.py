@@ -1,0 +1,50 @@
+"""Which trials train together."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from benchmarks.harness.experiment import Experiment, as_json
+from benchmarks.harness.spec import Trial
+
+
+def groups(
+    experiment: Experiment, trials: Sequence[Trial], enough: int, most: int
+) -> Iterator[list[Trial]]:
+    """Trials of one structure, repetition by repetition, so that a killed sweep holds pairs.
+
+    The arms of a repetition share their data's order, so a group is closed with a repetition as
+    soon as it holds `enough`; what is lost when a run is killed is the group it was training.
+
+    Args:
+        experiment: says by `structure` what trials of a group agree in.
+        trials: in the order of `Experiment.expand`.
+        enough: trials of which more make a step hardly more efficient.
+        most: trials that a group may hold.
+    """
+    if experiment.structure is None:
+        yield from ([trial] for trial in trials)
+        return
+    alike: dict[str, dict[int, list[Trial]]] = {}
+    for trial in trials:
+        repetitions = alike.setdefault(as_json(experiment.structure(trial.params)), {})
+        repetitions.setdefault(trial.repetition, []).append(trial)
+    for repetitions in alike.values():
+        group: list[Trial] = []
+        for members in repetitions.values():
+            for part in _even_parts(members, most):
+                if len(group) + len(part) > most:
+                    yield group
+                    group = []
+                group = group + part
+            if len(group) >= enough:
+                yield group
+                group = []
+        if group:
+            yield group
+
+
+def _even_parts(members: list[Trial], most: int) -> list[list[Trial]]:
+    """As few parts as can be, of sizes that differ by 1 at most."""
+    count = -(-len(members) // most)
+    bounds = [len(members) * part // count for part in range(count + 1)]
+    return [members[a:b] for a, b in itertools.pairwise(bounds)]
