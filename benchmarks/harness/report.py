@@ -113,8 +113,7 @@ def _hardware(records: Sequence[Record]) -> str:
         versions = environment.get("packages", {})
         backend = environment.get("backend", "?")
         return (
-            f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores), "
-            f"Keras {versions.get('keras', '?')} on {backend} {versions.get(backend, '?')}"
+            f"{_device(environment)}, Keras {versions.get('keras', '?')} on {backend} {versions.get(backend, '?')}"
         )
 
     return "; ".join(sorted({one(record) for record in records}))
@@ -145,10 +144,14 @@ def _platform(record: Record) -> tuple[str, str, str]:
     names = dict.fromkeys(("keras", backend, "numpy"))
     software = [f"{name} {versions.get(name, '?')}" for name in names]
     return (
-        f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)",
+        _device(environment),
         ", ".join(software),
         f"Python {environment.get('python', '?')}, {environment.get('platform', '?')}",
     )
+
+
+def _device(environment: Mapping[str, Any]) -> str:
+    return f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)"
 
 
 def _provenance(records: Sequence[Record]) -> str:
