@@ -1,5 +1,6 @@
 """All results together: the ledger in Markdown, and one HTML page that loads nothing."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from benchmarks.harness import ledger, tables
+from benchmarks.harness.env import ROOT
 from benchmarks.harness.ledger import Run
 from benchmarks.harness.report import Report, environments, notes
 from benchmarks.harness.views import Section
@@ -28,11 +30,12 @@ def markdown(reports: Reports, results: Path) -> str:
     listed = [f"- [{n}]({n}/README.md): {e.summary}" for n, e in experiments.items()]
     measured = [f"- [{title}]({link})" for title, link in measurements(reports, results)]
     found = "; ".join(f"{n} {verdict}" for verdict, n in ledger.counts(entries).items())
+    guide = Path(os.path.relpath(ROOT / "docs" / "benchmarks.md", results)).as_posix()
     parts = [
         "# Results",
         "Generated from the records beside it by `python -m benchmarks.report`, as is "
         "[report.html](report.html), which has all tables and figures on one page: open it from "
-        "the disk. What the verdicts mean: [Experiments](../benchmarks.md#verdicts).",
+        f"the disk. What the verdicts mean: [Experiments]({guide}#verdicts).",
         "## Claims",
         f"{found}; *not run* stands also where a unit test or a measurement, linked, speaks in "
         "place of stored runs.",

@@ -112,9 +112,8 @@ def _hardware(records: Sequence[Record]) -> str:
         environment = record.environment
         versions = environment.get("packages", {})
         backend = environment.get("backend", "?")
-        return (
-            f"{_device(environment)}, Keras {versions.get('keras', '?')} on {backend} {versions.get(backend, '?')}"
-        )
+        keras = f"Keras {versions.get('keras', '?')}"
+        return f"{_device(environment)}, {keras} on {backend} {versions.get(backend, '?')}"
 
     return "; ".join(sorted({one(record) for record in records}))
 
