@@ -11,6 +11,7 @@ def dropout_mlp(
     num_classes: int,
     *,
     keep: float,
+    input_keep: float | None = None,
     seeds: Seeds,
     max_norm: float | None = None,
     input_stddev: float | None = None,
@@ -25,6 +26,7 @@ def dropout_mlp(
         widths: units of the hidden layers.
         num_classes: units of the last layer.
         keep: probability of KEEPING a hidden unit.
+        input_keep: probability of keeping an input; None: no layer that drops inputs.
         seeds: gives the seeds of initial weights ("init") and dropout masks ("dropout").
         max_norm: bound on the L2 norm of each unit's incoming weights, or None.
         input_stddev: standard deviation of the first layer's weights; None: as the others'.
@@ -50,6 +52,8 @@ def dropout_mlp(
         )
 
     layers = [keras.Input(tuple(input_shape)), keras.layers.Flatten()]
+    if input_keep is not None:
+        layers.append(VariableDropout(1 - input_keep, seed=seeds("dropout", layer="input")))
     for layer, width in enumerate(widths):
         layers.append(dense(width, layer, "relu"))
         layers.append(VariableDropout(1 - keep, seed=seeds("dropout", layer=layer)))

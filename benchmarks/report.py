@@ -1,7 +1,9 @@
 """Rebuild tables, figures and the README's results from stored records. Needs no Keras.
 
-`python -m benchmarks.report` writes `<results>/<experiment>/README.md` with its figures, and fills
-every block of the Markdown files given that stands between lines such as
+`python -m benchmarks.report` writes `<results>/<experiment>/README.md` with its figures, the ledger
+of all claims as `<results>/README.md`, and all of it as one HTML page that loads nothing,
+`<results>/report.html`. It also fills every block of the Markdown files given that stands between
+lines such as
 
     <!-- results: mnist_dropout, MNIST, quick -->
     <!-- end of results -->
@@ -11,11 +13,13 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import overview
 from benchmarks.catalogue import experiments
 from benchmarks.harness import report
+from benchmarks.harness.ledger import Run
 from benchmarks.harness.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +35,7 @@ class PageError(ValueError):
     """A page cannot be filled; the message says why."""
 
 
-Reports = dict[tuple[str, str, str, int], report.Report]
+Reports = dict[Run, report.Report]
 
 
 def read(results: Path) -> Reports:
@@ -91,38 +95,65 @@ def pages(reports: Reports, results: Path, documents: Sequence[Path]) -> dict[Pa
     for document in documents:
         figures = Path(os.path.relpath(results, document.parent)).as_posix()
         made[document] = fill(document.read_text(encoding="utf-8"), reports, figures)
+    made[results / "README.md"] = overview.markdown(reports, results)
     return made
+
+
+def stale(made: Mapping[Path, str], same: Callable[[str], str] = str) -> list[Path]:
+    """Which files are missing or differ from what they should be in what `same` leaves of them."""
+    return [
+        path
+        for path, text in made.items()
+        if not path.exists() or same(path.read_text(encoding="utf-8")) != same(text)
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
     parser.add_argument(
-        "--pages", type=Path, nargs="*", default=[ROOT / "README.md"], metavar="FILE"
+        "--results",
+        type=Path,
+        default=ROOT / "docs" / "results",
+        metavar="DIR",
+        help="what experiments got as --out; default docs/results of the project",
     )
     parser.add_argument(
-        "--check", action="store_true", help="only tell which pages are not current"
+        "--pages",
+        type=Path,
+        nargs="*",
+        default=[ROOT / "README.md"],
+        metavar="FILE",
+        help="Markdown files whose blocks are filled; default the project's README.md; may be none",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; tell which pages are not current, and exit with 1 if any is not",
     )
     arguments = parser.parse_args(argv)
+    results = arguments.results
     try:
-        reports = read(arguments.results)
-        made = pages(reports, arguments.results, arguments.pages)
+        if not results.is_dir():
+            raise PageError(f"--results must be a folder of records. Received: {results}")
+        reports = read(results)
+        made = pages(reports, results, arguments.pages)
+        if arguments.check:
+            page = {results / "report.html": overview.html(reports, results)}
+            old = [*stale(made), *stale(page, same=overview.without_figures)]
+            for path in old:
+                print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
+            return int(bool(old))
+        for (name, *_), one in reports.items():
+            one.draw(results / name)
+        made[results / "report.html"] = overview.html(reports, results)  # with the figures drawn
+    except ImportError as error:
+        print(f"error: {error}. Install it with: pip install -e '.[bench]'", file=sys.stderr)
+        return 2
     except (PageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    stale = [
-        path
-        for path, text in made.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if arguments.check:
-        for path in stale:
-            print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
-        return int(bool(stale))
-    for (name, *_), one in reports.items():
-        one.draw(arguments.results / name)
-    for path in stale:
+    for path in stale(made):
         path.write_text(made[path], encoding="utf-8")
         print(f"wrote {path}")
     return 0

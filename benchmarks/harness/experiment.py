@@ -16,6 +16,11 @@ def as_json(params: Params) -> str:
     return json.dumps(params, sort_keys=True)
 
 
+def _naming(view: View) -> tuple[str, ...]:
+    """The parameters that tell a view's arms apart."""
+    return (*view.split_by, view.axis, *view.series)
+
+
 @dataclass(frozen=True)
 class Choice:
     """A flag of one experiment: `--name value`. The first value is the default."""
@@ -83,7 +88,7 @@ class Experiment:
 
     def label(self, trial: Trial) -> str:
         """What sets a trial apart from the others of its run, in a few words."""
-        names = dict.fromkeys(name for view in self.views for name in (*view.split_by, view.axis))
+        names = dict.fromkeys(name for view in self.views for name in _naming(view))
         arm = [f"{name} {trial.params[name]}" for name in names if name in trial.params]
         return ", ".join([*arm, f"repetition {trial.repetition}"])
 

@@ -14,7 +14,8 @@ def load(experiment: str, folder: Path = FOLDER) -> dict[str, Profile]:
 
     Each table is a profile; `extends` names the one whose settings it starts from, and a table
     within it, such as `[quick.digits]`, changes settings for one data set, on top of those that
-    the extended profile changes for it. The string "none" stands for None.
+    the extended profile changes for it. `costs` is a sentence on what the scale-down costs, and is
+    not extended. The string "none" stands for None.
     """
     with (folder / f"{experiment}.toml").open("rb") as stream:
         tables = tomllib.load(stream)
@@ -24,13 +25,14 @@ def load(experiment: str, folder: Path = FOLDER) -> dict[str, Profile]:
 def _profile(name: str, tables: dict[str, dict[str, Any]]) -> Profile:
     own = _with_none(tables[name])
     base = _profile(own.pop("extends"), tables) if "extends" in own else Profile({}, 1)
+    costs = own.pop("costs", "")
     repetitions = own.pop("repetitions", base.repetitions)
     datasets = {key: own.pop(key) for key in [*own] if isinstance(own[key], dict)}
     merged = {
         key: {**base.datasets.get(key, {}), **datasets.get(key, {})}
         for key in {**base.datasets, **datasets}
     }
-    return Profile({**base.settings, **own}, repetitions, merged)
+    return Profile({**base.settings, **own}, repetitions, merged, costs)
 
 
 def _with_none(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Records of one experiment as text and figures. Needs no Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import tables
 from benchmarks.harness.claims import Verdict
@@ -85,11 +86,16 @@ def _section(
     )
 
 
+def notes(section: Section) -> list[str]:
+    """What stands below a table: where the paper's values are from, and what it ran on."""
+    paper = [f"Paper: {section.reference.description}"] if section.reference else []
+    ran = f"Run on {_hardware(section.records)}; {_provenance(section.records)}."
+    return [*paper, ran]
+
+
 def _text(section: Section, fmt: str, figures: str | None) -> str:
-    parts = [section.title, section.setting, tables.result_table(section, fmt)]
-    if section.reference:
-        parts.append(f"Paper: {section.reference.description}")
-    parts.append(f"Run on {_hardware(section.records)}; {_provenance(section.records)}.")
+    table = tables.result_table(section, fmt)
+    parts = [section.title, section.setting, table, *notes(section)]
     if figures is not None:
         parts.append(f"![{section.title}]({figures}{section.stem}.png)")
     return "\n\n".join(parts)
@@ -106,17 +112,56 @@ def _hardware(records: Sequence[Record]) -> str:
         environment = record.environment
         versions = environment.get("packages", {})
         backend = environment.get("backend", "?")
-        return (
-            f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores), "
-            f"Keras {versions.get('keras', '?')} on {backend} {versions.get(backend, '?')}"
-        )
+        keras = f"Keras {versions.get('keras', '?')}"
+        return f"{_device(environment)}, {keras} on {backend} {versions.get(backend, '?')}"
 
     return "; ".join(sorted({one(record) for record in records}))
 
 
+def environments(reports: Mapping[Any, Report]) -> list[tuple[str, ...]]:
+    """One row for each device and set of versions: what ran there, when, and of which commits."""
+    found: dict[tuple[str, str, str], list[Record]] = {}
+    for report in reports.values():
+        for section in report.sections:
+            for record in section.records:
+                found.setdefault(_platform(record), []).append(record)
+    return [
+        (
+            *place,
+            *_when(records),
+            ", ".join(sorted({record.trial.experiment for record in records})),
+        )
+        for place, records in sorted(found.items())
+    ]
+
+
+def _platform(record: Record) -> tuple[str, str, str]:
+    """Device, software and system."""
+    environment = record.environment
+    versions = environment.get("packages", {})
+    backend = environment.get("backend", "?")
+    names = dict.fromkeys(("keras", backend, "numpy"))
+    software = [f"{name} {versions.get(name, '?')}" for name in names]
+    return (
+        _device(environment),
+        ", ".join(software),
+        f"Python {environment.get('python', '?')}, {environment.get('platform', '?')}",
+    )
+
+
+def _device(environment: Mapping[str, Any]) -> str:
+    return f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)"
+
+
 def _provenance(records: Sequence[Record]) -> str:
+    days, commits = _when(records)
+    return f"{days}, commit {commits}"
+
+
+def _when(records: Sequence[Record]) -> tuple[str, str]:
+    """First and last day, and commits."""
     days = sorted({record.finished[:10] for record in records})
     commits = sorted({record.environment.get("commit") or "unknown" for record in records})
     short = [commit[:12] + "+changes" * commit.endswith("+changes") for commit in commits]
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return f"{span}, commit {', '.join(short)}"
+    return span, ", ".join(short)

@@ -60,11 +60,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Profile:
-    """A named size of an experiment. `datasets` overrides settings for one data set."""
+    """A named size of an experiment.
+
+    `datasets` overrides settings for one data set; `costs` says in a sentence what the scale-down
+    costs.
+    """
 
     settings: Params
     repetitions: int
     datasets: Mapping[str, Params] = field(default_factory=dict)
+    costs: str = ""
 
     def settings_for(self, dataset: str) -> Params:
         return {**self.settings, **self.datasets.get(dataset, {})}

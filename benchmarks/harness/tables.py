@@ -10,26 +10,37 @@ from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.stats import mean_interval
-from benchmarks.harness.views import Section, groups
+from benchmarks.harness.views import Section, Table, groups
 
 MEASUREMENT = ("points", "curve_examples")  # settings that change what is seen, not what happens
 
 
-def result_table(section: Section, fmt: str = "simple") -> str:
+def result_rows(section: Section) -> Table:
     """One row for each value of the view's axis: means with 95 % intervals, n/c where diverged."""
-    view, reference = section.view, section.reference
-    published = reference.values if reference else {}
-    headers = [view.axis_title, *view.metrics.values(), "seeds"]
-    headers += [f"paper: {view.metrics.get(name, name)}" for name in published]
-    rows = []
-    for (value,), arm in groups(section.records, (view.axis,)).items():
-        row = [value, *(_cell(arm, metric) for metric in view.metrics), len(arm)]
-        rows.append([*row, *(_published(reference, name, value) for name in published)])
+    return (section.view.table or _standard)(section)
+
+
+def result_table(section: Section, fmt: str = "simple") -> str:
+    """The rows as text."""
+    headers, rows = result_rows(section)
     align = ["left", *["right"] * (len(headers) - 1)]
     return tabulate(rows, headers, tablefmt=fmt, colalign=align, disable_numparse=True)
 
 
-def _cell(arm: Sequence[Record], metric: str) -> str:
+def _standard(section: Section) -> Table:
+    view, reference = section.view, section.reference
+    names = reference.values if reference else {}
+    headers = [view.axis_title, *view.metrics.values(), "seeds"]
+    headers += [f"paper: {view.metrics.get(name, name)}" for name in names]
+    rows = []
+    for (value,), arm in groups(section.records, (view.axis,)).items():
+        row = [value, *(cell(arm, metric) for metric in view.metrics), len(arm)]
+        rows.append([*row, *(published(reference, name, value) for name in names)])
+    return headers, rows
+
+
+def cell(arm: Sequence[Record], metric: str) -> str:
+    """The mean of an arm's metric with its interval; n/c where runs diverged."""
     found = [record.metrics[metric] for record in arm if metric in record.metrics]
     lost = sum(record.status == "diverged" for record in arm)
     if lost == len(arm):
@@ -37,7 +48,8 @@ def _cell(arm: Sequence[Record], metric: str) -> str:
     return f"{mean_interval(found)}" + (f" (n/c {lost})" if lost else "")
 
 
-def _published(reference: Reference | None, metric: str, value: float) -> str:
+def published(reference: Reference | None, metric: str, value: float) -> str:
+    """The paper's value with its error bar, or "-"."""
     found = reference.values[metric].get(value) if reference else None
     if reference is None or found is None:
         return "-"
@@ -56,7 +68,9 @@ def setting(trial: Trial, experiment: Experiment) -> str:
     ]
     if not differing:
         return "Settings of the paper profile."
-    return f"NOT the paper's set-up, compare shapes only: {'; '.join(differing)}."
+    costs = experiment.profiles[trial.profile].costs
+    scaled = f"NOT the paper's set-up, compare shapes only: {'; '.join(differing)}."
+    return f"{scaled} What that costs: {costs}" if costs else scaled
 
 
 def _plain(value: Any) -> str:

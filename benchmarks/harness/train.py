@@ -34,8 +34,10 @@ class Trainer:
     """Trains trials of one experiment on one data set.
 
     Of a trial's parameters these are read here: `train_size`, `validation_size`, `batch_size`,
-    `updates`, `points` (of the learning curves, evenly spaced) and `curve_examples` (how many
-    training and validation examples each point is measured on, without dropout; 0: none).
+    `updates`, `points` (of the learning curves, evenly spaced), `curve_examples` (how many
+    training and validation examples each point is measured on, without dropout; 0: none) and
+    `early_stopping` (whether the weights of the point with the lowest validation error are kept;
+    False if it is left out). All updates are done nevertheless: trials stay comparable in cost.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
@@ -75,7 +77,8 @@ class Trainer:
             )
         data = self._data(trials)
         model, predict = self._compiled(trials, data)
-        watch = Watch(predict, data, params["curve_examples"], on_point)
+        stopping = params.get("early_stopping", False)
+        watch = Watch(predict, data, params["curve_examples"], on_point, stopping)
         watchers = [w for trial in trials for w in self.experiment.watchers(trial, data[0])]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # its record says so
@@ -93,6 +96,8 @@ class Trainer:
         for member, trial in enumerate(trials):
             curves, metrics = watch.curves[member], final[member]
             metrics |= {name: curves[name][-1] for name in watch.others}
+            if watch.best is not None:
+                metrics["stopped_at"] = watch.best.updates[member]
             diverged = watch.diverged[member] or not all(map(math.isfinite, metrics.values()))
             alone = len(trials) == 1
             records.append(

@@ -7,6 +7,8 @@ from typing import Any
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Params, Record
 
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
+
 
 @dataclass(frozen=True)
 class View:
@@ -19,8 +21,11 @@ class View:
         curves: record curves and their titles, drawn over updates.
         split_by: parameters for each combination of which there is a table and a figure.
         reference: `params -> Reference`, the published values for one such combination.
+        series: parameters that tell apart the arms with one value of the axis: the lines and
+            columns of a view that has its own `draw` and `table`.
         draw: `(section, figure) -> None`, draws on a `matplotlib.figure.Figure` in place of the
             standard panels.
+        table: `(section) -> (headers, rows)`, in place of the standard table.
     """
 
     axis: str
@@ -29,7 +34,9 @@ class View:
     curves: Mapping[str, str] = field(default_factory=dict)
     split_by: tuple[str, ...] = ()
     reference: Callable[[Params], Reference | None] = lambda params: None
+    series: tuple[str, ...] = ()
     draw: Callable[["Section", Any], None] | None = None
+    table: Callable[["Section"], "Table"] | None = None
 
 
 @dataclass(frozen=True)

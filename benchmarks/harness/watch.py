@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.scoring import Predict, score_together
@@ -25,10 +26,25 @@ class Watch(keras.callbacks.Callback):
         data: the split of each member.
         examples: on how many of the training and validation examples a point is measured.
         on_point: called with (points done, points in all).
+        early_stopping: whether each member gets back the weights of its best point at the end.
     """
 
-    def __init__(self, predict: Predict, data: Sequence[Split], examples: int, on_point: OnPoint):
+    def __init__(
+        self,
+        predict: Predict,
+        data: Sequence[Split],
+        examples: int,
+        on_point: OnPoint,
+        early_stopping: bool = False,
+    ):
         super().__init__()
+        if early_stopping and not (examples and len(data[0].validation.y)):
+            raise ValueError(
+                "`early_stopping` needs a validation error at every point: `curve_examples` and "
+                "`validation_size` above 0. "
+                f"Received: curve_examples={examples}, validation_size={len(data[0].validation.y)}"
+            )
+        self.best = _Best(len(data)) if early_stopping else None
         self.predict = predict
         self.sets = {
             name: _beginnings([getattr(split, name) for split in data], examples)
@@ -63,8 +79,42 @@ class Watch(keras.callbacks.Callback):
                 for name, value in point.items():
                     self.curves[member].setdefault(name, []).append(value)
                 self.diverged[member] = not all(map(math.isfinite, point.values()))
+        if self.best is not None:
+            self.best.look(self.model, points)
         self.model.stop_training = all(self.diverged)
         self.on_point(epoch + 1, self.params["epochs"])
+
+    def on_train_end(self, logs=None):
+        if self.best is not None:
+            self.best.restore(self.model)
+
+
+class _Best:
+    """The weights that each member had at its lowest validation error, the first of several."""
+
+    def __init__(self, count: int):
+        self.updates = [0] * count
+        self._errors = [math.inf] * count
+        self._weights: list[np.ndarray] = []
+
+    def look(self, model: keras.Model, points: Sequence[dict[str, Any]]) -> None:
+        found = [point["validation_error"] for point in points]
+        better = np.array([new < old for new, old in zip(found, self._errors, strict=True)])
+        weights = [np.array(weight) for weight in model.get_weights()]
+        if self._weights and len(points) > 1:  # a population's weights have its members in front
+            weights = [
+                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+                for new, old in zip(weights, self._weights, strict=True)
+            ]
+        if better.any() or not self._weights:
+            self._weights = weights
+        for member in np.flatnonzero(better):
+            self._errors[member] = found[member]
+            self.updates[member] = points[member]["updates"]
+
+    def restore(self, model: keras.Model) -> None:
+        if self._weights:
+            model.set_weights(self._weights)
 
 
 def _beginnings(sets: Sequence[Examples], count: int) -> list[Examples]:

@@ -95,3 +95,9 @@ def test_profiles_only_grow_with_their_name(experiment):
     sizes = [experiment.profiles[name].settings[cost] for name in ("smoke", "quick", "paper")]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
+
+
+def test_what_a_scale_down_costs_is_a_profiles_own(load):
+    found = load(f'{BASE}[quick]\nextends = "paper"\ncosts = "width"\n[smoke]\nextends = "quick"\n')
+    assert [profile.costs for profile in found.values()] == ["", "width", ""]
+    assert "costs" not in found["quick"].settings

@@ -94,6 +94,20 @@ def test_another_data_set_is_a_difference(demo, make_trial):
     )
 
 
+def test_what_the_differences_cost_is_told_after_them(demo, make_trial):
+    quick = replace(demo.profiles["quick"], costs="Wide networks gain more.")
+    told = replace(demo, profiles={**demo.profiles, "quick": quick})
+    assert tables.setting(make_trial(), told) == (
+        f"{tables.setting(make_trial(), demo)} What that costs: Wide networks gain more."
+    )
+
+
+def test_a_view_may_have_a_table_of_its_own(demo, make_record):
+    view = replace(demo.views[0], table=lambda section: (["n"], [[len(section.records)]]))
+    (section,) = report.make(replace(demo, views=(view,)), [make_record()]).sections
+    assert tables.result_table(section, "pipe").splitlines()[-1] == "| 1   |"
+
+
 @pytest.mark.parametrize("name", ["points", "curve_examples"])
 def test_a_setting_that_only_measures_is_no_difference(demo, make_trial, name):
     trial = make_trial(profile="paper", **{name: 1})

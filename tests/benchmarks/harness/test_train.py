@@ -138,6 +138,22 @@ def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_tria
     assert math.isfinite(record.curves["loss"][0])
 
 
+def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial):
+    bumpy = {"learning_rate": 0.5, "points": 8, "curve_examples": 10_000}
+    best = train(make_trial(**bumpy, early_stopping=True))
+    curve = best.curves["validation_error"]
+    assert min(curve) < curve[-1]
+    assert len(curve) == 8  # all updates are done
+    assert best.metrics["validation_error"] == pytest.approx(min(curve))
+    assert best.metrics["stopped_at"] == best.curves["updates"][curve.index(min(curve))]
+
+
+@pytest.mark.parametrize("missing", ["curve_examples", "validation_size"])
+def test_early_stopping_without_a_validation_error_is_refused(train, make_trial, missing):
+    with pytest.raises(ValueError, match=rf"`early_stopping` needs.*{missing}=0"):
+        train(make_trial(early_stopping=True, **{missing: 0}))
+
+
 def test_points_that_do_not_divide_the_updates_are_refused(train, make_trial):
     with pytest.raises(ValueError, match=r"`points` must divide `updates`.*points=4, updates=50"):
         train(make_trial(updates=50, points=4))
