@@ -6,6 +6,10 @@ import pytest
 from keras import layers
 from keras_ddl.callbacks import GradientStats, TrainingWarning
 
+# Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what
+# else there is to warn of, differ by backend.
+pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
+
 
 def test_norms_and_ratios_of_a_linear_model_equal_those_by_hand():
     """Loss = mean prediction: the gradient is the mean input whatever the weights."""
@@ -50,9 +54,10 @@ def test_a_vanishing_gradient_is_named(blobs):
 
 
 def test_an_exploding_gradient_is_named(blobs, classifier):
-    x, y = blobs
-    with pytest.warns(TrainingWarning, match="gradients explode.*largest in 'hidden'"):
-        classifier().fit(1e6 * x, y, verbose=0, callbacks=[GradientStats(vanishing=None)])
+    # Not by large inputs: they saturate the softmax, whose gradient is then 0 on some backends.
+    model = classifier(loss=lambda y, prediction: 1e6 * prediction[:, 0])
+    with pytest.warns(TrainingWarning, match="gradients explode.*largest in '(hidden|output)'"):
+        model.fit(*blobs, verbose=0, callbacks=[GradientStats(vanishing=None)])
 
 
 def test_a_gradient_that_is_not_finite_is_named(blobs, classifier):
