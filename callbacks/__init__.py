@@ -2,6 +2,7 @@
 
 from keras_ddl.callbacks._notes import TrainingWarning
 from keras_ddl.callbacks.activation_stats import ActivationStats
+from keras_ddl.callbacks.best_members import BestMembers
 from keras_ddl.callbacks.dead_relu import DeadReLUCounter
 from keras_ddl.callbacks.early_stopping import GL, PQ, UP, PrecheltStopping
 from keras_ddl.callbacks.gradient_stats import GradientStats
@@ -16,6 +17,7 @@ __all__ = [
     "PQ",
     "UP",
     "ActivationStats",
+    "BestMembers",
     "DeadReLUCounter",
     "GradientStats",
     "LearningRateFinder",

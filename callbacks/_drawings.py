@@ -6,6 +6,7 @@ from keras_ddl.callbacks._optional import pyplot_figure
 
 COLOURS = [f"--s{i}" for i in range(6)]
 WIDTH, LEFT, RIGHT = 560, 64, 12
+COLUMNS = 60  # of shades, at most: a page of thousands of epochs must stay small
 
 
 def drawing(chart, epochs):
@@ -54,18 +55,21 @@ def _shades(chart, epochs):
     row = 18
     left = min(max(len(name) for name in chart.series) * 7 + 10, 200)
     right = 72
-    step = (WIDTH - left - right) / epochs
+    columns = min(epochs, COLUMNS)
+    step = (WIDTH - left - right) / columns
+    shown_epochs = [(column + 1) * epochs // columns - 1 for column in range(columns)]
     boxes, labels = [], []
     for index, (name, values) in enumerate(chart.series.items()):
         y = index * row
         shown = name if len(name) <= 28 else name[:27] + "…"
         labels.append(_label(left - 6, y + 13, "end", shown))
         labels.append(_label(WIDTH - right + 6, y + 13, "start", _short(values[-1])))
-        for epoch, value in enumerate(values):
+        for column, epoch in enumerate(shown_epochs):
+            value = values[epoch]
             place = chart.place(value)
             boxes.append(
                 {
-                    "x": f"{left + epoch * step:.2f}",
+                    "x": f"{left + column * step:.2f}",
                     "y": y + 1,
                     "w": f"{max(step - (1 if step > 4 else 0), 0.5):.2f}",
                     "h": row - 2,
@@ -75,7 +79,8 @@ def _shades(chart, epochs):
                 }
             )
     height = len(chart.series) * row + 20
-    labels += _epoch_labels(epochs, lambda epoch: left + (epoch + 0.5) * step, height - 6)
+    width = step * columns
+    labels += _epoch_labels(epochs, lambda epoch: left + (epoch + 0.5) / epochs * width, height - 6)
     low, high = chart.limits
     return {
         "title": chart.title,
@@ -115,7 +120,7 @@ def _short(value):
 
 def picture(charts, epochs, title, path):
     """Write all charts into one PNG."""
-    columns = 2
+    columns = 2 if len(charts) <= 6 else 3
     rows = -(-len(charts) // columns)
     figure = pyplot_figure("TrainingReport", figsize=(6.4 * columns, 3.2 * rows))
     figure.suptitle(title)
@@ -123,6 +128,7 @@ def picture(charts, epochs, title, path):
     for axes, chart in zip(panels, charts, strict=False):
         axes.set_title(chart.title, fontsize="medium")
         axes.set_xlabel("epoch", fontsize="small")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if chart.by_layer:
             cells = [
                 [math.nan if (p := chart.place(v)) is None else p for v in values]

@@ -33,7 +33,8 @@ class ActivationStats(Monitor):
     ```
 
     Args:
-        data: inputs of the probe batch: an array, or a list or dictionary of arrays.
+        data: inputs of the probe batch: an array, a list or dictionary of arrays, or a data set,
+            of which the first batch is taken.
         every: "epoch" (the default) or a number of batches. Batches are looked at once per
             execution of `steps_per_execution`, and the weights are brought back to the model each
             time, so a small number slows JAX down.
@@ -64,8 +65,7 @@ class ActivationStats(Monitor):
 
     def on_train_begin(self, logs=None):
         self.require_built()
-        count = len(keras.tree.flatten(self.data)[0])
-        self._batch = first_examples(self, self.model, self.data, count)
+        self._batch = first_examples(self, self.model, self.data)
         names = layer_names(self.model)
         watched = [
             layer
@@ -124,16 +124,22 @@ def _measure(layer, name):
     bounds = SATURATION.get(getattr(activation, "activation", activation))
 
     def measure(call):
-        values = ops.reshape(ops.cast(keras.tree.flatten(call.outputs)[0], "float32"), (-1,))
-        mean = ops.mean(values)
-        std = ops.sqrt(ops.mean(ops.square(values - mean)))  # two passes: the mean may be large
-        active = ops.mean(ops.cast(values > 0, "float32"))
+        values = ops.cast(keras.tree.flatten(call.outputs)[0], "float32")
+        mean = _mean(values)
+        std = ops.sqrt(_mean(ops.square(values - mean)))  # two passes: the mean may be large
+        active = _mean(ops.cast(values > 0, "float32"))
         statistics = {"mean": mean, "std": std, "active": active}
         if bounds is not None:
             near = 0.05
             out = ops.logical_or(values < bounds[0] + near, values > bounds[1] - near)
-            statistics["saturated"] = ops.mean(ops.cast(out, "float32"))
+            statistics["saturated"] = _mean(ops.cast(out, "float32"))
+        values = ops.reshape(values, (-1,))
         stride = -(-values.shape[0] // SAMPLED)
         return {name: {"statistics": statistics, "values": values[::stride]}}
 
     return measure
+
+
+def _mean(values):
+    """Over all values; over the examples first, which goes through memory in its order."""
+    return ops.mean(ops.mean(values, axis=0))

@@ -41,11 +41,12 @@ class DeadReLUCounter(Monitor):
 
     Args:
         mode: "gradient" (the default) or "data".
-        data: inputs for `mode="data"`: an array, or a list or dictionary of arrays for several
-            inputs. In mode "gradient" one example is taken of it to trace a model whose input
+        data: inputs for `mode="data"`: an array, a list or dictionary of arrays for several
+            inputs, or a data set of batches (not shuffled, lest it draw from the random stream of
+            training). In mode "gradient" one example is taken of it to trace a model whose input
             shapes are not known.
         examples: how many of `data` are run each epoch. Default 2000. "all": the whole.
-        batch_size: of these runs. Default 1000.
+        batch_size: of these runs, for arrays. Default 1000.
         verbose: whether to print the count each epoch. Default False.
         warn_above: fraction; a larger one gives a warning, once. Default None: none.
         stop_above: fraction; a larger one stops training. Default None: never.
@@ -97,7 +98,7 @@ class DeadReLUCounter(Monitor):
         self.require_built()
         names = layer_names(self.model)
         self.leaky = [names[id(layer)] for layer in leaky_layers(self.model)]
-        found = relu_units(self.model, first_examples(self, self.model, self.data))
+        found = relu_units(self.model, first_examples(self, self.model, self.data, 1))
         if not found:
             some = f"; {self.leaky} never die" if self.leaky else ""
             raise ValueError(
@@ -106,7 +107,7 @@ class DeadReLUCounter(Monitor):
             )
         self._names = [names[id(units.layer)] for units in found]
         self._counted = found
-        self._told = False
+        self._told: set[str] = set()
         if self.mode == "data":
             self._begin_data()
             return
@@ -141,8 +142,8 @@ class DeadReLUCounter(Monitor):
         share = f"{count} dead ({100 * fraction:.2f} %)"
         if self.verbose:
             print(share)
-        if self.warn_above is not None and fraction > self.warn_above and not self._told:
-            self._told = True
+        if self.warn_above is not None and fraction > self.warn_above and "many" not in self._told:
+            self._told.add("many")
             worst = max(dead, key=lambda name: dead[name].mean())
             text = (
                 f"{share}, most of them in {worst!r}. The learning rate is likely too high; leaky "
@@ -186,8 +187,8 @@ class DeadReLUCounter(Monitor):
             if units.bias is not None
         }
         whole = [name for name in dead if dead[name].all()]
-        if whole and not self._told:
-            self._told = True
+        if whole and "cut off" not in self._told:
+            self._told.add("cut off")
             text = (
                 f"no unit of {whole[-1]!r} had a gradient. If they are dead, layers before it get "
                 'no gradient either and count as dead here: `mode="data"` tells them apart.'

@@ -14,7 +14,7 @@ import numpy as np
 
 
 def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True):
-    """What to give `fit` in place of arrays, as its only data argument.
+    """What to give `fit` in place of arrays, as its only data argument, with `shuffle=False`.
 
     Args:
         x: array, or nested arrays, of examples on the first axis.

@@ -108,7 +108,7 @@ class _Best:
             ]
         if better.any() or not self._weights:
             self._weights = weights
-        for member in np.flatnonzero(better):
+        for member in np.flatnonzero(better).tolist():
             self._errors[member] = found[member]
             self.updates[member] = points[member]["updates"]
 

@@ -109,32 +109,43 @@ class Instrumented(OptimizerWrapper):
         since = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         due = since % self.every == 0
         if keras.backend.backend() == "jax":
-            # Branches of its `cond` are pure: only the norms stand in one.
-            before = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
-            self.optimizer.apply(grads, trainable_variables)
+            # Branches of its `cond` are pure: only the norms stand in one. A weight needed after
+            # its update would be copied at every step, so the update is made in advance there.
             zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
-            (norms,) = ops.cond(due, lambda: [self._norms_of(pairs, before)], zeros)
+            (norms,) = ops.cond(due, lambda: [self._norms_in_advance(pairs, grads)], zeros)
             self._add(norms, ops.cast(due, "float32"))
+            self.optimizer.apply(grads, trainable_variables)
             return
 
         def measured():
             before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
             self.optimizer.apply(grads, trainable_variables)
-            self._add(self._norms_of(pairs, before), 1.0)
+            after = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
+            self._add(self._norms_of(pairs, before, after), 1.0)
 
         # A copy of the weights before the step is made only where it is measured.
         ops.cond(due, measured, lambda: self.optimizer.apply(grads, trainable_variables))
 
-    def _norms_of(self, pairs, before):
+    def _norms_in_advance(self, pairs, grads):
+        """Those of the update that these gradients are about to make; nothing is changed."""
+        variables = [variable for _, variable in pairs.values()]
+        state = [(v, ops.convert_to_tensor(v)) for v in (*variables, *self.optimizer.variables)]
+        with keras.StatelessScope(state_mapping=state) as scope:
+            self.optimizer.apply(grads, variables)
+        before = dict(zip(pairs, (value for _, value in state), strict=False))
+        after = {i: scope.get_current_value(v) for i, (_, v) in pairs.items()}
+        return self._norms_of(pairs, before, after)
+
+    def _norms_of(self, pairs, before, after):
         rows: list[list] = [[], [], []]
         for i in range(len(self._sizes)):
-            gradient, variable = pairs.get(i, (None, None))
+            gradient = pairs.get(i, (None, None))[0]
             if gradient is None:
                 for row in rows:
                     row.append(ops.zeros((), "float32"))
                 continue
             rows[0].append(_norm(gradient))
-            rows[1].append(_norm(ops.convert_to_tensor(variable) - before[i]))
+            rows[1].append(_norm(after[i] - before[i]))
             rows[2].append(_norm(before[i]))
         return ops.stack([ops.stack(row) for row in rows])
 

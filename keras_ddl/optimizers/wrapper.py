@@ -15,10 +15,14 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     Args:
         optimizer: the optimizer to hold, or what `keras.optimizers.get` makes one of.
         name: optional string.
+
+    Attributes:
+        finalized: None, or a function to call when `fit` has finalized the weights.
     """
 
     def __init__(self, optimizer, name=None):
         super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
+        self.finalized = None
         # Behind a namespace Keras' saving does not meet it a second time, as a child.
         self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
 
@@ -51,6 +55,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.optimizer.built:
             self.optimizer.build(variables)
         super().build(variables)
+        # Where core's SwapEMAWeights looks for the averages. The wrapper itself makes none.
+        self.use_ema = getattr(self.optimizer, "use_ema", False)
+        if self.use_ema:
+            self._model_variables_moving_average = self.optimizer._model_variables_moving_average
 
     def apply(self, grads, trainable_variables=None):
         grads = list(grads)
@@ -63,6 +71,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         self.optimizer.finalize_variable_values(var_list)
+        if self.finalized is not None:
+            self.finalized()
 
     def save_own_variables(self, store):
         self.optimizer.save_own_variables(store)

@@ -36,6 +36,33 @@ def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
     population.fit(batches, steps_per_epoch=100, epochs=10)
     ```
     """
+    x, y = np.asarray(x), np.asarray(y)
+    indices = member_indices(
+        len(x), batch_size=batch_size, subsets=subsets, seeds=seeds, members=members
+    )
+    return ((x[index], y[index]) for index in indices)
+
+
+def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None):
+    """Like `member_batches`, but the examples' indices alone.
+
+    They are what `Population(..., data=(x, y))` takes, whose data stay on the device.
+
+    Args:
+        count: number of examples.
+        batch_size, subsets, seeds, members: as in `member_batches`.
+
+    Yields:
+        Integer arrays `(batch_size, K)`.
+
+    Example:
+
+    ```python
+    population = Population(build, members, data=(x, y))
+    indices = member_indices(len(x), batch_size=50, seeds=range(len(members)))
+    population.fit(indices, steps_per_epoch=100, epochs=10)
+    ```
+    """
     counts = {len(given) for given in (subsets, seeds) if given is not None}
     counts |= {members} - {None}
     if len(counts) != 1:
@@ -43,23 +70,17 @@ def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
             "`subsets`, `seeds` and `members` must agree on the number of members. Received: "
             f"{sorted(counts) if counts else 'none of them'}"
         )
-    (count,) = counts
-    subsets = [np.arange(len(x))] * count if subsets is None else [*map(np.asarray, subsets)]
-    seeds = [0] * count if seeds is None else seeds
+    (members,) = counts
+    subsets = [np.arange(count)] * members if subsets is None else [*map(np.asarray, subsets)]
+    seeds = [0] * members if seeds is None else seeds
     for member, subset in enumerate(subsets):
         if not 1 <= batch_size <= len(subset):
             raise ValueError(
                 f"`batch_size` must lie between 1 and the {len(subset)} examples of member "
                 f"{member}. Received: batch_size={batch_size}"
             )
-    return _batches(np.asarray(x), np.asarray(y), batch_size, subsets, seeds)
-
-
-def _batches(x, y, batch_size, subsets, seeds):
     orders = [_order(subset, batch_size, seed) for subset, seed in zip(subsets, seeds, strict=True)]
-    for chosen in zip(*orders, strict=True):
-        index = np.stack(chosen, axis=1)
-        yield x[index], y[index]
+    return (np.stack(chosen, axis=1).astype("int32") for chosen in zip(*orders, strict=True))
 
 
 def _order(subset, batch_size, seed):

@@ -1,8 +1,6 @@
 """K models of one structure as one Keras model."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +8,18 @@ from keras import ops
 
 from keras_ddl import feed
 from keras_ddl.population import metrics as member_metrics
+from keras_ddl.population.examples import (
+    HeldExamples,
+    are_arrays,
+    are_indices,
+    have_own,
+    members_first,
+    split_off,
+)
 from keras_ddl.population.history import MemberHistory, MemberLogs
 from keras_ddl.population.mapping import MemberMap
-from keras_ddl.population.memory import free_memory, member_bytes, members_that_fit
 from keras_ddl.population.optimizers import for_members
+from keras_ddl.population.parts import Parts, check_memory, checked, config, values, variables
 from keras_ddl.population.structure import check_same_structure
 
 
@@ -54,6 +60,10 @@ class Population(keras.Model):
         members: sequence of K mappings, the arguments of `build` for each member. The models may
             differ only in what lives in variables: initial values, seeds, and arguments that a
             layer keeps in a weight, such as the rate of `keras_ddl.layers.VariableDropout`.
+        data: pair `(x, y)` of arrays that are to stay on the device, or None. Batches are then
+            integer indices into them, `(batch,)` or `(batch, K)`, given without targets:
+            `fit(np.arange(len(x)))`, or `member_indices` for subsets of the members' own. Examples
+            that are no integers are taken as they come, for validation.
         vectorize: `"map"` runs all members at once; `"loop"` one after another within the same
             step; `"auto"`, the default, maps, and changes to the loop with a warning on PyTorch
             and where a layer refuses.
@@ -62,7 +72,8 @@ class Population(keras.Model):
         name: string, the model's name.
 
     Call arguments:
-        inputs: a batch `(batch, ...)` that all members share, or `(batch, K, ...)`, one for each.
+        inputs: a batch `(batch, ...)` that all members share, or `(batch, K, ...)`, one for each;
+            or indices into `data`.
         training: as for any model.
 
     Output shape: `(batch, K, ...)`.
@@ -76,13 +87,14 @@ class Population(keras.Model):
     loss scale; bfloat16 needs none.
     """
 
-    def __init__(self, build, members, *, vectorize="auto", memory=None, name=None):
+    def __init__(self, build, members, *, data=None, vectorize="auto", memory=None, name=None):
         members = [dict(member) for member in members]
-        self._begin((build(**member) for member in members), len(members), vectorize, memory, name)
+        models = (build(**member) for member in members)
+        self._begin(models, len(members), data=data, vectorize=vectorize, memory=memory, name=name)
         self._parts().build, self._parts().members = build, members
 
     @classmethod
-    def from_models(cls, models, *, vectorize="auto", memory=None, name=None):
+    def from_models(cls, models, *, data=None, vectorize="auto", memory=None, name=None):
         """A population of models that exist already; their weights are copied.
 
         Args:
@@ -90,33 +102,36 @@ class Population(keras.Model):
         """
         population = cls.__new__(cls)
         models = list(models)
-        population._begin(models, len(models), vectorize, memory, name)
+        population._begin(
+            models, len(models), data=data, vectorize=vectorize, memory=memory, name=name
+        )
         return population
 
-    def _begin(self, models, count, vectorize, memory, name):
+    def _begin(self, models, count, *, data, vectorize, memory, name):
         if not count:
             raise ValueError("`members` must hold at least one member. Received: none")
         models = iter(models)
-        template = _checked(next(models), 0)
+        template = checked(next(models), 0)
         super().__init__(name=name, dtype=template.dtype_policy)
-        parts = _Parts(template, count, MemberMap(vectorize, count))
+        parts = Parts(template, count, MemberMap(vectorize, count))
         # In a function, where Keras does not look for layers to track as parts of this one.
         self._parts = lambda: parts
         self.member_logs = {}
         self.vectorize = vectorize
-        _check_memory(template, count, memory)
+        check_memory(template, count, memory)
 
-        values = [_values(template)]
-        parts.configs.append(_config(template))
+        found = [values(template)]
+        parts.configs.append(config(template))
         for index, model in enumerate(models, start=1):
-            check_same_structure(template, _checked(model, index), index)
-            values.append(_values(model))
-            parts.configs.append(_config(model))
+            check_same_structure(template, checked(model, index), index)
+            found.append(values(model))
+            parts.configs.append(config(model))
         stacks = [
-            self._stack(f"{position}_{variable.name}", variable, [one[position] for one in values])
-            for position, variable in enumerate(_variables(template))
+            self._stack(f"{position}_{variable.name}", variable, [one[position] for one in found])
+            for position, variable in enumerate(variables(template))
         ]
         parts.split(stacks)
+        self.held = None if data is None else HeldExamples(*data)
         self.build(None)  # has PyTorch know the stacks as parameters
 
     def _stack(self, name, variable, values):
@@ -134,6 +149,11 @@ class Population(keras.Model):
         return stack
 
     @property
+    def stacked_weights(self):
+        """The members' variables, each with the members on its first axis."""
+        return list(self._parts().stacks)
+
+    @property
     def count(self):
         """K, the number of members."""
         return self._parts().each.count
@@ -143,6 +163,7 @@ class Population(keras.Model):
 
     def call(self, inputs, training=False):
         parts = self._parts()
+        inputs, _ = self._examples(inputs)
         own = self._have_own(inputs)
 
         def member(slices):
@@ -159,7 +180,7 @@ class Population(keras.Model):
             "trainable": [stack.value for stack in parts.trainable],
             "non_trainable": [stack.value for stack in parts.non_trainable],
         }
-        data = {"inputs": _members_first(inputs) if own else inputs}
+        data = {"inputs": members_first(inputs) if own else inputs}
         outputs, updated, losses = parts.each.with_shared(
             member, state | (data if own else {}), {} if own else data
         )
@@ -232,6 +253,7 @@ class Population(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the members' losses, whose gradient is each member's own."""
         parts = self._parts()
+        x, y = self._examples(x, y)
         own = self._have_own(x)
 
         def member(slices):
@@ -244,10 +266,10 @@ class Population(keras.Model):
 
         targets = {"y": y, "sample_weight": sample_weight}
         if own:
-            targets = {name: _members_first(value) for name, value in targets.items()}
+            targets = {name: members_first(value) for name, value in targets.items()}
         losses = parts.each.with_shared(
             member,
-            {"y_pred": _members_first(y_pred)} | (targets if own else {}),
+            {"y_pred": members_first(y_pred)} | (targets if own else {}),
             {} if own else targets,
         )
         for extra in self.losses:
@@ -256,10 +278,11 @@ class Population(keras.Model):
         return ops.sum(losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        x, y = self._examples(x, y)
         own = self._have_own(x)
-        y_pred = _members_first(y_pred)
+        y_pred = members_first(y_pred)
         if own:
-            y, sample_weight = _members_first(y), _members_first(sample_weight)
+            y, sample_weight = members_first(y), members_first(sample_weight)
         for metric in self._parts().metrics[1:]:
             metric.update_state(y, y_pred, sample_weight, own)
         return self.get_metrics_result()
@@ -307,11 +330,13 @@ class Population(keras.Model):
         Returns:
             A `History` whose entries are arrays of K values, one for each epoch.
         """
-        if validation_split and validation_data is None and _are_arrays(x):
-            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+        if validation_split and validation_data is None and are_arrays(x):
+            (x, y, sample_weight), validation_data = split_off(
+                x, y, sample_weight, validation_split
+            )
             validation_split = 0.0
         if keras.backend.backend() == "tensorflow" and class_weight is None:
-            if _are_arrays(x):
+            if are_arrays(x):
                 x = feed.arrays(
                     x, y, sample_weight, batch_size=batch_size or 32, shuffle=bool(shuffle)
                 )
@@ -319,7 +344,7 @@ class Population(keras.Model):
                 shuffle = False  # the pipeline does it
             elif inspect.isgenerator(x):
                 x = feed.batches(x)
-        if not _are_arrays(x):
+        if not are_arrays(x):
             shuffle = False  # what is no array comes in the order it comes in
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
@@ -361,7 +386,7 @@ class Population(keras.Model):
             model = parts.build(**parts.members[index])
         else:
             model = keras.saving.deserialize_keras_object(parts.configs[index])
-        for variable, stack in zip(_variables(model), parts.stacks, strict=True):
+        for variable, stack in zip(variables(model), parts.stacks, strict=True):
             variable.assign(ops.convert_to_numpy(stack.value)[index])
         return model
 
@@ -399,115 +424,17 @@ class Population(keras.Model):
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def _examples(self, x, y=None):
+        """Examples and targets of a batch, which may be indices into the data that is held."""
+        if self.held is None or not are_indices(x):
+            return x, y
+        (indices,) = keras.tree.flatten(x)
+        if len(indices.shape) == 2 and indices.shape[1] != self.count:
+            raise ValueError(
+                f"Indices into `data` must have the shape (batch,) or (batch, {self.count}). "
+                f"Received: indices of shape {tuple(indices.shape)}"
+            )
+        return self.held(indices), self.held.targets(indices)
+
     def _have_own(self, inputs):
-        """Whether a batch holds examples of its own for each member."""
-        expected = getattr(self._parts().template, "inputs", None)
-        leaves = keras.tree.flatten(inputs)
-        if not expected or len(expected) != len(leaves):
-            return False
-        if any(getattr(leaf.shape, "rank", 0) is None for leaf in leaves):
-            raise ValueError(
-                "The members of a population were given batches that they share and batches of "
-                "their own in one compiled function, whose inputs then have no known rank. Give "
-                "either all data as (batch, ...) or all as (batch, K, ...), or compile again "
-                "between the two."
-            )
-        own = {
-            len(leaf.shape) == len(tensor.shape) + 1
-            for leaf, tensor in zip(leaves, expected, strict=True)
-        }
-        if own == {True} and any(leaf.shape[1] != self.count for leaf in leaves):
-            raise ValueError(
-                f"A batch for each member must have the shape (batch, {self.count}, ...). "
-                f"Received: inputs of shape {[tuple(leaf.shape) for leaf in leaves]}"
-            )
-        return own == {True}
-
-
-class _Parts:
-    """What a population holds and Keras must not track: it is not part of its state."""
-
-    def __init__(self, template, count, each):
-        self.template = template
-        self.each = each
-        self.build: Callable[..., keras.Model] | None = None
-        self.members: list[dict[str, Any]] = []
-        self.objective: Any = None
-        self.compiled_with: dict[str, Any] | None = None
-        self.configs: list[dict[str, Any] | None] = []
-        self.metrics: list[member_metrics.MemberValues] = []
-        arguments = inspect.signature(template.call).parameters
-        self.takes_training = "training" in arguments
-
-    def split(self, stacks):
-        """Keep the stacked variables, in the order in which `stateless_call` wants them."""
-        self.stacks = stacks
-        trainable = len(self.template.trainable_variables)
-        self.trainable, self.non_trainable = stacks[:trainable], stacks[trainable:]
-
-
-def _variables(model):
-    return [*model.trainable_variables, *model.non_trainable_variables]
-
-
-def _values(model):
-    return [ops.convert_to_numpy(variable.value) for variable in _variables(model)]
-
-
-def _config(model):
-    try:
-        return keras.saving.serialize_keras_object(model)
-    except NotImplementedError:
-        return None
-
-
-def _checked(model, index):
-    if not isinstance(model, keras.Model) or not model.built:
-        what = "a model that is not built" if isinstance(model, keras.Model) else repr(model)
-        raise ValueError(
-            "`build` must return a built keras.Model: begin it with keras.Input, or call it on a "
-            f"batch. Received: {what} for member {index}"
-        )
-    for method in ("train_step", "compute_loss"):
-        if getattr(type(model), method) is not getattr(keras.Model, method):
-            raise ValueError(
-                f"The members of a population are trained by Keras' own `{method}`. Received: "
-                f"member {index}, a {type(model).__name__}, with one of its own"
-            )
-    return model
-
-
-def _check_memory(template, count, memory):
-    memory = 0.8 * free_memory() if memory is None else memory
-    needed = count * member_bytes(template, slots=1)
-    if needed > memory:
-        fit = members_that_fit(template, slots=1, memory=memory)
-        raise MemoryError(
-            f"Training {count} members takes about {needed / 2**30:.1f} GiB, more than the "
-            f"{memory / 2**30:.1f} GiB allowed. Train them in populations of {fit}, or raise "
-            "`memory`."
-        )
-
-
-def _members_first(tensors):
-    if tensors is None:
-        return None
-    return keras.tree.map_structure(lambda tensor: ops.moveaxis(tensor, 1, 0), tensors)
-
-
-def _are_arrays(x):
-    leaves = keras.tree.flatten(x)
-    return bool(leaves) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
-
-
-def _split(x, y, sample_weight, share):
-    """The last `share` of the examples for validation, as in Keras."""
-    count = len(keras.tree.flatten(x)[0])
-    kept = int(count * (1 - share))
-
-    def cut(part, which):
-        return None if part is None else keras.tree.map_structure(lambda one: one[which], part)
-
-    head, tail = slice(kept), slice(kept, None)
-    held_out = tuple(cut(part, tail) for part in (x, y, sample_weight) if part is not None)
-    return tuple(cut(part, head) for part in (x, y, sample_weight)), held_out
+        return have_own(inputs, getattr(self._parts().template, "inputs", None), self.count)

@@ -125,6 +125,40 @@ def test_data_mode_counts_over_all_batches_though_a_unit_fires_in_the_last_alone
     assert whole.history[0]["hidden"].sum() == 3
 
 
+@pytest.mark.parametrize("kind", ["PyDataset", "iterable"])
+def test_data_mode_takes_data_sets_of_batches(kind):
+    x = np.concatenate([np.zeros((20, 6)), np.ones((4, 6))]).astype("float32")
+    parts = [x[:10], x[10:20], x[20:]]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return parts[index], LABELS[: len(parts[index])]
+
+    class Loader:
+        def __iter__(self):
+            yield from parts
+
+    model = dense(3)
+    model.get_layer("hidden").set_weights(
+        [model.get_layer("hidden").get_weights()[0], np.zeros(11)]
+    )
+    data = Batches() if kind == "PyDataset" else Loader()
+    whole, _ = count(model, mode="data", data=data, examples="all", rate=0.0)
+    assert whole.history[0]["hidden"].sum() == 3
+    if kind == "PyDataset":
+        some, _ = count(model, mode="data", data=data, examples=20, rate=0.0)
+        assert some.history[0]["hidden"].sum() == 11
+
+
+@pytest.mark.parametrize("data", [(i for i in range(3)), [[1.0, 2.0]], 3])
+def test_what_is_neither_arrays_nor_a_data_set_is_refused(data):
+    with pytest.raises(ValueError, match=r"DeadReLUCounter: `data` must be inputs as arrays.*Rec"):
+        count(dense(0), mode="data", data=data)
+
+
 @pytest.mark.parametrize("activation", ["leaky_relu", "elu", layers.LeakyReLU(), layers.PReLU()])
 def test_leaky_variants_never_die(activation):
     model = keras.Sequential(

@@ -77,6 +77,11 @@ def test_lengths_that_differ_are_refused():
         SanityChecks(np.zeros((3, 2)), np.zeros(4))
 
 
+def test_what_is_no_array_is_refused():
+    with pytest.raises(ValueError, match=r"`y` must be arrays.*Received: y of type list"):
+        SanityChecks(np.zeros((3, 2)), [0, 1, 0])
+
+
 def test_inputs_that_do_not_fit_are_refused(classifier, blobs):
     checks = SanityChecks(np.zeros((5, 7), "float32"), np.zeros(5))
     with pytest.raises(ValueError, match=r"SanityChecks: the model cannot run `x`.*\(5, 7\)"):

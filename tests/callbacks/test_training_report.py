@@ -71,6 +71,18 @@ def test_a_run_whose_loss_is_lost_is_still_drawn(classifier, blobs, tmp_path):
     assert not re.search(r'="[^"]*\b(nan|inf)\b', re.sub("<title>.*?</title>", "", page))
 
 
+def test_a_page_of_many_epochs_stays_small(classifier, tmp_path):
+    report = TrainingReport(tmp_path / "run.html", png=False)
+    report.set_model(classifier())
+    report.set_params({"epochs": 3000})
+    report.on_train_begin()
+    report.epochs = [{f"update_ratio/{i}": 1e-3 * epoch for i in range(5)} for epoch in range(2999)]
+    report.on_epoch_end(2999, {f"update_ratio/{i}": 7.0 for i in range(5)})
+    page = (tmp_path / "run.html").read_text()
+    assert len(page) < 100_000
+    assert "epoch 3000: 7<" in page
+
+
 @pytest.mark.parametrize(("module", "png"), [("jinja2", False), ("matplotlib", True)])
 def test_a_package_that_is_missing_is_named(module, png, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)

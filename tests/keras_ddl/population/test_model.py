@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_ddl import Population
 from keras_ddl.layers import VariableDropout
-from keras_ddl.population import member_batches
+from keras_ddl.population import member_batches, member_indices
 
 TORCH = keras.backend.backend() == "torch"
 X = np.random.default_rng(0).normal(size=(320, 12)).astype("float32")
@@ -214,3 +214,43 @@ def test_refuses_what_does_not_fit():
         population(learning_rate=[0.1])
     with pytest.raises(IndexError, match="between 0 and 2"):
         population().member(3)
+
+
+def held(**arguments):
+    made = Population(build, MEMBERS, data=(X, Y), vectorize="loop" if TORCH else "auto")
+    made.compile("sgd", loss(), metrics=["accuracy"])
+    return made, population(**arguments)
+
+
+def test_data_on_the_device_give_what_the_examples_give():
+    on_device, given = held()
+    order = np.random.default_rng(3).permutation(len(X))
+    options = {"batch_size": 16, "shuffle": False, "verbose": 0}
+    own = on_device.fit(order, validation_data=(X[:32], Y[:32]), **options)
+    expected = given.fit(X[order], Y[order], validation_data=(X[:32], Y[:32]), **options)
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(own.history[name], values, atol=1e-5)
+    for a, b in zip(on_device.stacked_weights, given.stacked_weights, strict=True):
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, (a.value, b.value)), atol=1e-5)
+
+
+def test_indices_of_their_own_give_each_member_its_examples():
+    on_device, given = held()
+    options = {"batch_size": 8, "subsets": [range(40), range(20), range(100)], "seeds": [0, 1, 2]}
+    fitting = {"steps_per_epoch": 12, "verbose": 0}
+    own = on_device.fit(member_indices(len(X), **options), **fitting)
+    expected = given.fit(member_batches(X, Y, **options), **fitting)
+    np.testing.assert_allclose(own.history["loss"], expected.history["loss"], atol=1e-5)
+
+
+def test_data_are_not_saved_and_bad_data_are_refused(tmp_path):
+    on_device, _ = held()
+    on_device.save(tmp_path / "population.keras")
+    loaded = keras.saving.load_model(tmp_path / "population.keras")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loaded(X[:4])), ops.convert_to_numpy(on_device(X[:4])), atol=1e-6
+    )
+    with pytest.raises(ValueError, match=r"x of floating-point.*type int"):
+        Population(build, MEMBERS, data=(Y, Y), vectorize="loop")
+    with pytest.raises(ValueError, match=r"\(batch, 3\). Received: indices of shape \(4, 2\)"):
+        on_device(np.zeros((4, 2), "int32"))

@@ -1,0 +1,81 @@
+"""Each member of a population at its best epoch."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ddl import Population
+from keras_ddl._checks import one_of
+
+
+class BestMembers(keras.callbacks.Callback):
+    """Keeps the weights that each member of a `keras_ddl.Population` had in its best epoch.
+
+    The members of a population do not peak together; core's `EarlyStopping` and `ModelCheckpoint`
+    see only their mean. Training goes on for all, and at its end every member gets its own best
+    weights back:
+
+    ```python
+    best = BestMembers("val_loss")
+    population.fit(x, y, validation_data=(x_val, y_val), epochs=30, callbacks=[best])
+    best.epochs  # array of K: the best epoch of each, from 0
+    population.member(3)  # with its weights of that epoch
+    ```
+
+    Args:
+        monitor: what is compared, a loss or metric of the members. Default `"val_loss"`.
+        mode: `"min"`, `"max"`, or `"auto"` (default): max for names that end in "acc", "accuracy"
+            or "auc", else min.
+        restore: whether members get their best weights back at the end of training. Default True.
+
+    Attributes:
+        values: array of K, the best value of each member; NaN for one that never had a finite one.
+        epochs: array of K, the epoch of that value, from 0; -1 where there is none.
+
+    Raises:
+        ValueError: if the model is no `Population`, or has no such loss or metric.
+    """
+
+    def __init__(self, monitor="val_loss", mode="auto", restore=True):
+        super().__init__()
+        self.monitor = monitor
+        one_of("mode", mode, ("auto", "min", "max"))
+        if mode == "auto":
+            mode = "max" if monitor.endswith(("acc", "accuracy", "auc")) else "min"
+        self.mode = mode
+        self.restore = restore
+
+    def on_train_begin(self, logs=None):
+        if not isinstance(self.model, Population):
+            raise ValueError(
+                "BestMembers: the model must be a keras_ddl.Population; for one model use core's "
+                f"ModelCheckpoint(save_best_only=True). Received: a {type(self.model).__name__}"
+            )
+        self.values = np.full(self.model.count, np.nan)
+        self.epochs = np.full(self.model.count, -1)
+        self._kept = [ops.copy(stack.value) for stack in self.model.stacked_weights]
+
+    def on_epoch_end(self, epoch, logs=None):
+        found = self.model.member_logs
+        if self.monitor not in found:
+            raise ValueError(
+                "BestMembers: `monitor` must be one of the members' results, "
+                f"{sorted(found)}; those over validation data need `validation_data`. "
+                f"Received: monitor={self.monitor!r}"
+            )
+        values = np.asarray(found[self.monitor], float)
+        better = values > self.values if self.mode == "max" else values < self.values
+        better |= np.isnan(self.values) & np.isfinite(values)
+        if not better.any():
+            return
+        self.values[better], self.epochs[better] = values[better], epoch
+        self._kept = [
+            ops.where(ops.reshape(better, (-1, *[1] * (len(stack.shape) - 1))), stack.value, kept)
+            for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True)
+        ]
+
+    def on_train_end(self, logs=None):
+        if self.restore:
+            for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True):
+                stack.assign(ops.copy(kept))
+        self._kept = []
