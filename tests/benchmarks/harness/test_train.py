@@ -138,16 +138,6 @@ def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_tria
     assert math.isfinite(record.curves["loss"][0])
 
 
-def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial):
-    bumpy = {"learning_rate": 0.5, "points": 8, "curve_examples": 10_000}
-    best = train(make_trial(**bumpy, early_stopping=True))
-    curve = best.curves["validation_error"]
-    assert min(curve) < curve[-1]
-    assert len(curve) == 8  # all updates are done
-    assert best.metrics["validation_error"] == pytest.approx(min(curve))
-    assert best.metrics["stopped_at"] == best.curves["updates"][curve.index(min(curve))]
-
-
 @pytest.mark.parametrize("missing", ["curve_examples", "validation_size"])
 def test_early_stopping_without_a_validation_error_is_refused(train, make_trial, missing):
     with pytest.raises(ValueError, match=rf"`early_stopping` needs.*{missing}=0"):
@@ -209,6 +199,19 @@ def test_trials_that_train_together_leave_the_records_of_those_that_train_alone(
     for found, trial in zip(together, trials, strict=True):
         assert_alike(found, train(trial))
     assert points == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@turns
+@pytest.mark.parametrize("rates", [[0.5], [0.5, 0.1, 0.3]], ids=["alone", "together"])
+def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial, rates):
+    bumpy = {"points": 8, "curve_examples": 10_000, "early_stopping": True}
+    records = train.together([make_trial(learning_rate=rate, **bumpy) for rate in rates])
+    curves = [record.curves["validation_error"] for record in records]
+    assert any(min(curve) < curve[-1] for curve in curves)
+    for record, curve in zip(records, curves, strict=True):
+        assert len(curve) == 8  # all updates are done
+        assert record.metrics["validation_error"] == pytest.approx(min(curve))
+        assert record.metrics["stopped_at"] == record.curves["updates"][np.argmin(curve)]
 
 
 @turns
