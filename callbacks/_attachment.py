@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+from keras_ddl.optimizers import Instrumented
 from keras_ddl.optimizers.wrapper import OptimizerWrapper
 
 # How a compiled step says that a data set of unknown length has no more; Keras catches these.
@@ -66,7 +67,10 @@ def attach(owner, model, kind, make):
     state = _STATES.setdefault(model, _State(model.train_function))
     state.attachments.append(_Attachment(wrapper, owner.params, [owner]))
     setattr(holder, name, wrapper)
-    model.make_train_function(force=True)
+    if keras.backend.backend() == "jax" and isinstance(wrapper, Instrumented):
+        _measure_apart(model, wrapper)
+    else:
+        model.make_train_function(force=True)
     if keras.backend.backend() == "jax":
         # There `fit` itself calls this whatever happens, after it has read the wrapper's variables.
         wrapper.finalized = functools.partial(_detach_all, model)
@@ -89,6 +93,23 @@ def detach(owner, model):
             _remove(model, attachment)
         elif owner in attachment.owners:
             attachment.owners.remove(owner)
+
+
+def _measure_apart(model, instrument):
+    """Two compiled steps, one of which measures: in JAX a branch within one costs far more."""
+    steps = {}
+    for measures in (False, True):
+        # JAX takes equal functions for one: these are equal to nothing else.
+        model.train_step = functools.partial(type(model).train_step, model)
+        model.make_train_function(force=True)
+        steps[measures] = model.train_function
+        del model.train_step
+
+    def step(*args):
+        instrument.measures = instrument.is_due(model.steps_per_execution)
+        return steps[instrument.measures](*args)
+
+    model.train_function = step
 
 
 def _guarded(model, step):

@@ -41,6 +41,13 @@ class Instrumented(OptimizerWrapper):
             Default 16.
         name: optional string.
 
+    Attributes:
+        measures: None (default): the compiled step itself decides when to measure. On JAX that
+            costs a large dense network some 40 % of a step, for a branch in it keeps weights from
+            being updated in place. A boolean is read when a step is traced: whoever has two steps,
+            one that measures and one that does not, asks `is_due` which one to run, as the
+            callbacks do there.
+
     Raises:
         ValueError: if `every` is not positive.
     """
@@ -48,6 +55,8 @@ class Instrumented(OptimizerWrapper):
     def __init__(self, optimizer, every=16, name=None):
         super().__init__(optimizer, name=name)
         self.every = positive_integer("every", every)
+        self.measures = None
+        self._batches = 0
 
     def build(self, variables):
         super().build(variables)
@@ -62,10 +71,17 @@ class Instrumented(OptimizerWrapper):
 
     def reset(self):
         """Forget all measurements, as at the beginning of an epoch. Not for a compiled step."""
+        self._batches = 0
         if self.built:
             self._first.assign(host_integer(self.optimizer.iterations))
             for variable in (self._measured, self._updated, self._norms, self._moved):
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+
+    def is_due(self, batches=1):
+        """Whether the next batches since `reset`, so many in a call of the step, are measured."""
+        update = self._batches // (self.optimizer.gradient_accumulation_steps or 1)
+        self._batches += batches
+        return update % self.every < batches
 
     def measurements(self):
         """The measurements since `reset`, one dictionary for each variable it was built with.
@@ -105,26 +121,31 @@ class Instrumented(OptimizerWrapper):
         )
         pairs = {self._get_variable_index(v): (g, v) for g, v in zip(grads, variables, strict=True)}
         self._note_moved(pairs)
+
+        def plain():
+            self.optimizer.apply(grads, trainable_variables)
+
+        def measured():
+            before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
+            plain()
+            after = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
+            self._add(self._norms_of(pairs, before, after), 1.0)
+
+        if self.measures is not None:
+            (measured if self.measures else plain)()
+            return
         # All batches of one update, where gradients are accumulated.
         since = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         due = since % self.every == 0
         if keras.backend.backend() == "jax":
-            # Branches of its `cond` are pure: only the norms stand in one. A weight needed after
-            # its update would be copied at every step, so the update is made in advance there.
+            # Branches of its `cond` are pure: only the norms stand in one.
             zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
             (norms,) = ops.cond(due, lambda: [self._norms_in_advance(pairs, grads)], zeros)
             self._add(norms, ops.cast(due, "float32"))
-            self.optimizer.apply(grads, trainable_variables)
-            return
-
-        def measured():
-            before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
-            self.optimizer.apply(grads, trainable_variables)
-            after = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
-            self._add(self._norms_of(pairs, before, after), 1.0)
-
-        # A copy of the weights before the step is made only where it is measured.
-        ops.cond(due, measured, lambda: self.optimizer.apply(grads, trainable_variables))
+            plain()
+        else:
+            # A copy of the weights before the step is made only where it is measured.
+            ops.cond(due, measured, plain)
 
     def _norms_in_advance(self, pairs, grads):
         """Those of the update that these gradients are about to make; nothing is changed."""
