@@ -67,10 +67,7 @@ def attach(owner, model, kind, make):
     state = _STATES.setdefault(model, _State(model.train_function))
     state.attachments.append(_Attachment(wrapper, owner.params, [owner]))
     setattr(holder, name, wrapper)
-    if keras.backend.backend() == "jax" and isinstance(wrapper, Instrumented):
-        _measure_apart(model, wrapper)
-    else:
-        model.make_train_function(force=True)
+    _trace_anew(model)
     if keras.backend.backend() == "jax":
         # There `fit` itself calls this whatever happens, after it has read the wrapper's variables.
         wrapper.finalized = functools.partial(_detach_all, model)
@@ -95,8 +92,17 @@ def detach(owner, model):
             attachment.owners.remove(owner)
 
 
-def _measure_apart(model, instrument):
-    """Two compiled steps, one of which measures: in JAX a branch within one costs far more."""
+def _trace_anew(model):
+    """The compiled step with the wrappers in it.
+
+    On JAX, where a branch in a step costs far more than it decides on, an instrument gets two: one
+    that measures and one that does not.
+    """
+    attached = [attachment.wrapper for attachment in _attachments(model)]
+    instrument = next((one for one in attached if isinstance(one, Instrumented)), None)
+    if keras.backend.backend() != "jax" or instrument is None:
+        model.make_train_function(force=True)
+        return
     steps = {}
     for measures in (False, True):
         # JAX takes equal functions for one: these are equal to nothing else.

@@ -83,6 +83,11 @@ class Instrumented(OptimizerWrapper):
         self._batches += batches
         return update % self.every < batches
 
+    @property
+    def measured(self):
+        """How many updates were measured since `reset`."""
+        return host_integer(self._measured.value) if self.built else 0
+
     def measurements(self):
         """The measurements since `reset`, one dictionary for each variable it was built with.
 

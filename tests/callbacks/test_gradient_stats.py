@@ -4,7 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from keras_ddl.callbacks import GradientStats, TrainingWarning
+from keras_ddl.callbacks import GradientStats, LearningRateSchedule, TrainingWarning
+
+from keras_ddl.optimizers import Instrumented
+from keras_ddl.schedules import LinearDecay
 
 # Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what
 # else there is to warn of, differ by backend.
@@ -76,3 +79,26 @@ def test_single_layers_may_be_left_out_of_the_logs(blobs, classifier):
 def test_every_must_be_positive():
     with pytest.raises(ValueError, match="`every` must be a positive integer"):
         GradientStats(every=0)
+
+
+@pytest.mark.parametrize("others", [[], ["schedule before"], ["schedule after"]], ids=str)
+def test_one_update_in_every_is_measured(others):
+    """Whatever else is on the optimizer; on JAX by a step of its own."""
+
+    class Measured(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            optimizer = self.model.optimizer
+            while not isinstance(optimizer, Instrumented):
+                optimizer = optimizer.optimizer
+            counts.append(optimizer.measured)
+
+    counts = []
+    callbacks = [GradientStats(every=3), Measured()]
+    if others:
+        schedule = LearningRateSchedule(LinearDecay(0.1, 100))
+        callbacks.insert(0 if others == ["schedule before"] else 1, schedule)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    x = np.ones((40, 4), "float32")
+    model.fit(x, x[:, :3], batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
+    assert counts == [4, 4]  # of ten steps: 0, 3, 6 and 9
