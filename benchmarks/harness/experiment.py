@@ -50,6 +50,9 @@ class Experiment:
         views: how records become tables and figures.
         claims: what is judged from the records.
         choices: flags of its own.
+        datasets: what `--dataset auto` looks for, in that order, before digits.
+        small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
+            starting operations: XLA, and many steps in a call, are then much faster.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Experiment:
     choices: tuple[Choice, ...] = ()
     measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, data: ()
+    datasets: tuple[str, ...] = ("mnist",)
+    small_steps: Callable[[Trial], bool] = lambda trial: False
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a stored trial is still one that this experiment would run."""

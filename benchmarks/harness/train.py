@@ -131,10 +131,13 @@ class Trainer:
     def _compiled(self, trial: Trial, data: Split) -> keras.Model:
         model = self._built(trial, data)
         assert self.experiment.optimizer is not None
+        small = BACKEND == "tensorflow" and self.experiment.small_steps(trial)
+        steps = trial.params["updates"] // trial.params["points"]
         model.compile(
             optimizer=self.experiment.optimizer(trial),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=jit_compile(),
+            jit_compile=small or jit_compile(),
+            steps_per_execution=max(n for n in range(1, 33) if steps % n == 0) if small else 1,
         )
         return model
 
