@@ -5,6 +5,7 @@ The learning rate is proportional to the batch size and the number of epochs is 
 studies are `norm_groups` (how many groups) and `norm_mlp` (LN against BN on MNIST).
 """
 
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -93,7 +94,7 @@ def judge_order(records: Sequence[Record]) -> Verdict:
                 "pp",
                 low=0,
             )
-            for better, worse in zip(ORDER, ORDER[1:], strict=False)
+            for better, worse in itertools.pairwise(ORDER)
         ]
     )
 

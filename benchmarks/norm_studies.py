@@ -3,10 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import norm_batch_size
+from benchmarks import norm_batch_size, norm_groups, norm_mlp
 from benchmarks.harness import cli
 
-STUDIES = {"batch": norm_batch_size.EXPERIMENT}
+STUDIES = {
+    "batch": norm_batch_size.EXPERIMENT,
+    "groups": norm_groups.EXPERIMENT,
+    "mlp": norm_mlp.EXPERIMENT,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -120,4 +120,3 @@ def curves(axes, records: Iterable[Record]) -> None:
         epochs = range(1, len(found[0]) + 1)
         axes.plot(epochs, np.mean(found, axis=0), color=COLOURS[norm], label=norm)
     axes.legend(fontsize="x-small")
-

@@ -6,38 +6,31 @@ from benchmarks.harness.spec import Params
 from benchmarks.resnet import Norm, batch_norm
 
 EPSILON = 1e-5
-BATCH_NORMS = ("BN", "GhostBN")  # with statistics of the batch: they need more than one image
-NAMES = (*BATCH_NORMS, "GN", "GN+WS", "LN", "IN", "FRN", "none")
 
 
 def make(params: Params) -> Norm:
     """The normalization that a trial's parameters describe.
 
     Args:
-        params: `norm`, one of `NAMES`, and what it needs: `batch_momentum` (BN, GhostBN: the share
+        params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN: the share
             that moving statistics keep), `ghost_size` (GhostBN), `groups` or `channels_per_group`
             (GN, GN+WS), both at most the layer's channels.
     """
-    match params["norm"]:
-        case "none":
-            return Norm(None)
-        case "BN":
-            return batch_norm(params["batch_momentum"], EPSILON)
-        case "GhostBN":
-            return Norm(lambda channels, gamma: _ghost_batch(params, gamma))
-        case "GN":
-            return Norm(lambda channels, gamma: _group(params, channels, gamma))
-        case "GN+WS":
-            return Norm(
-                lambda channels, gamma: _group(params, channels, gamma), None, _standardized
-            )
-        case "LN":  # over the whole image, as the group-normalization paper has it
-            return Norm(lambda channels, gamma: _groups(gamma, groups=1))
-        case "IN":
-            return Norm(lambda channels, gamma: _groups(gamma, channels_per_group=1))
-        case "FRN":
-            return Norm(lambda channels, gamma: _filter_response(gamma), _threshold)
-    raise ValueError(f"`norm` must be one of {', '.join(NAMES)}. Received: {params['norm']!r}")
+    made = {
+        "BN": batch_norm(params.get("batch_momentum", 0.99), EPSILON),
+        "GhostBN": Norm(lambda channels, gamma: _ghost_batch(params, gamma)),
+        "GN": Norm(lambda channels, gamma: _group(params, channels, gamma)),
+        "GN+WS": Norm(lambda *layer: _group(params, *layer), convolution=_standardized),
+        # Over the whole image, as the group-normalization paper has it.
+        "LN": Norm(lambda channels, gamma: _groups(gamma, groups=1)),
+        "IN": Norm(lambda channels, gamma: _groups(gamma, channels_per_group=1)),
+        "FRN": Norm(lambda channels, gamma: _filter_response(gamma), _threshold),
+        "none": Norm(None),
+    }
+    name = params["norm"]
+    if name not in made:
+        raise ValueError(f"`norm` must be one of {', '.join(made)}. Received: {name!r}")
+    return made[name]
 
 
 def _ghost_batch(params: Params, gamma: str):
