@@ -108,7 +108,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     build=build,
     optimizer=sgd,
-    watchers=lambda trial, data: [last_errors(data.validation)],
+    watchers=last_errors,
     datasets=("cifar10", "mnist"),
     small_steps=lambda trial: trial.params["batch_size"] <= 8,
     views=(

@@ -57,7 +57,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     build=build,
     optimizer=sgd,
-    watchers=lambda trial, data: [last_errors(data.validation)],
+    watchers=last_errors,
     datasets=("cifar10", "mnist"),
     views=(
         View(

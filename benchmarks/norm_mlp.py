@@ -93,7 +93,7 @@ EXPERIMENT = Experiment(
     grid=grid,
     build=build,
     optimizer=optimizer,
-    watchers=lambda trial, data: [last_errors(data.validation)],
+    watchers=last_errors,
     small_steps=lambda trial: trial.params["batch_size"] <= 8,
     views=(
         View(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from benchmarks import norm_batch_size, norm_groups, norm_mlp
 from benchmarks.harness import cli
+from benchmarks.harness.experiment import Experiment
 
-STUDIES = {
+STUDIES: dict[str, Experiment] = {
     "batch": norm_batch_size.EXPERIMENT,
     "groups": norm_groups.EXPERIMENT,
     "mlp": norm_mlp.EXPERIMENT,

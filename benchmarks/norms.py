@@ -12,9 +12,9 @@ def make(params: Params) -> Norm:
     """The normalization that a trial's parameters describe.
 
     Args:
-        params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN: the share
-            that moving statistics keep), `ghost_size` (GhostBN), `groups` or `channels_per_group`
-            (GN, GN+WS), both at most the layer's channels.
+        params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN:
+            the share that moving statistics keep), `ghost_size` (GhostBN), `groups` or
+            `channels_per_group` (GN, GN+WS), both at most the layer's channels.
     """
     made = {
         "BN": batch_norm(params.get("batch_momentum", 0.99), EPSILON),
