@@ -9,18 +9,17 @@ import itertools
 import sys
 from collections.abc import Mapping, Sequence
 
-from benchmarks import norms
+from benchmarks import norm_groups, norm_mlp
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.norm_training import ERROR, image_trial, last_errors, sgd
+from benchmarks.norm_studies import main
+from benchmarks.norm_training import ERROR, GUESSING, build, image_trial, last_errors, sgd
 from benchmarks.norm_views import draw, table
-from benchmarks.resnet import resnet
 
-GUESSING = 90.0  # error in % of a network that diverged: ten classes
 LARGE, SMALL = 32, 2
 ORDER = ("BN", "GN", "LN", "IN")  # of the paper at batch 32, the best first
 
@@ -31,19 +30,6 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
         for norm, sizes in settings["arms"]
         for size in sizes
     ]
-
-
-def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
-    params = trial.params
-    return resnet(
-        input_shape,
-        num_classes,
-        norms.make(params),
-        seeds=trial.derive,
-        widths=params["widths"],
-        blocks=params["blocks"],
-        pool=params["pool"],
-    )
 
 
 def judge_small(records: Sequence[Record]) -> Verdict:
@@ -132,7 +118,11 @@ EXPERIMENT = Experiment(
     ),
 )
 
-if __name__ == "__main__":
-    from benchmarks.norm_studies import main
+STUDIES = {
+    "batch": EXPERIMENT,
+    "groups": norm_groups.EXPERIMENT,
+    "mlp": norm_mlp.EXPERIMENT,
+}
 
-    sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(STUDIES))

@@ -15,8 +15,7 @@ from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, arm, groups, values
-from benchmarks.norm_batch_size import GUESSING, build
-from benchmarks.norm_training import ERROR, image_trial, last_errors, sgd
+from benchmarks.norm_training import ERROR, GUESSING, build, image_trial, last_errors, sgd
 
 BY = ("groups", "channels_per_group")
 

@@ -15,8 +15,7 @@ from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.norm_batch_size import GUESSING
-from benchmarks.norm_training import ERROR, last_errors
+from benchmarks.norm_training import ERROR, GUESSING, last_errors
 from benchmarks.norm_views import draw, table
 
 

@@ -1,28 +1,22 @@
-"""`python -m benchmarks.norm_batch_size --study ...`: one command for the normalization studies."""
+"""One command for several experiments: `python -m benchmarks.norm_batch_size --study ...`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from benchmarks import norm_batch_size, norm_groups, norm_mlp
 from benchmarks.harness import cli
 from benchmarks.harness.experiment import Experiment
 
-STUDIES: dict[str, Experiment] = {
-    "batch": norm_batch_size.EXPERIMENT,
-    "groups": norm_groups.EXPERIMENT,
-    "mlp": norm_mlp.EXPERIMENT,
-}
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the study that `--study` names."""
+def main(studies: Mapping[str, Experiment], argv: Sequence[str] | None = None) -> int:
+    """Run the study that `--study` names, by default the first; return the exit code."""
+    default = next(iter(studies))
+    abouts = [f"{name}: {study.summary}" for name, study in studies.items()]
     flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flag.add_argument(
         "--study",
-        choices=STUDIES,
-        default="batch",
-        help="batch (the default): norms by batch size; groups: GN by its groups; mlp: LN and BN "
-        "in a multilayer perceptron on MNIST. Each has records and profiles of its own",
+        choices=studies,
+        default=default,
+        help=f"{'; '.join(abouts)}. Default {default}. Each has profiles and records of its own",
     )
-    study = flag.parse_known_args(argv)[0].study
-    return cli.main(STUDIES[study], argv, [flag])
+    study = studies[flag.parse_known_args(argv)[0].study]
+    return cli.main(study, argv, [flag])

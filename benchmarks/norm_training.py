@@ -1,11 +1,15 @@
 """How the normalization experiments train, and the error that they report."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
+from benchmarks import norms
 from benchmarks.harness.spec import Params, Trial
+from benchmarks.resnet import resnet
 
 ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
+GUESSING = 90.0  # error in % of a network that diverged: ten classes
 MOMENTUM = 0.9
 NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 
@@ -21,6 +25,19 @@ def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
         "updates": settings["epochs"] * (settings["train_size"] // size),
         "points": settings["epochs"],
     }
+
+
+def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
+    params = trial.params
+    return resnet(
+        input_shape,
+        num_classes,
+        norms.make(params),
+        seeds=trial.derive,
+        widths=params["widths"],
+        blocks=params["blocks"],
+        pool=params["pool"],
+    )
 
 
 def sgd(trial: Trial):
