@@ -1,5 +1,6 @@
 """Putting an optimizer wrapper on a compiled model for the time of one `fit`."""
 
+import functools
 import weakref
 from dataclasses import dataclass, field
 
@@ -7,13 +8,17 @@ import keras
 
 from keras_ddl.optimizers.wrapper import OptimizerWrapper
 
+# How a compiled step says that a data set of unknown length has no more; Keras catches these.
+_END_OF_DATA = ("StopIteration", "OutOfRangeError")
+
 
 @dataclass(eq=False)
 class _Attachment:
-    """A wrapper, and the callbacks that asked for it. One that is gone asks no more."""
+    """A wrapper, the `fit` that it was made for, and the callbacks that asked for it."""
 
     wrapper: OptimizerWrapper
-    owners: weakref.WeakSet = field(default_factory=weakref.WeakSet)
+    fit: object  # Keras gives all callbacks of a `fit` one dictionary of parameters
+    owners: list = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -33,24 +38,24 @@ def attach(owner, model, kind, make):
     To be called in `on_train_begin`. Inside a `LossScaleOptimizer`, so that gradients are unscaled.
     The compiled step is traced again with the wrapper in it; the one without is kept for later.
 
+    All wrappers come off when `fit` ends, and when its step fails or is interrupted. What is still
+    there after an exception elsewhere, as in another callback, comes off at the next `attach`.
+
     Args:
-        owner: the callback that asks; `detach` wants it again.
+        owner: the callback that asks; `detach` wants it again. Its method `detached`, if it has
+            one, is called when the wrapper is off.
         model: compiled.
         kind: a subclass of `OptimizerWrapper`, or None if the wrapper is not to be shared.
         make: `(optimizer) -> wrapper`, called if there is none of that class.
     """
-    detach(owner, model)  # left by a `fit` that was interrupted
-    if model in _STATES:
-        for attachment in [*_STATES[model].attachments]:
-            if not attachment.owners:
-                _remove(model, attachment)
+    clear(owner, model)
     if kind is not None:
         for holder, name in _chain(model):
             found = getattr(holder, name)
             if isinstance(found, kind):
-                for attachment in _STATES[model].attachments if model in _STATES else ():
+                for attachment in _attachments(model):
                     if attachment.wrapper is found:
-                        attachment.owners.add(owner)
+                        attachment.owners.append(owner)
                 return found
     holder, name = next(_chain(model))
     plain = getattr(holder, name)
@@ -59,35 +64,69 @@ def attach(owner, model, kind, make):
     wrapper = make(plain)
     wrapper.build(model.trainable_variables)
     state = _STATES.setdefault(model, _State(model.train_function))
-    attachment = _Attachment(wrapper)
-    attachment.owners.add(owner)
-    state.attachments.append(attachment)
+    state.attachments.append(_Attachment(wrapper, owner.params, [owner]))
     setattr(holder, name, wrapper)
     model.make_train_function(force=True)
+    if keras.backend.backend() == "jax":
+        # There `fit` itself calls this whatever happens, after it has read the wrapper's variables.
+        wrapper.finalized = functools.partial(_detach_all, model)
+    else:
+        model.train_function = _guarded(model, model.train_function)
     return wrapper
+
+
+def clear(owner, model):
+    """Take off what an earlier `fit` left. For callbacks that look at the optimizer first."""
+    for attachment in _attachments(model):
+        if owner in attachment.owners or attachment.fit is not owner.params:
+            _remove(model, attachment)
 
 
 def detach(owner, model):
     """Take off what nobody but `owner` asked for. To be called in `on_train_end`."""
-    if model not in _STATES:
-        return
-    for attachment in [*_STATES[model].attachments]:
-        if owner in attachment.owners:
-            attachment.owners.discard(owner)
-            if not attachment.owners:
-                _remove(model, attachment)
+    for attachment in _attachments(model):
+        if attachment.owners == [owner]:
+            _remove(model, attachment)
+        elif owner in attachment.owners:
+            attachment.owners.remove(owner)
+
+
+def _guarded(model, step):
+    """A compiled step that takes the wrappers off when it fails or is interrupted."""
+
+    def guarded(*args):
+        try:
+            return step(*args)
+        except BaseException as error:
+            if type(error).__name__ not in _END_OF_DATA:
+                _detach_all(model)
+            raise
+
+    return guarded
+
+
+def _attachments(model):
+    return [*_STATES[model].attachments] if model in _STATES else []
+
+
+def _detach_all(model):
+    for attachment in _attachments(model):
+        _remove(model, attachment)
 
 
 def _remove(model, attachment):
-    for holder, name in _chain(model):
-        if getattr(holder, name) is attachment.wrapper:
-            setattr(holder, name, attachment.wrapper.optimizer)
-            break
     state = _STATES[model]
     state.attachments.remove(attachment)
     if not state.attachments:
-        model.train_function = state.train_function
         del _STATES[model]
+    for holder, name in _chain(model):
+        if getattr(holder, name) is attachment.wrapper:
+            setattr(holder, name, attachment.wrapper.optimizer)
+            if not state.attachments:
+                model.train_function = state.train_function
+            break  # not found: compiled anew since, with a step of its own
+    for owner in attachment.owners:
+        getattr(owner, "detached", lambda: None)()
 
 
 def _chain(model):

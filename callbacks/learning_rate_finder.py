@@ -3,7 +3,7 @@
 import math
 
 from keras import ops
-from keras_ddl.callbacks._attachment import attach, detach
+from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._optional import pyplot_figure
 from keras_ddl.callbacks.learning_rate_schedule import require_plain_rate
@@ -80,6 +80,7 @@ class LearningRateFinder(Monitor):
 
     def on_train_begin(self, logs=None):
         self.require_built()
+        clear(self, self.model)  # an interrupted test puts back what it changed
         require_plain_rate(self, self.model)
         self.rates, self.losses, self.suggestion = [], [], math.nan
         self._average, self._done = 0.0, 0
@@ -112,11 +113,14 @@ class LearningRateFinder(Monitor):
         if not math.isfinite(loss) or smooth > limit or self._done >= self.steps:
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
-        detach(self, self.model)
+    def detached(self):
+        """The wrapper is off, at the end or because the run was interrupted: all is put back."""
         for variable, value in self._saved:
             variable.assign(value)
-        del self._saved
+        self._saved = []
+
+    def on_train_end(self, logs=None):
+        detach(self, self.model)
         self.suggestion = self._steepest()
         if math.isnan(self.suggestion):
             self.warn(0, "the loss never fell; try a lower `minimum` or more `steps`.")

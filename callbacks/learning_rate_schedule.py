@@ -1,7 +1,7 @@
 """A schedule on a model that is compiled already."""
 
 import keras
-from keras_ddl.callbacks._attachment import attach, detach
+from keras_ddl.callbacks._attachment import attach, clear, detach
 
 from keras_ddl._checks import one_of
 from keras_ddl.optimizers import ScheduledRate
@@ -42,6 +42,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         self.per = one_of("per", per, ("step", "epoch"))
 
     def on_train_begin(self, logs=None):
+        clear(self, self.model)
         require_plain_rate(self, self.model)
         if self.per == "step":
             attach(self, self.model, None, lambda plain: ScheduledRate(plain, self.schedule))

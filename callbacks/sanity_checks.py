@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 from keras import ops
-from keras_ddl.callbacks._attachment import attach, detach
+from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._probe import random_stream_kept
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
@@ -85,6 +85,7 @@ class SanityChecks(Monitor):
     def on_train_begin(self, logs=None):
         self.require_built()
         self.results = {}
+        clear(self, self.model)
         plain = self.model.optimizer
         if not plain.built:
             plain.build(self.model.trainable_variables)
@@ -133,10 +134,12 @@ class SanityChecks(Monitor):
         initial = self._loss(self.x, self.y)
         if int(ops.convert_to_numpy(plain.iterations)) == 0:
             self._say(0, "initial_loss", self._initial(initial))
-        if self.overfit_steps:
-            self._say(0, "overfit", self._overfit())
-        for variable, value in kept:
-            variable.assign(value)
+        try:
+            if self.overfit_steps:
+                self._say(0, "overfit", self._overfit())
+        finally:
+            for variable, value in kept:
+                variable.assign(value)
 
     def _say(self, epoch, check, wrong):
         self.results[check] = wrong or "ok"
@@ -215,9 +218,11 @@ class SanityChecks(Monitor):
         before = self._loss(x, y)
         function = self.model.train_function
         self.model.make_train_function(force=True)  # traced for a batch of another size
-        for _ in range(self.overfit_steps):
-            self.model.train_on_batch(x, y)
-        self.model.train_function = function
+        try:
+            for _ in range(self.overfit_steps):
+                self.model.train_on_batch(x, y)
+        finally:
+            self.model.train_function = function
         after = self._loss(x, y)
         if after < ENOUGH * before:
             return None

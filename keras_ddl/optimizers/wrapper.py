@@ -15,10 +15,14 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
     Args:
         optimizer: the optimizer to hold, or what `keras.optimizers.get` makes one of.
         name: optional string.
+
+    Attributes:
+        finalized: None, or a function to call when `fit` has finalized the weights.
     """
 
     def __init__(self, optimizer, name=None):
         super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
+        self.finalized = None
         # Behind a namespace Keras' saving does not meet it a second time, as a child.
         self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
 
@@ -63,6 +67,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         self.optimizer.finalize_variable_values(var_list)
+        if self.finalized is not None:
+            self.finalized()
 
     def save_own_variables(self, store):
         self.optimizer.save_own_variables(store)

@@ -7,9 +7,13 @@ from keras_ddl.callbacks import (
     ActivationStats,
     DeadReLUCounter,
     GradientStats,
+    LearningRateFinder,
+    LearningRateSchedule,
     SanityChecks,
     TrainingReport,
 )
+
+from keras_ddl.schedules import LinearDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
 
@@ -98,17 +102,86 @@ def test_nothing_is_left_behind(classifier, blobs, tmp_path):
     model.fit(*blobs, batch_size=16, verbose=0)
 
 
-def test_a_fit_that_was_interrupted_leaves_no_trace_in_the_next(classifier, blobs):
-    class Interrupt(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            raise KeyboardInterrupt
+class Interrupt(keras.callbacks.Callback):
+    """As Ctrl-C outside of the compiled step."""
 
-    model = classifier()
-    plain, stats = model.optimizer, GradientStats()
+    def on_epoch_end(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+
+class Breakable(keras.layers.Layer):
+    """Fails while a step is traced or run, once it is told to."""
+
+    broken = False
+
+    def call(self, x):
+        if Breakable.broken:
+            raise KeyboardInterrupt
+        return x
+
+
+class Break(keras.callbacks.Callback):
+    """As Ctrl-C during a step."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # On JAX, Keras itself loses the weights if the very first step fails.
+        Breakable.broken = keras.backend.backend() != "jax"
+
+    def on_train_batch_end(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("finder", [False, True])
+def test_a_step_that_is_interrupted_leaves_nothing_behind(finder, classifier, blobs, monkeypatch):
+    monkeypatch.setattr(Breakable, "broken", False)
+    model = classifier(compiled=False)
+    model.add(Breakable())
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    plain, before = model.optimizer, model.get_weights()
+    callbacks = [GradientStats(), LearningRateSchedule(LinearDecay(0.1, 10))]
+    if finder:
+        callbacks = [LearningRateFinder(1e-3, 1.0, steps=10)]
     with pytest.raises(KeyboardInterrupt):
-        model.fit(*blobs, verbose=0, callbacks=[stats, Interrupt()])
-    model.fit(*blobs, verbose=0, callbacks=[stats])
+        model.fit(*blobs, verbose=0, callbacks=[*callbacks, Break()])
     assert model.optimizer is plain
+    if finder:
+        assert_equal(before, model.get_weights())
+    Breakable.broken = False
+    model.fit(*blobs, verbose=0)
+
+
+def test_the_next_fit_takes_off_what_an_interrupted_one_left(classifier, blobs):
+    model = classifier()
+    plain = model.optimizer
+    for _ in range(2):  # the callbacks of the first live on in the exception's traceback
+        callbacks = [GradientStats(), LearningRateSchedule(LinearDecay(0.1, 10)), Interrupt()]
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*blobs, verbose=0, callbacks=callbacks)
+    model.fit(*blobs, verbose=0, callbacks=[GradientStats()])
+    assert model.optimizer is plain
+
+
+def test_an_interrupted_finder_puts_the_weights_back_in_the_next_fit(classifier, blobs):
+    model, finder = classifier(), LearningRateFinder(0.1, 10.0, steps=20)
+    before = model.get_weights()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*blobs, batch_size=8, verbose=0, callbacks=[finder, Interrupt()])
+    model.fit(*blobs, batch_size=8, epochs=20, verbose=0, callbacks=[finder])
+    assert_equal(before, model.get_weights())
+
+
+def test_a_model_compiled_anew_after_an_interruption_trains_with_its_new_optimizer(
+    classifier, blobs
+):
+    model = classifier()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*blobs, verbose=0, callbacks=[GradientStats(), Interrupt()])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    adam = model.optimizer
+    for callbacks in ([GradientStats()], []):
+        model.fit(*blobs, batch_size=16, verbose=0, callbacks=callbacks)
+    assert model.optimizer is adam
+    assert int(keras.ops.convert_to_numpy(adam.iterations)) == 6
 
 
 def test_a_checkpoint_taken_meanwhile_loads_as_without(classifier, blobs, tmp_path):

@@ -1,0 +1,95 @@
+"""One run on MNIST whose rising learning rate kills units, and the report that shows it.
+
+The network of `benchmarks.dead_relu` at its quick size is trained by SGD with momentum .9 while the
+learning rate climbs from .02 to .4, watched by the callbacks of `keras_ddl.callbacks`; their
+`TrainingReport` is written to `--out` as a page and a PNG.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import dead_relu
+from benchmarks.harness import data
+from benchmarks.harness.spec import Trial
+
+ROOT = Path(__file__).resolve().parents[1]
+SUMMARY = "a run whose learning rate kills ReLU units, as TrainingReport shows it"
+EPOCHS = 20
+RATES = (0.02, 0.4)
+
+
+def train(dataset: data.Dataset, path: Path, epochs: int = EPOCHS) -> None:
+    import keras
+    from keras_ddl.callbacks import (
+        ActivationStats,
+        DeadReLUCounter,
+        GradientStats,
+        LearningRateSchedule,
+        TrainingReport,
+    )
+
+    from keras_ddl.schedules import LinearDecay
+
+    params = {
+        **dead_relu.EXPERIMENT.profiles["quick"].settings_for(dataset.name),
+        "activation": dead_relu.RELU,
+    }
+    trial = Trial("dead_relu_run", 1, "quick", dataset.title, dataset.fingerprint, 0, 0, params)
+    keras.utils.set_random_seed(trial.derive("order"))
+    split = data.split(
+        dataset,
+        train_size=params["train_size"],
+        validation_size=params["validation_size"],
+        seed=trial.derive("split"),
+    )
+    x, y = split.train.x, split.train.y
+    model = dead_relu.build(trial, x.shape[1:], dataset.num_classes)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(RATES[0], momentum=0.9), loss, metrics=["accuracy"])
+
+    steps = epochs * -(-len(x) // params["batch_size"])
+    dead = DeadReLUCounter("data", x, examples="all", warn_above=0.1)
+    gradients = GradientStats()
+    title = f"{dataset.title}: the learning rate climbs from {RATES[0]} to {RATES[1]}"
+    callbacks = [
+        LearningRateSchedule(LinearDecay(RATES[0], steps, final_value=RATES[1])),
+        dead,
+        gradients,
+        ActivationStats(x[:500]),
+        TrainingReport(path, monitors=[dead, gradients], title=title),
+    ]
+    model.fit(
+        x,
+        y,
+        batch_size=params["batch_size"],
+        epochs=epochs,
+        validation_data=(split.validation.x, split.validation.y),
+        verbose=0,
+        callbacks=callbacks,
+    )
+    print(dead.table())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.dead_relu_run", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--dataset", default="auto", help="mnist, digits, ...; default: auto")
+    parser.add_argument("--data-dir", metavar="DIR")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    default = ROOT / "docs" / "results" / "dead_relu" / "run.html"
+    parser.add_argument("--out", type=Path, metavar="FILE", default=default)
+    arguments = parser.parse_args(argv)
+    try:
+        dataset = data.load(arguments.dataset, arguments.data_dir)
+    except data.DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    train(dataset, arguments.out, arguments.epochs)
+    print(f"wrote {arguments.out} and {arguments.out.with_suffix('.png')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The page of the callbacks' cost: costs by round, and verdicts that can miss."""
+
+from benchmarks.callback_cost import page
+
+
+def record(**times):
+    times = {
+        page.NONE: [1.0, 2.0, 4.0],
+        page.PAIR: [1.02, 2.04, 4.04],
+        page.STATISTICS: [1.0, 2.2, 4.4],
+        page.WHOLE: [1.1, 2.3, 4.3],
+        page.USUAL: [2.0, 3.0, 5.0],
+        **times,
+    }
+    packages = {"jax": "0.1", "keras": "3.0"}
+    environment = {"packages": packages, "device": "a CPU", "cores": 2, "commit": "abc"}
+    return {
+        "network": "mlp",
+        "backend": "jax",
+        "batch": 128,
+        "examples": 256,
+        "times": times,
+        "environment": environment,
+    }
+
+
+def row(text, name):
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| {name} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_costs_are_medians_over_rounds_and_limits_may_be_missed():
+    text = page.text([record()])
+    assert row(text, page.PAIR)[1:5] == ["2.040", "+2.0 %", "", "holds: at most 3% more"]
+    assert row(text, page.STATISTICS)[2:5] == ["+10.0 %", "", "MISSED: at most 3% more"]
+    # .3 s beyond none in the middle round, of 1 s.
+    assert row(text, page.WHOLE)[3:5] == ["0.30", "holds: at most 50% of the usual way"]
+    missed = page.text([record(**{page.WHOLE: [1.6, 2.7, 4.8]})])
+    assert row(missed, page.WHOLE)[4].startswith("MISSED")
+    assert "784-2048-2048-2048-10, jax" in text
+    assert "commit abc" in text
