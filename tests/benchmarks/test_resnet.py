@@ -29,8 +29,8 @@ def test_resnet_20_is_the_published_network():
     model = resnet((32, 32, 3), 10, batch_norm(), seeds=seeds)
     kernels = [w for w in model.trainable_weights if w.path.endswith("kernel")]
     assert len(kernels) == 20 + 2  # and two projections
-    # 0.27 million parameters with plain shortcuts; the projections add 16 x 32 + 32 x 64.
-    assert sum(map(lambda w: int(np.prod(w.shape)), kernels)) == 270_896 - 10 - 1376 + 2560
+    # .27 million weights, and the projections' 16 x 32 + 32 x 64.
+    assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == 268_336 + 2_560
     assert len(of(model, keras.layers.BatchNormalization)) == 21
     shapes = [layer.output.shape[1:] for layer in of(model, keras.layers.Add)]
     assert shapes == [(32, 32, 16)] * 3 + [(16, 16, 32)] * 3 + [(8, 8, 64)] * 3
@@ -77,7 +77,8 @@ def test_groups(params, divisions):
 def test_what_goes_with_a_normalization():
     assert of(tiny(norms.make({"norm": "GN+WS", **PARAMS})), ours.WeightStandardization)
     frn = tiny(norms.make({"norm": "FRN"}))
-    assert of(frn, ours.ThresholdedLinearUnit) and not of(frn, keras.layers.ReLU)
+    assert of(frn, ours.ThresholdedLinearUnit)
+    assert not of(frn, keras.layers.ReLU)
     bare = tiny(Norm(None))
     assert all(layer.use_bias for layer in of(bare, keras.layers.Conv2D))
     pooled = tiny(Norm(None), pool=2)
@@ -85,5 +86,5 @@ def test_what_goes_with_a_normalization():
 
 
 def test_an_unknown_normalization_is_named():
-    with pytest.raises(ValueError, match="`norm` must be one of BN.*Received: 'PN'"):
+    with pytest.raises(ValueError, match=r"`norm` must be one of BN.*Received: 'PN'"):
         norms.make({"norm": "PN"})
