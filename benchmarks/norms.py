@@ -13,11 +13,13 @@ def make(params: Params) -> Norm:
 
     Args:
         params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN:
-            the share that moving statistics keep), `ghost_size` (GhostBN), `groups` or
-            `channels_per_group` (GN, GN+WS), both at most the layer's channels.
+            the share that moving statistics keep), `synchronized` (BN: whether its statistics are
+            those of all devices), `ghost_size` (GhostBN), `groups` or `channels_per_group` (GN,
+            GN+WS), both at most the layer's channels.
     """
+    synchronized = params.get("synchronized", False)
     made = {
-        "BN": batch_norm(params.get("batch_momentum", 0.99), EPSILON),
+        "BN": batch_norm(params.get("batch_momentum", 0.99), EPSILON, synchronized),
         "GhostBN": Norm(lambda channels, gamma: _ghost_batch(params, gamma)),
         "GN": Norm(lambda channels, gamma: _group(params, channels, gamma)),
         "GN+WS": Norm(lambda *layer: _group(params, *layer), convolution=_standardized),

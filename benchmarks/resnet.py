@@ -88,12 +88,17 @@ def resnet(
     return keras.Model(inputs, layers.Dense(num_classes, kernel_initializer=he)(x))
 
 
-def batch_norm(momentum: float = 0.99, epsilon: float = 1e-3) -> Norm:
+def batch_norm(momentum: float = 0.99, epsilon: float = 1e-3, synchronized: bool = False) -> Norm:
     """Core's BatchNormalization."""
 
     def layer(channels: int, gamma: str):
         from keras.layers import BatchNormalization
 
-        return BatchNormalization(momentum=momentum, epsilon=epsilon, gamma_initializer=gamma)
+        return BatchNormalization(
+            momentum=momentum,
+            epsilon=epsilon,
+            gamma_initializer=gamma,
+            synchronized=synchronized,
+        )
 
     return Norm(layer)

@@ -53,7 +53,11 @@ def main(
 
 def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     say = (lambda line: None) if arguments.quiet else _to_stderr
-    dataset = data.load(arguments.dataset, arguments.data_dir, say, experiment.datasets)
+    dataset = (
+        experiment.load(arguments.data_dir)
+        if experiment.load
+        else data.load(arguments.dataset, arguments.data_dir, say, experiment.datasets)
+    )
     profile = experiment.profiles[arguments.profile]
     trials = list(
         experiment.expand(

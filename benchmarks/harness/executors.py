@@ -33,7 +33,7 @@ def in_process(
             "`pip install -e '.[jax]'`, or set KERAS_BACKEND to one that is installed."
         ) from error
 
-    train = Trainer(experiment, dataset)
+    train = (experiment.trainer or Trainer)(experiment, dataset)
     for trial in trials:
         started = time.perf_counter()
         try:
