@@ -114,9 +114,10 @@ def paper(axes, reference: Reference | None) -> None:
 
 def curves(axes, records: Iterable[Record]) -> None:
     """Validation error by epoch, the mean over seeds."""
-    records = [record for record in records if record.status == "ok"]
+    curve = "validation_error"
+    records = [r for r in records if r.status == "ok" and curve in r.curves]
     for norm in names(records):
-        found = [record.curves["validation_error"] for record in arm(records, norm=norm)]
+        found = [record.curves[curve] for record in arm(records, norm=norm)]
         epochs = range(1, len(found[0]) + 1)
         axes.plot(epochs, np.mean(found, axis=0), color=COLOURS[norm], label=norm)
     axes.legend(fontsize="x-small")
