@@ -182,7 +182,7 @@ def test_a_trial_trains_and_leaves_its_error():
 def test_studies_are_told_of_and_run_by_name(capsys, tmp_path):
     with pytest.raises(SystemExit, match="0"):
         main(STUDIES, ["--help"])
-    assert "--study {batch,groups,mlp}" in capsys.readouterr().out
+    assert "--study {batch,groups,mlp" in capsys.readouterr().out
     options = ["--dataset", "digits", "--profile", "smoke", "--dry-run", "--out", str(tmp_path)]
     assert main(STUDIES, [*options, "--study", "mlp"]) == 0
     assert "LN" in capsys.readouterr().out

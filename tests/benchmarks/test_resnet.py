@@ -40,7 +40,7 @@ def test_resnet_20_is_the_published_network():
 def test_residual_branches_start_as_zero(name):
     model = tiny(norms.make({"norm": name, **PARAMS}))
     added = of(model, keras.layers.Add)
-    branches = keras.Model(model.inputs, [layer.input[1] for layer in added])
+    branches = keras.Model(model.inputs[0], [layer.input[1] for layer in added])
     images = np.random.default_rng(0).random((4, 8, 8, 1), "float32")
     for branch in branches(images):
         np.testing.assert_array_equal(ops.convert_to_numpy(branch), 0)
