@@ -100,12 +100,13 @@ class Trainer:
         with _strategy(params["devices"]).scope():
             model = self.experiment.build(trial, (size, size, 3), self.dataset.num_classes)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            model.compile(sgd(trial), loss, ["accuracy"], jit_compile=False)
+            model.compile(sgd(trial), loss, metrics=["accuracy"], jit_compile=False)
         epochs = params["epochs"]
         model.fit(
             imagenet.batches(train, size, total, augment=True),
             steps_per_epoch=params["updates"] // epochs,
             epochs=epochs,
+            shuffle=False,
             validation_data=imagenet.batches(validation, size, total, augment=False),
             verbose=0,
             callbacks=[
