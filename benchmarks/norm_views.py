@@ -49,7 +49,10 @@ def names(records: Iterable[Record]) -> list[str]:
 
 
 def draw(section: Section, figure) -> None:
-    """The errors by batch size beside the paper's, and learning curves at both ends."""
+    """The errors by batch size beside the paper's, and learning curves at both ends.
+
+    The lower end is the smallest size that all were run at: BN has no batch of one.
+    """
     view, records = section.view, section.records
     sizes = [size for (size,) in groups(records, (view.axis,))][::-1]
     figure.set_size_inches(15, 5)
@@ -64,7 +67,8 @@ def draw(section: Section, figure) -> None:
     errors.minorticks_off()
     errors.set(xlabel="batch size", ylabel=title)
     errors.legend(fontsize="x-small", ncols=2)
-    for axes, size in zip(ends, (sizes[0], sizes[-1]), strict=True):
+    shared = [size for size in sizes if names(arm(records, **{view.axis: size})) == names(records)]
+    for axes, size in zip(ends, ((shared or sizes)[0], (shared or sizes)[-1]), strict=True):
         curves(axes, arm(records, **{view.axis: size}))
         axes.set(xlabel="epochs", ylabel="validation error %", title=f"batch size {size}")
         axes.title.set_fontsize("small")
