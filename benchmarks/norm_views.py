@@ -58,15 +58,18 @@ def draw(section: Section, figure) -> None:
     figure.set_size_inches(15, 5)
     errors, *ends = figure.subplots(1, 3)
     metric, title = next(iter(view.metrics.items()))
-    paper(errors, section.reference)
     for norm in names(records):
         lines(errors, arm(records, norm=norm), view.axis, metric, norm)
+    if section.reference:
+        beside = errors.twinx()
+        paper(beside, section.reference)
+        _same_scale(errors, beside)
     errors.set_xscale("log", base=2)
     errors.invert_xaxis()
     errors.set_xticks(sizes, [f"{size}" for size in sizes])
     errors.minorticks_off()
     errors.set(xlabel="batch size", ylabel=title)
-    errors.legend(fontsize="x-small", ncols=2)
+    errors.legend(fontsize="x-small", ncols=2, loc="upper left")
     shared = [size for size in sizes if names(arm(records, **{view.axis: size})) == names(records)]
     for axes, size in zip(ends, ((shared or sizes)[0], (shared or sizes)[-1]), strict=True):
         curves(axes, arm(records, **{view.axis: size}))
@@ -99,21 +102,33 @@ def lines(axes, records: Iterable[Record], axis: str, metric: str, norm: str) ->
         )
 
 
-def paper(axes, reference: Reference | None) -> None:
-    """The published errors, where there are any."""
+def paper(axes, reference: Reference) -> None:
+    """The published errors, in grey on an axis of their own."""
     for norm, style in GREYS.items():
-        if reference is None or norm not in reference.values:
-            continue
-        values = reference.values[norm]
-        axes.plot(
-            [*values],
-            [*values.values()],
-            f"s{style}",
-            color="grey",
-            alpha=0.7,
-            markersize=4,
-            label=f"paper, {norm}",
-        )
+        if norm in reference.values:
+            values = reference.values[norm]
+            axes.plot(
+                [*values],
+                [*values.values()],
+                f"s{style}",
+                color="grey",
+                alpha=0.7,
+                markersize=4,
+                label=f"paper, {norm}",
+            )
+    axes.set_ylabel("paper: error %", color="grey", fontsize="small")
+    axes.tick_params(axis="y", colors="grey")
+    axes.grid(visible=False)
+    axes.spines["right"].set(visible=True, color="grey")
+    axes.legend(fontsize="x-small", loc="lower left", bbox_to_anchor=(0, 0.1))
+
+
+def _same_scale(measured, published) -> None:
+    """A point of error as long on the one axis as on the other, whatever the levels."""
+    bounds = [axes.get_ylim() for axes in (measured, published)]
+    span = max(high - low for low, high in bounds)
+    measured.set_ylim(bounds[0][0] - 0.5 * span, bounds[0][0] + 1.35 * span)
+    published.set_ylim(bounds[1][0] - 0.1 * span, bounds[1][0] + 1.75 * span)
 
 
 def curves(axes, records: Iterable[Record]) -> None:
