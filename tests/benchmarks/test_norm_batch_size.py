@@ -189,8 +189,9 @@ def test_studies_are_told_of_and_run_by_name(capsys, tmp_path):
     assert "LN" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(keras.backend.backend() != "jax", reason="runs with JAX alone")
+@pytest.mark.slow
 def test_with_jax_nothing_of_tensorflow_is_needed(tmp_path):
+    pytest.importorskip("jax")
     options = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *options],
