@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.callback_cost.page import NONE, PAIR, STATISTICS, USUAL, WHOLE
+from benchmarks.harness.seeds import derive
+from benchmarks.resnet import batch_norm, resnet
 
 BATCH = 128
 EXAMPLES = {"mlp": 6400, "resnet20": 1280}
@@ -22,25 +24,7 @@ def mlp():
 
 
 def resnet20():
-    """He et al. (2015), section 4.2, arXiv:1512.03385."""
-    import keras
-    from keras import layers
-
-    def convolution(x, filters, stride=1, size=3):
-        x = layers.Conv2D(filters, size, stride, "same", use_bias=False)(x)
-        return layers.BatchNormalization()(x)
-
-    inputs = keras.Input((32, 32, 3))
-    x = layers.ReLU()(convolution(inputs, 16))
-    for filters in (16, 32, 64):
-        for block in range(3):
-            stride = 2 if filters > 16 and block == 0 else 1
-            y = layers.ReLU()(convolution(x, filters, stride))
-            y = convolution(y, filters)
-            if stride == 2:
-                x = convolution(x, filters, stride, size=1)
-            x = layers.ReLU()(layers.Add()([x, y]))
-    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    return resnet(SHAPES["resnet20"], 10, batch_norm(), seeds=functools.partial(derive, 0))
 
 
 def arms(x: np.ndarray, folder: Path) -> dict[str, Callable[[], list]]:

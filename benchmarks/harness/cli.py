@@ -17,9 +17,19 @@ from benchmarks.harness.store import Store, StoreError
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
-    """Run an experiment as the command line says, and return the exit code."""
-    arguments = _parser(experiment).parse_args(argv)
+def main(
+    experiment: Experiment,
+    argv: Sequence[str] | None = None,
+    parents: Sequence[argparse.ArgumentParser] = (),
+) -> int:
+    """Run an experiment as the command line says, and return the exit code.
+
+    Args:
+        experiment: what to run.
+        argv: the command line; by default the process's own.
+        parents: parsers whose flags, which the caller reads itself, are told of in `--help`.
+    """
+    arguments = _parser(experiment, parents).parse_args(argv)
     try:
         return _run(experiment, arguments)
     except (data.DataError, StoreError, BackendError) as error:
@@ -43,7 +53,11 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None) -> int:
 
 def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     say = (lambda line: None) if arguments.quiet else _to_stderr
-    dataset = data.load(arguments.dataset, arguments.data_dir, notify=say)
+    dataset = (
+        experiment.load(arguments.data_dir)
+        if experiment.load
+        else data.load(arguments.dataset, arguments.data_dir, say, experiment.datasets)
+    )
     profile = experiment.profiles[arguments.profile]
     trials = list(
         experiment.expand(
@@ -126,8 +140,11 @@ def _show_results(
     return DONE
 
 
-def _parser(experiment: Experiment) -> argparse.ArgumentParser:
+def _parser(
+    experiment: Experiment, parents: Sequence[argparse.ArgumentParser]
+) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
+        parents=parents,
         prog=f"python -m benchmarks.{experiment.name}",
         description=experiment.summary,
         epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
@@ -148,7 +165,8 @@ def _parser(experiment: Experiment) -> argparse.ArgumentParser:
         "--dataset",
         choices=("auto", *data.NAMES),
         default="auto",
-        help="auto (the default): MNIST, or digits where MNIST cannot be had",
+        help="auto (the default): the first that can be had of "
+        f"{', '.join([*experiment.datasets, 'digits'])}",
     )
     add("--data-dir", metavar="DIR", help="the folder that holds the data set")
     add("--repetitions", type=_positive, metavar="N", help="seeds per arm, if not the profile's")

@@ -67,7 +67,8 @@ def _keras() -> Any:
 def _train(
     experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
-    train = _keras().Trainer(experiment, dataset)
+    trainer = _keras().Trainer  # imported in any case: an experiment's own needs Keras too
+    train = (experiment.trainer or trainer)(experiment, dataset)
     for group in groups:
         yield from _records(train, group, progress)
 

@@ -54,6 +54,11 @@ class Experiment:
         views: how records become tables and figures.
         claims: what is judged from the records.
         choices: flags of its own.
+        datasets: what `--dataset auto` looks for, in that order, before digits.
+        load: `(data_dir) -> data set`, for one that the data layer does not have.
+        trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
+        small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
+            starting operations: XLA, and many steps in a call, are then much faster.
     """
 
     name: str
@@ -70,6 +75,10 @@ class Experiment:
     structure: Callable[[Params], Params] | None = None
     measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, data: ()
+    datasets: tuple[str, ...] = ("mnist",)
+    small_steps: Callable[[Trial], bool] = lambda trial: False
+    load: Callable[..., Any] | None = None
+    trainer: Callable[..., Any] | None = None
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a stored trial is still one that this experiment would run."""

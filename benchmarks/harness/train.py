@@ -174,11 +174,15 @@ class Trainer:
         """A model, or a population, and what `score_together` asks of it."""
         keras.utils.clear_session()
         optimizer, rates = self._optimizer(trials)
-        settings = {
+        settings: dict[str, Any] = {
             "optimizer": optimizer,
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "jit_compile": jit_compile(),
         }
+        if BACKEND == "tensorflow" and self.experiment.small_steps(trials[0]):
+            steps = trials[0].params["updates"] // trials[0].params["points"]
+            settings["jit_compile"] = True
+            settings["steps_per_execution"] = max(n for n in range(1, 33) if steps % n == 0)
         if len(trials) == 1:
             model = self._built(trials[0], data[0])
             model.compile(**settings)

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.harness.data import digits
@@ -18,6 +18,7 @@ def load(
     name: str = "auto",
     data_dir: str | os.PathLike[str] | None = None,
     notify: Callable[[str], object] = print,
+    prefer: Sequence[str] = ("mnist",),
 ) -> Dataset:
     """Loads a dataset from wherever it can be had.
 
@@ -26,11 +27,12 @@ def load(
     downloads it, if a host answers.
 
     Args:
-        name: one of `NAMES`, or `"auto"`: MNIST, or where it cannot be had, digits.
+        name: one of `NAMES`, or `"auto"`: the first of `prefer` that can be had, else digits.
         data_dir: the folder to look in. A dataset asked for by name is then looked for nowhere
             else; `"auto"` goes on to the other places.
-        notify: called with one line for humans: on a download, a first decoding, or when digits
-            stands in for MNIST.
+        notify: called with one line for humans: on a download, a first decoding, or when a data
+            set stands in for another.
+        prefer: names, the best first. Default MNIST.
 
     Returns:
         A `Dataset`.
@@ -52,15 +54,20 @@ def load(
         raise DataError(f"--data-dir is not a folder. Received: {folder}.")
     if name == "digits":
         return digits.read()
-    try:
-        return find(FACTS["mnist" if name == "auto" else name], folder, name != "auto", notify)
-    except NotFoundError as error:
-        if name != "auto":
-            raise
-        notify(f"MNIST was not found, so digits stands in for it: {'; '.join(error.reasons)}.")
-        return digits.read()
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error}.") from error
+    wanted = prefer if name == "auto" else (name,)
+    for one, next_best in zip(wanted, (*wanted[1:], "digits"), strict=True):
+        title = FACTS[one].title
+        try:
+            return find(FACTS[one], folder, name != "auto", notify)
+        except NotFoundError as error:
+            if name != "auto":
+                raise
+            stand_in = FACTS[next_best].title if next_best in FACTS else next_best
+            reasons = "; ".join(error.reasons)
+            notify(f"{title} was not found, so {stand_in} stands in for it: {reasons}.")
+        except OSError as error:
+            raise DataError(f"{one} cannot be read: {error}.") from error
+    return digits.read()
 
 
 def _unknown(name: str) -> str:

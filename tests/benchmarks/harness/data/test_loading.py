@@ -56,6 +56,12 @@ def test_auto_takes_mnist_where_it_can_be_had(real_mnist, notes):
     assert notes == []
 
 
+def test_auto_takes_the_next_best_and_says_so_in_one_line(real_mnist, notes):
+    assert data.load("auto", real_mnist, notes.append, ["cifar10", "mnist"]).name == "mnist"
+    (line,) = notes
+    assert line.startswith("CIFAR-10 was not found, so MNIST stands in for it: ")
+
+
 def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
     dataset = data.load("auto", tmp_path, notes.append)
 
