@@ -8,7 +8,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks.harness.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_RUN, REPRODUCED, Finding
-from benchmarks.harness.references import FOLDER
+from benchmarks.harness.env import ROOT
 from benchmarks.harness.report import Report
 
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_RUN)
@@ -44,7 +44,7 @@ class Entry:
         return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
 
 
-def claims(file: Path = FOLDER / "claims.toml") -> list[Entry]:
+def claims(file: Path = ROOT / "benchmarks" / "claims.toml") -> list[Entry]:
     """All claims there are to measure, none of them run."""
     with file.open("rb") as stream:
         listed = tomllib.load(stream)
