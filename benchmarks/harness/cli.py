@@ -1,10 +1,12 @@
 """The command line that all experiments share."""
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.harness import data, report
@@ -82,11 +84,36 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
         f"{experiment.name}: {len(trials)} trials on {dataset.title} ({dataset.source}), "
         f"{len(trials) - len(todo)} done before, {len(todo)} to run"
     )
-    with Progress(len(todo), experiment.label, arguments.quiet) as progress:
+    with (
+        _interrupts() as pending,
+        Progress(len(todo), experiment.label, arguments.quiet) as progress,
+    ):
         for record in EXECUTORS[arguments.executor](experiment, todo, dataset, progress):
             store.append(record)
             progress.finished(record)
+            if pending:
+                raise KeyboardInterrupt
     return _show_results(experiment, trials, store, arguments)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C raises as always, and stays known where native code calls Python and swallows it."""
+    pending: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, or a caller's own: as it is
+        yield pending
+        return
+
+    def handler(number: int, frame: object) -> None:
+        pending.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield pending
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _show_plan(experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool) -> int:

@@ -203,6 +203,8 @@ class Trainer:
     def _optimizer(self, trials: Sequence[Trial]) -> tuple[Any, list[Any] | None]:
         """The trials' optimizer, and their learning rates if these differ."""
         assert self.experiment.optimizer is not None
+        if len(trials) == 1:
+            return self.experiment.optimizer(trials[0]), None
         optimizers = [self.experiment.optimizer(trial) for trial in trials]
         configs = [{**optimizer.get_config(), "name": None} for optimizer in optimizers]
         rates = [config.pop("learning_rate") for config in configs]

@@ -40,7 +40,7 @@ def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
     indices = member_indices(
         len(x), batch_size=batch_size, subsets=subsets, seeds=seeds, members=members
     )
-    return ((x[index], y[index]) for index in indices)
+    return ((x[index], y[index]) for (index,) in indices)
 
 
 def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None):
@@ -53,7 +53,7 @@ def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None)
         batch_size, subsets, seeds, members: as in `member_batches`.
 
     Yields:
-        Integer arrays `(batch_size, K)`.
+        Tuples of one integer array `(batch_size, K)`.
 
     Example:
 
@@ -80,7 +80,7 @@ def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None)
                 f"{member}. Received: batch_size={batch_size}"
             )
     orders = [_order(subset, batch_size, seed) for subset, seed in zip(subsets, seeds, strict=True)]
-    return (np.stack(chosen, axis=1).astype("int32") for chosen in zip(*orders, strict=True))
+    return ((np.stack(chosen, axis=1).astype("int32"),) for chosen in zip(*orders, strict=True))
 
 
 def _order(subset, batch_size, seed):

@@ -37,11 +37,21 @@ class HeldExamples(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, indices):
-        return ops.take(self.x, indices, axis=0)
+    def taken(self, indices, values, count):
+        """The examples and targets of a batch.
 
-    def targets(self, indices):
-        return ops.take(self.y, indices, axis=0)
+        Args:
+            indices: `(batch,)`, shared, or `(batch, count)`.
+            values: of variables by their identity, `x` and `y` among them.
+            count: number of members.
+        """
+        (indices,) = keras.tree.flatten(indices)
+        if len(indices.shape) > 2 or (len(indices.shape) == 2 and indices.shape[1] != count):
+            raise ValueError(
+                f"Indices into `data` must have the shape (batch,) or (batch, {count}). "
+                f"Received: indices of shape {tuple(indices.shape)}"
+            )
+        return tuple(ops.take(values[id(part)], indices, axis=0) for part in (self.x, self.y))
 
     def save_own_variables(self, store):
         """Nothing: a loaded population is given its data anew."""

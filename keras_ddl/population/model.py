@@ -72,8 +72,7 @@ class Population(keras.Model):
         name: string, the model's name.
 
     Call arguments:
-        inputs: a batch `(batch, ...)` that all members share, or `(batch, K, ...)`, one for each;
-            or indices into `data`.
+        inputs: a batch `(batch, ...)` that all members share, or `(batch, K, ...)`, one for each.
         training: as for any model.
 
     Output shape: `(batch, K, ...)`.
@@ -163,7 +162,6 @@ class Population(keras.Model):
 
     def call(self, inputs, training=False):
         parts = self._parts()
-        inputs, _ = self._examples(inputs)
         own = self._have_own(inputs)
 
         def member(slices):
@@ -253,7 +251,6 @@ class Population(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the members' losses, whose gradient is each member's own."""
         parts = self._parts()
-        x, y = self._examples(x, y)
         own = self._have_own(x)
 
         def member(slices):
@@ -278,7 +275,6 @@ class Population(keras.Model):
         return ops.sum(losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        x, y = self._examples(x, y)
         own = self._have_own(x)
         y_pred = members_first(y_pred)
         if own:
@@ -424,17 +420,24 @@ class Population(keras.Model):
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
-    def _examples(self, x, y=None):
-        """Examples and targets of a batch, which may be indices into the data that is held."""
+    def train_step(self, *state_and_data):
+        return super().train_step(*self._with_examples(state_and_data))
+
+    def test_step(self, *state_and_data):
+        return super().test_step(*self._with_examples(state_and_data))
+
+    def _with_examples(self, state_and_data):
+        """Arguments of a step, with examples in the place of indices into `data`."""
+        *state, data = state_and_data
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         if self.held is None or not are_indices(x):
-            return x, y
-        (indices,) = keras.tree.flatten(x)
-        if len(indices.shape) == 2 and indices.shape[1] != self.count:
-            raise ValueError(
-                f"Indices into `data` must have the shape (batch,) or (batch, {self.count}). "
-                f"Received: indices of shape {tuple(indices.shape)}"
-            )
-        return self.held(indices), self.held.targets(indices)
+            return state_and_data
+        if state:  # JAX hands the variables' values to the step, second those that are not trained
+            untrained = zip(self.non_trainable_variables, state[0][1], strict=True)
+            values = {id(variable): value for variable, value in untrained}
+        else:
+            values = {id(variable): variable.value for variable in self.held.variables}
+        return (*state, self.held.taken(x, values, self.count))
 
     def _have_own(self, inputs):
         return have_own(inputs, getattr(self._parts().template, "inputs", None), self.count)

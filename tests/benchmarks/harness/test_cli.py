@@ -258,7 +258,7 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
     assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err
     failed = [*Store(tmp_path / "mnist_dropout").latest().values()]
-    assert all(record.environment["executor"] == "in-process" for record in failed)
+    assert all(record.environment["executor"] == "population" for record in failed)
     errors = "".join(record.error for record in failed)
     assert sys.prefix not in errors
     assert os.getcwd() not in errors

@@ -252,5 +252,5 @@ def test_data_are_not_saved_and_bad_data_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match=r"x of floating-point.*type int"):
         Population(build, MEMBERS, data=(Y, Y), vectorize="loop")
-    with pytest.raises(ValueError, match=r"\(batch, 3\). Received: indices of shape \(4, 2\)"):
-        on_device(np.zeros((4, 2), "int32"))
+    with pytest.raises(ValueError, match=r"\(batch, 3\). Received: indices of shape \(.*, 2\)"):
+        on_device.fit(np.zeros((4, 2), "int32"), verbose=0)
