@@ -37,7 +37,8 @@ def text(records: Sequence[Record]) -> str:
         "with each and with all callbacks; `fit`s take turns, a batch each. *Extra* is the median "
         "over rounds of an epoch's time beyond that of the same round without callbacks. Epochs "
         "here are short, so what is done once an epoch weighs more than in a whole data set's: for "
-        "that the extra is computed from the times of steps and of the epoch's end. The usual way "
+        "that the extra is computed from the times of steps and of the epoch's end, and it is what "
+        "limits are held to. The usual way "
         "to count dead units is a `predict` of all activations over the training set at the end of "
         "each epoch. Where no unit is dead, `DeadReLUCounter` in mode `data` is done after a few "
         "batches; with a dead unit in each layer it has to run them all.",
@@ -81,7 +82,7 @@ def table(record: Record) -> str:
         of_usual = statistics.median(extra(name, times)) / usual
         all_data = name.startswith(WHOLE) or name == USUAL  # their end takes longer, too
         base, limit = LIMITS.get(name, ("", 0.0))
-        reached = of_usual if base == USUAL else cost
+        reached = of_usual if base == USUAL else in_full
         verdict = f"{'holds' if reached <= limit else 'MISSED'}: at most {limit:.0%} of {base}"
         rows.append(
             (
