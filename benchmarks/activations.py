@@ -14,7 +14,8 @@ import numpy as np
 from scipy.special import ndtr
 from tabulate import tabulate
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.harness.env import ROOT
+
 NEAR = np.linspace(-6, 6, 1201)  # with 0, where all kinks are
 FAR = np.concatenate([-np.logspace(6, -6, 400), [0.0], np.logspace(-6, 6, 400)])
 NAMES = {

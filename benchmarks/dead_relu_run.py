@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks import dead_relu
 from benchmarks.harness import data
+from benchmarks.harness.env import ROOT
 from benchmarks.harness.spec import Trial
 
-ROOT = Path(__file__).resolve().parents[1]
 SUMMARY = "a run whose learning rate kills ReLU units, as TrainingReport shows it"
 EPOCHS = 20
 RATES = (0.02, 0.4)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import data
+from benchmarks.harness.env import ROOT
 from benchmarks.initial import gradient_norms, outputs, standardized
 
-ROOT = Path(__file__).resolve().parents[1]
 DEPTH, WIDTH = 30, 128
 
 

@@ -15,20 +15,13 @@ from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.norm_training import ERROR, GUESSING, last_errors
+from benchmarks.norm_training import ERROR, GUESSING, last_errors, trial_params
 from benchmarks.norm_views import draw, table
 
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
-    shared = {name: value for name, value in settings.items() if name != "arms"}
     return [
-        {
-            **shared,
-            "norm": norm,
-            "batch_size": size,
-            "updates": settings["epochs"] * (settings["train_size"] // size),
-            "points": settings["epochs"],
-        }
+        trial_params(settings, norm=norm, batch_size=size)
         for norm, sizes in settings["arms"]
         for size in sizes
     ]

@@ -15,14 +15,18 @@ NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters: rate by batch size, and epochs counted in updates."""
+    """A trial's parameters with a learning rate proportional to the batch size."""
+    rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
+    return trial_params(settings, **arm, learning_rate=rate)
+
+
+def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
+    """A trial's parameters, its epochs counted in updates."""
     shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
-    size = arm["batch_size"]
     return {
         **shared,
         **arm,
-        "learning_rate": settings["learning_rate_at_32"] * size / 32,
-        "updates": settings["epochs"] * (settings["train_size"] // size),
+        "updates": settings["epochs"] * (settings["train_size"] // arm["batch_size"]),
         "points": settings["epochs"],
     }
 

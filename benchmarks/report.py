@@ -19,10 +19,10 @@ from pathlib import Path
 from benchmarks import overview
 from benchmarks.catalogue import experiments
 from benchmarks.harness import report
+from benchmarks.harness.env import ROOT
 from benchmarks.harness.ledger import Run
 from benchmarks.harness.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- results:", "<!-- end of results -->"
 BLOCK = re.compile(
     rf"(?P<begin>{BEGIN} (?P<name>\w+), (?P<dataset>[^,\n]+), (?P<profile>\w+) -->\n)"

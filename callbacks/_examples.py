@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras_ddl.callbacks._probe import random_stream_kept
 
-from keras_ddl.graph import _zeros as one_of_zeros
+from keras_ddl.graph import one_of_zeros
 
 
 def first_examples(callback, model, data, count=None):

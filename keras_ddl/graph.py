@@ -159,7 +159,7 @@ def trace(model, x=None, hook=None):
     dense.activation is relu.layer  # True
     ```
     """
-    x = _zeros(model) if x is None else x
+    x = one_of_zeros(model) if x is None else x
     if not model.built:
         model(x, training=False)
     calls: list[Call] = []  # they keep all tensors, so no id is used twice
@@ -236,7 +236,8 @@ def _argument(layer):
     return getattr(layer, "activation", None) if shadow is None else shadow.activation
 
 
-def _zeros(model):
+def one_of_zeros(model):
+    """One example of zeros, in the structure of the inputs of a model whose shapes are known."""
     inputs = getattr(model, "inputs", None)
     if not inputs or any(None in tensor.shape[1:] for tensor in inputs):
         raise ValueError(

@@ -100,14 +100,15 @@ class _Best:
     def look(self, model: keras.Model, points: Sequence[dict[str, Any]]) -> None:
         found = [point["validation_error"] for point in points]
         better = np.array([new < old for new, old in zip(found, self._errors, strict=True)])
+        if self._weights and not better.any():
+            return  # before all weights are fetched
         weights = [np.array(weight) for weight in model.get_weights()]
         if self._weights and len(points) > 1:  # a population's weights have its members in front
             weights = [
                 np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
                 for new, old in zip(weights, self._weights, strict=True)
             ]
-        if better.any() or not self._weights:
-            self._weights = weights
+        self._weights = weights
         for member in np.flatnonzero(better).tolist():
             self._errors[member] = found[member]
             self.updates[member] = points[member]["updates"]

@@ -43,9 +43,9 @@ class Instrumented(OptimizerWrapper):
 
     Attributes:
         measures: None (default): the compiled step itself decides when to measure. On JAX that
-            costs a large dense network some 40 % of a step, for a branch in it keeps weights from
-            being updated in place. A boolean is read when a step is traced: whoever has two steps,
-            one that measures and one that does not, asks `is_due` which one to run, as the
+            costs a large dense network a fifth of a step or more, for a branch in it keeps weights
+            from being updated in place. A boolean is read when a step is traced: whoever has two
+            steps, one that measures and one that does not, asks `is_due` which one to run, as the
             callbacks do there.
 
     Raises:
@@ -133,8 +133,7 @@ class Instrumented(OptimizerWrapper):
         def measured():
             before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
             plain()
-            after = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
-            self._add(self._norms_of(pairs, before, after), 1.0)
+            self._add(self._norms_of(pairs, before), 1.0)
 
         if self.measures is not None:
             (measured if self.measures else plain)()
@@ -144,34 +143,25 @@ class Instrumented(OptimizerWrapper):
         due = since % self.every == 0
         if keras.backend.backend() == "jax":
             # Branches of its `cond` are pure: only the norms stand in one.
-            zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
-            (norms,) = ops.cond(due, lambda: [self._norms_in_advance(pairs, grads)], zeros)
-            self._add(norms, ops.cast(due, "float32"))
+            before = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
             plain()
+            zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
+            (norms,) = ops.cond(due, lambda: [self._norms_of(pairs, before)], zeros)
+            self._add(norms, ops.cast(due, "float32"))
         else:
             # A copy of the weights before the step is made only where it is measured.
             ops.cond(due, measured, plain)
 
-    def _norms_in_advance(self, pairs, grads):
-        """Those of the update that these gradients are about to make; nothing is changed."""
-        variables = [variable for _, variable in pairs.values()]
-        state = [(v, ops.convert_to_tensor(v)) for v in (*variables, *self.optimizer.variables)]
-        with keras.StatelessScope(state_mapping=state) as scope:
-            self.optimizer.apply(grads, variables)
-        before = dict(zip(pairs, (value for _, value in state), strict=False))
-        after = {i: scope.get_current_value(v) for i, (_, v) in pairs.items()}
-        return self._norms_of(pairs, before, after)
-
-    def _norms_of(self, pairs, before, after):
+    def _norms_of(self, pairs, before):
         rows: list[list] = [[], [], []]
         for i in range(len(self._sizes)):
-            gradient = pairs.get(i, (None, None))[0]
+            gradient, variable = pairs.get(i, (None, None))
             if gradient is None:
                 for row in rows:
                     row.append(ops.zeros((), "float32"))
                 continue
             rows[0].append(_norm(gradient))
-            rows[1].append(_norm(after[i] - before[i]))
+            rows[1].append(_norm(ops.convert_to_tensor(variable) - before[i]))
             rows[2].append(_norm(before[i]))
         return ops.stack([ops.stack(row) for row in rows])
 
