@@ -12,8 +12,11 @@ FORBIDDEN = {
     "callbacks": {"benchmarks", *BACKENDS - {"torch"}},  # its data loaders need a guard
     "benchmarks/harness": {"benchmarks.mnist_dropout", "benchmarks.networks", "benchmarks.report"},
 }
-# Keras has no public switch for tf.data's autotuner.
-EXEMPT = {("keras_ddl/feed.py", "tensorflow")}
+# Keras has no public switch for tf.data's autotuner, and no fused update.
+EXEMPT = {
+    ("keras_ddl/feed.py", "tensorflow"),
+    ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
+}
 
 
 def imports(path):
@@ -45,4 +48,4 @@ def test_in_the_harness_only_what_trains_imports_keras():
         for path in (ROOT / "benchmarks" / "harness").rglob("*.py")
         if any(used.split(".")[0] == "keras" for used in imports(path))
     ]
-    assert sorted(found) == ["train.py", "watch.py"]
+    assert sorted(found) == ["devices.py", "train.py", "watch.py"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 BATCH = 128
 INPUTS, CLASSES = 784, 10
 NETWORKS = {"wide": (2048, 2048, 2048), "narrow": (256, 256, 256)}
-STEPS = {"wide": 48, "narrow": 960}  # of one model in a turn; a population makes them in fewer
+STEPS = {"wide": 96, "narrow": 1920}  # of one model in a turn; a population makes them in fewer
 COUNTS = (1, 4, 10)  # members of a population
 
 
@@ -21,6 +21,7 @@ class Arm:
         members: models that train together.
         jit: what `compile` gets as `jit_compile`.
         feed: whether `fit` gets `keras_ddl.feed.arrays` rather than arrays.
+        fused: whether `keras_ddl.optimizers.FusedSGD` takes the place of core's SGD.
         networks: those that it trains.
         share: of the others' steps in a turn.
     """
@@ -31,6 +32,7 @@ class Arm:
     members: int = 1
     jit: bool | str = "auto"
     feed: bool = False
+    fused: bool = False
     networks: tuple[str, ...] = tuple(NETWORKS)
     share: float = 1.0
 
@@ -55,13 +57,22 @@ ARMS = (
     Arm("Keras fit, jit_compile=False", "fit", "tensorflow", jit=False),
     Arm("Keras fit, jit_compile=True", "fit", "tensorflow", jit=True),
     Arm("Keras fit of keras_ddl.feed", "fit", "tensorflow", jit=False, feed=True),
+    Arm(
+        "Keras fit of keras_ddl.feed, FusedSGD",
+        "fit",
+        "tensorflow",
+        feed=True,
+        fused=True,
+        jit=False,
+    ),
     Arm("Keras fit on JAX, defaults", "fit", "jax"),
     TORCH,
     Arm("JAX scan", "jax"),
     *(
-        Arm(f"Population, K = {count}", "population", "tensorflow", count, jit=False)
+        Arm(f"Population, K = {count}", "population", "tensorflow", count, jit=False, fused=True)
         for count in COUNTS
     ),
+    Arm("Population, K = 10, core's SGD", "population", "tensorflow", 10, jit=False),
     # XLA's batched matrix product on a CPU is far too slow for whole turns.
     Arm(
         "Population, K = 4, jit_compile=True",

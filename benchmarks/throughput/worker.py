@@ -58,6 +58,7 @@ def fit(arm: Arm, network: str) -> None:
 
     from keras_ddl import Population, feed
     from keras_ddl.layers import VariableDropout
+    from keras_ddl.optimizers import FusedSGD
 
     def build(seed: int):
         keras.utils.set_random_seed(seed)
@@ -71,8 +72,9 @@ def fit(arm: Arm, network: str) -> None:
 
     members = [{"seed": seed} for seed in range(arm.members)]
     model = build(0) if arm.kind == "fit" else Population(build, members)
+    sgd = FusedSGD if arm.fused else keras.optimizers.SGD
     model.compile(
-        keras.optimizers.SGD(RATE, momentum=MOMENTUM),
+        sgd(RATE, momentum=MOMENTUM),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=arm.jit,
     )

@@ -1,0 +1,55 @@
+"""SGD whose step reads and writes each weight once."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class FusedSGD(keras.optimizers.SGD):
+    """`keras.optimizers.SGD` with an update in one operation on TensorFlow.
+
+    Core composes the update of multiplications, a subtraction and two assignments, each of which
+    passes over memory: for wide layers and small batches, and for a `Population`, that is a good
+    part of the step on a CPU. XLA (`jit_compile=True`, JAX) fuses them itself. The result is
+    core's, to float rounding. Other backends, sparse gradients and `tf.distribute` take core's.
+
+    Args:
+        learning_rate: float, `LearningRateSchedule` or callable. Default .01.
+        momentum: float in [0, 1]. Default 0.
+        nesterov: whether to apply Nesterov momentum. Default False.
+        **kwargs: passed to `keras.optimizers.SGD`.
+
+    Reference: Sutskever et al., "On the importance of initialization and momentum in deep
+    learning", ICML 2013.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        if not self._can_fuse(gradient):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        gradient = ops.cast(gradient, variable.dtype)
+        rate = ops.cast(learning_rate, variable.dtype)
+        if rate.shape.rank:  # the members of a population have rates of their own
+            gradient, rate = gradient * rate, ops.ones((), variable.dtype)
+        weight = variable.value if isinstance(variable, keras.Variable) else variable
+        if not self.momentum:
+            tf.raw_ops.ResourceApplyGradientDescent(var=weight.handle, alpha=rate, delta=gradient)
+            return
+        velocity = self.momentums[self._get_variable_index(variable)]
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=weight.handle,
+            accum=velocity.value.handle,
+            lr=rate,
+            grad=gradient,
+            momentum=ops.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )
+
+    def _can_fuse(self, gradient):
+        if keras.backend.backend() != "tensorflow":
+            return False
+        import tensorflow as tf
+
+        return isinstance(gradient, tf.Tensor) and not tf.distribute.has_strategy()
