@@ -1,8 +1,9 @@
 """Error by batch size for batch, layer, group, instance and other normalizations.
 
 Wu and He (2018): with 32 images a batch BN is best, at 2 it is far behind, and GN stays as it is.
-The learning rate is proportional to the batch size and the number of epochs is the same. The other
-studies are `norm_groups` (how many groups) and `norm_mlp` (LN against BN on MNIST).
+The learning rate is proportional to the batch size and the number of epochs is the same. With
+`--devices` each device takes a batch, and BN the statistics of one (as in the paper) or of all. The
+other studies are `norm_groups` (how many groups) and `norm_mlp` (LN against BN on MNIST).
 """
 
 import sys
@@ -13,6 +14,7 @@ from benchmarks.harness import profiles, references
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params
 from benchmarks.harness.views import View
+from benchmarks.norm_devices import SETUP, SYNCHRONIZED, devices, setup
 from benchmarks.norm_studies import main
 from benchmarks.norm_training import ERROR, build, image_trial, last_errors, sgd
 from benchmarks.norm_verdicts import CLAIMS
@@ -21,7 +23,7 @@ from benchmarks.norm_views import draw, table
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
     return [
-        image_trial(settings, norm=norm, batch_size=size)
+        image_trial(settings, norm=norm, batch_size=size, **setup(choices))
         for norm, sizes in settings["arms"]
         for size in sizes
     ]
@@ -38,6 +40,7 @@ EXPERIMENT = Experiment(
     optimizer=sgd,
     watchers=last_errors,
     datasets=("cifar10", "mnist"),
+    choices=(devices("1", "2", "4", "8"), SYNCHRONIZED),
     small_steps=lambda trial: trial.params["batch_size"] <= 8,
     views=(
         View(
@@ -45,6 +48,7 @@ EXPERIMENT = Experiment(
             axis_title="batch size",
             metrics={ERROR: "validation error %", "test_error": "test error %"},
             series=("norm",),
+            split_by=SETUP,
             reference=lambda params: references.load("group_normalization", "batch"),
             draw=draw,
             table=table,

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from benchmarks import imagenet, norms
 from benchmarks.harness import profiles, references
-from benchmarks.harness.experiment import Choice, Experiment
+from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.views import View
+from benchmarks.norm_devices import SETUP, SYNCHRONIZED, devices
 from benchmarks.norm_training import ERROR, sgd
 from benchmarks.norm_verdicts import CLAIMS
 from benchmarks.norm_views import draw, table
@@ -87,6 +88,8 @@ class Trainer:
     ) -> Record:
         import keras
 
+        from benchmarks.harness.devices import mirrored
+
         started, params = time.perf_counter(), trial.params
         cache = os.environ.get("KERAS_DDL_CACHE") or "~/.cache/keras_ddl"
         state = Path(os.path.expanduser(cache)) / "unfinished" / trial.key
@@ -97,7 +100,7 @@ class Trainer:
             self.dataset.images(split, seed)
             for split, seed in (("train", trial.derive("order")), ("validation", None))
         )
-        with _strategy(params["devices"]).scope():
+        with mirrored(params["devices"]).scope():
             model = self.experiment.build(trial, (size, size, 3), self.dataset.num_classes)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(sgd(trial), loss, metrics=["accuracy"], jit_compile=False)
@@ -138,18 +141,6 @@ class Trainer:
         )
 
 
-def _strategy(count: int):
-    import tensorflow as tf
-
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    devices = [device.name for device in tf.config.list_logical_devices(kind)]
-    if count > len(devices):
-        raise ValueError(
-            f"`devices` must be at most {len(devices)}, which are here. Received: {count}"
-        )
-    return tf.distribute.MirroredStrategy(devices[:count])
-
-
 EXPERIMENT = Experiment(
     name="norm_imagenet",
     version=1,
@@ -161,17 +152,14 @@ EXPERIMENT = Experiment(
     optimizer=sgd,
     load=imagenet.ImageNet,
     trainer=Trainer,
-    choices=(
-        Choice("devices", ("8", "4", "2", "1"), "devices, each of which takes a batch"),
-        Choice("synchronized", ("no", "yes"), "BN with the statistics of all devices"),
-    ),
+    choices=(devices("8", "4", "2", "1"), SYNCHRONIZED),
     views=(
         View(
             axis="batch_size",
             axis_title="batch size",
             metrics={ERROR: "validation error %"},
             series=("norm",),
-            split_by=("devices", "synchronized"),
+            split_by=SETUP,
             reference=lambda params: references.load("group_normalization", "batch"),
             draw=draw,
             table=table,

@@ -15,8 +15,8 @@ NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters with a learning rate proportional to the batch size."""
-    rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
+    """A trial's parameters with a learning rate proportional to the images of a step."""
+    rate = settings["learning_rate_at_32"] * images_of_step(arm) / 32
     return trial_params(settings, **arm, learning_rate=rate)
 
 
@@ -26,9 +26,14 @@ def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
     return {
         **shared,
         **arm,
-        "updates": settings["epochs"] * (settings["train_size"] // arm["batch_size"]),
+        "updates": settings["epochs"] * (settings["train_size"] // images_of_step(arm)),
         "points": settings["epochs"],
     }
+
+
+def images_of_step(arm: Params) -> int:
+    """Each device takes a batch."""
+    return arm["batch_size"] * arm.get("devices", 1)
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -7,6 +7,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import values
+from benchmarks.norm_devices import of_one_setup
 from benchmarks.norm_training import ERROR, GUESSING
 
 LARGE, SMALL = 32, 2
@@ -15,6 +16,7 @@ ORDER = ("BN", "GN", "LN", "IN")  # of the paper at batch 32, the best first
 
 def judge_small(records: Sequence[Record]) -> Verdict:
     """BN's error rises from batch 32 to 2; GN's rises by less than half of that."""
+    records = of_one_setup(records)
     error = {
         (norm, size): values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=size)
         for norm in ("BN", "GN")
@@ -49,6 +51,7 @@ def judge_small(records: Sequence[Record]) -> Verdict:
 
 def judge_order(records: Sequence[Record]) -> Verdict:
     """Each next of BN, GN, LN, IN has the larger error at batch 32."""
+    records = of_one_setup(records)
     error = {
         norm: values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=LARGE)
         for norm in ORDER

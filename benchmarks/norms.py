@@ -13,14 +13,14 @@ def make(params: Params) -> Norm:
 
     Args:
         params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN:
-            the share that moving statistics keep), `synchronized` (BN: whether its statistics are
-            those of all devices), `ghost_size` (GhostBN), `groups` or `channels_per_group` (GN,
-            GN+WS), both at most the layer's channels.
+            the share that moving statistics keep), on several `devices`, of a `batch_size` each,
+            `synchronized` (BN: whether its statistics are those of all), `ghost_size` (GhostBN),
+            `groups` or `channels_per_group` (GN, GN+WS), both at most the layer's channels.
     """
-    synchronized = params.get("synchronized", False)
+    momentum = params.get("batch_momentum", 0.99)
     made = {
-        "BN": batch_norm(params.get("batch_momentum", 0.99), EPSILON, synchronized),
-        "GhostBN": Norm(lambda channels, gamma: _ghost_batch(params, gamma)),
+        "BN": _batch(params, momentum),
+        "GhostBN": _ghost_batch(params.get("ghost_size"), momentum),
         "GN": Norm(lambda channels, gamma: _group(params, channels, gamma)),
         "GN+WS": Norm(lambda *layer: _group(params, *layer), convolution=_standardized),
         # Over the whole image, as the group-normalization paper has it.
@@ -35,15 +35,28 @@ def make(params: Params) -> Norm:
     return made[name]
 
 
-def _ghost_batch(params: Params, gamma: str):
-    from keras_ddl.layers import GhostBatchNormalization
+def _batch(params: Params, momentum: float) -> Norm:
+    """Core's BN. On JAX it sees the images of all devices: ghost batches stand for each one's."""
+    import keras
 
-    return GhostBatchNormalization(
-        params["ghost_size"],
-        momentum=params["batch_momentum"],
-        epsilon=EPSILON,
-        gamma_initializer=gamma,
-    )
+    devices, synchronized = params.get("devices", 1), params.get("synchronized", False)
+    if keras.backend.backend() == "tensorflow":
+        return batch_norm(momentum, EPSILON, synchronized)
+    if devices == 1 or synchronized:
+        return batch_norm(momentum, EPSILON)
+    # Ghost batches enter the moving statistics one after the other, those of devices at once.
+    return _ghost_batch(params["batch_size"], momentum ** (1 / devices))
+
+
+def _ghost_batch(size: int | None, momentum: float) -> Norm:
+    def layer(channels: int, gamma: str):
+        from keras_ddl.layers import GhostBatchNormalization
+
+        return GhostBatchNormalization(
+            size, momentum=momentum, epsilon=EPSILON, gamma_initializer=gamma
+        )
+
+    return Norm(layer)
 
 
 def _group(params: Params, channels: int, gamma: str):

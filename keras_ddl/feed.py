@@ -44,24 +44,31 @@ def batches(iterator):
     """What to give `fit` in place of an iterator over batches of arrays of constant shape.
 
     Args:
-        iterator: yields tuples `(x, y)` or `(x, y, sample_weight)` of NumPy arrays.
+        iterator: yields tuples `(x, y)` or `(x, y, sample_weight)` of NumPy arrays. Or a function
+            without arguments that returns such an iterator: under a `tf.distribute` strategy
+            `fit` looks into its data before it trains, and begins anew.
 
     Returns:
         A `tf.data.Dataset` on TensorFlow; the iterator itself on other backends.
     """
     if keras.backend.backend() != "tensorflow":
-        return iterator
+        return iterator() if callable(iterator) else iterator
     import tensorflow as tf
 
-    iterator = iter(iterator)
-    first = next(iterator)
+    if callable(iterator):
+        begin, first = iterator, next(iterator())
+    else:
+        rest = iter(iterator)
+        first = next(rest)
+        whole = itertools.chain([first], rest)
+
+        def begin():
+            return whole
+
     signature = keras.tree.map_structure(
         lambda part: tf.TensorSpec(np.shape(part), np.asarray(part).dtype), first
     )
-    rest = itertools.chain([first], iterator)
-    return _without_autotuner(
-        tf.data.Dataset.from_generator(lambda: rest, output_signature=signature)
-    )
+    return _without_autotuner(tf.data.Dataset.from_generator(begin, output_signature=signature))
 
 
 def _without_autotuner(dataset):

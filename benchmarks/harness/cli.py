@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.harness import data, report
+from benchmarks.harness.devices import split_processor
 from benchmarks.harness.executors import EXECUTORS, BackendError
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.progress import Progress
@@ -80,6 +81,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
         store.supersede(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
+    split_processor(todo)
     say(
         f"{experiment.name}: {len(trials)} trials on {dataset.title} ({dataset.source}), "
         f"{len(trials) - len(todo)} done before, {len(todo)} to run"

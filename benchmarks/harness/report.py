@@ -72,6 +72,7 @@ def _section(
     experiment: Experiment, view: View, cut: dict[str, str], records: list[Record]
 ) -> Section:
     trial = records[0].trial
+    cut = {name: value for name, value in cut.items() if value is not None}
     cuts = [f"{name} {value}" for name, value in cut.items()]
     seed = [f"seed {trial.seed}"] if trial.seed else []  # other seeds than the default are named
     about = ", ".join([*cuts, f"{trial.profile} profile", *seed])

@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code;
 with native_chatter_held():
     import keras
 
+    from benchmarks.harness.devices import data_parallel
     from benchmarks.harness.watch import OnPoint, Watch
     from keras_ddl import Population, feed
     from keras_ddl.population import MemberDiverged
@@ -37,7 +38,8 @@ class Trainer:
     `updates`, `points` (of the learning curves, evenly spaced), `curve_examples` (how many
     training and validation examples each point is measured on, without dropout; 0: none) and
     `early_stopping` (whether the weights of the point with the lowest validation error are kept;
-    False if it is left out). All updates are done nevertheless: trials stay comparable in cost.
+    False if it is left out) and `devices` (each of which takes a batch; 1 if it is left out). All
+    updates are done nevertheless: trials stay comparable in cost.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
@@ -68,13 +70,18 @@ class Trainer:
             trials: equal in what `Experiment.structure` gives.
             on_point: as above.
         """
-        started = time.perf_counter()
         params = trials[0].params
         if params["updates"] % params["points"]:
             raise ValueError(
                 "`points` must divide `updates`. "
                 f"Received: points={params['points']}, updates={params['updates']}"
             )
+        keras.utils.clear_session()  # not within a strategy of TensorFlow, which it would forget
+        with data_parallel(params.get("devices", 1)):
+            return self._trained(trials, on_point)
+
+    def _trained(self, trials: Sequence[Trial], on_point: OnPoint) -> list[Record]:
+        started, params = time.perf_counter(), trials[0].params
         data = self._data(trials)
         model, predict = self._compiled(trials, data)
         stopping = params.get("early_stopping", False)
@@ -83,7 +90,7 @@ class Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # its record says so
             model.fit(
-                feed.batches(self._batches(trials, data)),
+                feed.batches(lambda: self._batches(trials, data)),
                 steps_per_epoch=params["updates"] // params["points"],
                 epochs=params["points"],
                 shuffle=False,
@@ -155,7 +162,8 @@ class Trainer:
         return [views[_split_of(trial), trial.params["train_size"]] for trial in trials]
 
     def _batches(self, trials: Sequence[Trial], data: Sequence[Split]):
-        size = trials[0].params["batch_size"]
+        params = trials[0].params
+        size = params["batch_size"] * params.get("devices", 1)
         orders = [trial.derive("order") for trial in trials]
         return batches_together(
             [
@@ -172,14 +180,14 @@ class Trainer:
         self, trials: Sequence[Trial], data: Sequence[Split]
     ) -> tuple[keras.Model, Predict]:
         """A model, or a population, and what `score_together` asks of it."""
-        keras.utils.clear_session()
         optimizer, rates = self._optimizer(trials)
         settings: dict[str, Any] = {
             "optimizer": optimizer,
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "jit_compile": jit_compile(),
         }
-        if BACKEND == "tensorflow" and self.experiment.small_steps(trials[0]):
+        alone = trials[0].params.get("devices", 1) == 1
+        if BACKEND == "tensorflow" and alone and self.experiment.small_steps(trials[0]):
             steps = trials[0].params["updates"] // trials[0].params["points"]
             settings["jit_compile"] = True
             settings["steps_per_execution"] = max(n for n in range(1, 33) if steps % n == 0)

@@ -97,10 +97,10 @@ def values(
 
 
 def groups(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:
-    """Records by the values of some parameters, sorted by them."""
+    """Records by the values of some parameters, None where one is left out, sorted by them."""
     found: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
-        found.setdefault(tuple(record.trial.params[name] for name in names), []).append(record)
+        found.setdefault(tuple(record.trial.params.get(name) for name in names), []).append(record)
     return dict(sorted(found.items(), key=lambda item: [_sortable(value) for value in item[0]]))
 
 
