@@ -101,8 +101,8 @@ def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
         f"with momentum, batches of {BATCH}, on {ran['device']} ({ran['cores']} cores), "
         f"{packages}, commit {ran['commit']}. The arms took turns. "
         "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
-        f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow have "
-        "`FusedSGD` but where core's SGD is named.",
+        f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "
+        "have `FusedSGD`, what is beside them core's or their own SGD, unless the name says else.",
     ]
     for network in NETWORKS:
         if any(record["network"] == network for record in records):

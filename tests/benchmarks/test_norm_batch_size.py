@@ -38,14 +38,15 @@ sys.exit(code)
 """
 
 
-def trials(profile="quick", repetitions=1):
-    return list(EXPERIMENT.expand(profile, CIFAR10, seed=0, repetitions=repetitions, choices={}))
+def trials(profile="quick", repetitions=1, **choices):
+    options = {"seed": 0, "repetitions": repetitions, "choices": choices}
+    return list(EXPERIMENT.expand(profile, CIFAR10, **options))
 
 
-def records(error, repetitions=3, diverged=()):
+def records(error, repetitions=3, diverged=(), **choices):
     """One record per arm and repetition, with a little noise that the arms share."""
     made = []
-    for trial in trials(repetitions=repetitions):
+    for trial in trials(repetitions=repetitions, **choices):
         arm = trial.params["norm"], trial.params["batch_size"]
         found = {ERROR: error(*arm) + 0.1 * trial.repetition, "test_error": error(*arm)}
         made.append(
@@ -73,6 +74,31 @@ def test_every_arm_sees_as_many_images_at_a_rate_by_its_batch():
             assert params["learning_rate"] == 0.1 * params["batch_size"] / 32
             seen = params["updates"] * params["batch_size"]
             assert seen == pytest.approx(params["epochs"] * params["train_size"], rel=0.01)
+
+
+def test_every_device_takes_a_batch():
+    alone = trials(devices="1", synchronized="yes")
+    assert alone == trials()  # what is stored for one device stays current
+    for one, several in zip(alone, trials(devices="4", synchronized="yes"), strict=True):
+        assert several.params["batch_size"] == one.params["batch_size"]
+        assert several.params["learning_rate"] == 4 * one.params["learning_rate"]
+        assert several.params["updates"] == pytest.approx(one.params["updates"] / 4, rel=0.05)
+        assert several.params["synchronized"]
+        assert EXPERIMENT.is_current(several)
+
+
+def test_set_ups_are_not_mixed():
+    """Neither in a verdict, which is that of the larger part, nor in a table."""
+
+    def published(norm, size):
+        return PUBLISHED.get(norm, PUBLISHED["GN"])[size]
+
+    flat = records(lambda _, size: 20 + 0.01 * size, 2, devices="2", synchronized="no")
+    assert verdict("bn-small-batch", flat) == "not reproduced"
+    assert verdict("bn-small-batch", records(published) + flat) == "reproduced"
+    sections = make(EXPERIMENT, records(published) + flat).sections
+    assert len({section.stem for section in sections}) == 2
+    assert ["devices 2" in section.title for section in sections].count(True) == 1
 
 
 def test_batch_1_is_left_to_those_that_can_have_it():
