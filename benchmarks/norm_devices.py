@@ -8,7 +8,9 @@ from benchmarks.harness.spec import Record
 from benchmarks.harness.views import groups
 
 SETUP = ("devices", "synchronized")  # parameters of a trial on several devices
-SYNCHRONIZED = Choice("synchronized", ("no", "yes"), "BN with the statistics of all devices")
+SYNCHRONIZED = Choice(
+    "synchronized", ("no", "yes"), "with several devices: BN with the statistics of all"
+)
 
 
 def devices(*counts: str) -> Choice:
@@ -23,6 +25,13 @@ def setup(choices: Mapping[str, str]) -> dict[str, Any]:
     return {"devices": count, "synchronized": choices["synchronized"] == "yes"}
 
 
-def of_one_setup(records: Sequence[Record]) -> list[Record]:
-    """Those of the set-up with the most records: no verdict may mix them."""
-    return max(groups(records, SETUP).values(), key=len, default=[])
+def of_one_setup(records: Sequence[Record]) -> tuple[str, list[Record]]:
+    """No verdict may mix set-ups: the first of these, and what to put before its findings.
+
+    The first is that of one device, then come fewer before more devices.
+    """
+    for (count, synchronized), found in groups(records, SETUP, optional=True).items():
+        if count is None:
+            return "", found
+        return f"{count} devices{', synchronized' * synchronized}, ", found
+    return "", []

@@ -2,7 +2,8 @@
 
 The images come from TensorFlow Datasets, prepared beforehand, and every one of `--devices` devices
 of TensorFlow takes `batch_size` images of each batch. BN's statistics are those of one device, as
-in the paper, or of all (`--synchronized yes`). A killed trial goes on after its last whole epoch.
+in the paper, or of all (`--synchronized yes`). A killed trial goes on after its last whole epoch,
+on all devices with the moving statistics of the first.
 """
 
 import csv
@@ -20,7 +21,7 @@ from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.views import View
 from benchmarks.norm_devices import SETUP, SYNCHRONIZED, devices
-from benchmarks.norm_training import ERROR, sgd
+from benchmarks.norm_training import ERROR, sgd, trial_params
 from benchmarks.norm_verdicts import CLAIMS
 from benchmarks.norm_views import draw, table
 
@@ -28,20 +29,17 @@ DEVICES_OF_PAPER = 8  # on which its rate of .1 x batch / 32 was used
 
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
-    shared = {k: v for k, v in settings.items() if k not in ("arms", "learning_rate_at_32")}
-    devices = int(choices["devices"])
+    count = int(choices["devices"])
+    rate = settings["learning_rate_at_32"] * count / DEVICES_OF_PAPER
     return [
-        {
-            **shared,
-            "norm": norm,
-            "batch_size": size,
-            "devices": devices,
-            "synchronized": choices["synchronized"] == "yes",
-            "updates": settings["epochs"] * (settings["train_size"] // (size * devices)),
-            "learning_rate": settings["learning_rate_at_32"]
-            * (size * devices)
-            / (32 * DEVICES_OF_PAPER),
-        }
+        trial_params(
+            settings,
+            norm=norm,
+            batch_size=size,
+            devices=count,
+            synchronized=choices["synchronized"] == "yes",
+            learning_rate=rate * size / 32,
+        )
         for norm, sizes in settings["arms"]
         for size in sizes
     ]

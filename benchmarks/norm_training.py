@@ -15,25 +15,21 @@ NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters with a learning rate proportional to the images of a step."""
-    rate = settings["learning_rate_at_32"] * images_of_step(arm) / 32
+    """A trial's parameters with a learning rate proportional to a device's batch size."""
+    rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
     return trial_params(settings, **arm, learning_rate=rate)
 
 
 def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters, its epochs counted in updates."""
+    """A trial's parameters, its epochs counted in updates, for which each device takes a batch."""
+    images = arm["batch_size"] * arm.get("devices", 1)
     shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
     return {
         **shared,
         **arm,
-        "updates": settings["epochs"] * (settings["train_size"] // images_of_step(arm)),
+        "updates": settings["epochs"] * (settings["train_size"] // images),
         "points": settings["epochs"],
     }
-
-
-def images_of_step(arm: Params) -> int:
-    """Each device takes a batch."""
-    return arm["batch_size"] * arm.get("devices", 1)
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

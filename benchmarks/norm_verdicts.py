@@ -16,7 +16,7 @@ ORDER = ("BN", "GN", "LN", "IN")  # of the paper at batch 32, the best first
 
 def judge_small(records: Sequence[Record]) -> Verdict:
     """BN's error rises from batch 32 to 2; GN's rises by less than half of that."""
-    records = of_one_setup(records)
+    where, records = of_one_setup(records)
     error = {
         (norm, size): values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=size)
         for norm in ("BN", "GN")
@@ -34,13 +34,13 @@ def judge_small(records: Sequence[Record]) -> Verdict:
     return all_of(
         [
             within(
-                f"BN: error at batch {SMALL} above batch {LARGE}",
+                f"{where}BN: error at batch {SMALL} above batch {LARGE}",
                 paired_difference(rises["BN"], zero),
                 "pp",
                 low=0,
             ),
             within(
-                f"GN: error at batch {SMALL} above batch {LARGE}, less half of BN's rise",
+                f"{where}GN: error at batch {SMALL} above batch {LARGE}, less half of BN's rise",
                 paired_difference(rises["GN"], half),
                 "pp",
                 high=0,
@@ -51,7 +51,7 @@ def judge_small(records: Sequence[Record]) -> Verdict:
 
 def judge_order(records: Sequence[Record]) -> Verdict:
     """Each next of BN, GN, LN, IN has the larger error at batch 32."""
-    records = of_one_setup(records)
+    where, records = of_one_setup(records)
     error = {
         norm: values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=LARGE)
         for norm in ORDER
@@ -59,7 +59,7 @@ def judge_order(records: Sequence[Record]) -> Verdict:
     return all_of(
         [
             within(
-                f"batch {LARGE}: error of {worse} above {better}",
+                f"{where}batch {LARGE}: error of {worse} above {better}",
                 paired_difference(error[worse], error[better]),
                 "pp",
                 low=0,

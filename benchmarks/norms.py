@@ -44,8 +44,8 @@ def _batch(params: Params, momentum: float) -> Norm:
         return batch_norm(momentum, EPSILON, synchronized)
     if devices == 1 or synchronized:
         return batch_norm(momentum, EPSILON)
-    # Ghost batches enter the moving statistics one after the other, those of devices at once.
-    return _ghost_batch(params["batch_size"], momentum ** (1 / devices))
+    # They reach back over as many images as the moving statistics of one device.
+    return _ghost_batch(params["batch_size"], momentum)
 
 
 def _ghost_batch(size: int | None, momentum: float) -> Norm:

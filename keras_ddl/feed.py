@@ -45,26 +45,25 @@ def batches(iterator):
 
     Args:
         iterator: yields tuples `(x, y)` or `(x, y, sample_weight)` of NumPy arrays. Or a function
-            without arguments that returns such an iterator: under a `tf.distribute` strategy
+            without arguments that makes a new one at each call: under a `tf.distribute` strategy
             `fit` looks into its data before it trains, and begins anew.
 
     Returns:
         A `tf.data.Dataset` on TensorFlow; the iterator itself on other backends.
+
+    Raises:
+        ValueError: if it yields nothing, on TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
         return iterator() if callable(iterator) else iterator
     import tensorflow as tf
 
-    if callable(iterator):
-        begin, first = iterator, next(iterator())
-    else:
-        rest = iter(iterator)
-        first = next(rest)
-        whole = itertools.chain([first], rest)
-
-        def begin():
-            return whole
-
+    rest = iter(iterator() if callable(iterator) else iterator)
+    first = next(rest, None)
+    if first is None:
+        raise ValueError("`iterator` must yield at least one batch. Received: none")
+    whole = itertools.chain([first], rest)
+    begin = iterator if callable(iterator) else lambda: whole
     signature = keras.tree.map_structure(
         lambda part: tf.TensorSpec(np.shape(part), np.asarray(part).dtype), first
     )

@@ -9,8 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.harness import data, report
-from benchmarks.harness.devices import split_processor
+from benchmarks.harness import data, devices, report
 from benchmarks.harness.executors import EXECUTORS, BackendError
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.progress import Progress
@@ -56,6 +55,8 @@ def main(
 
 def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     say = (lambda line: None) if arguments.quiet else _to_stderr
+    if not arguments.dry_run:
+        devices.provide(int(getattr(arguments, "devices", "1")))
     dataset = (
         experiment.load(arguments.data_dir)
         if experiment.load
@@ -73,6 +74,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     )
     for trial in trials:
         data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
+        _check_step(trial)
     store = Store(_folder(experiment, arguments))
     if arguments.dry_run:
         return _show_plan(experiment, trials, store, arguments.fresh)
@@ -81,7 +83,6 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
         store.supersede(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
-    split_processor(todo)
     say(
         f"{experiment.name}: {len(trials)} trials on {dataset.title} ({dataset.source}), "
         f"{len(trials) - len(todo)} done before, {len(todo)} to run"
@@ -116,6 +117,15 @@ def _interrupts() -> Iterator[list[int]]:
         yield pending
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _check_step(trial: Trial) -> None:
+    size, count = trial.params.get("batch_size", 1), trial.params.get("devices", 1)
+    if size * count > trial.params["train_size"]:
+        raise data.DataError(
+            f"a step takes {size * count} training images ({count} x {size}), and there are "
+            f"{trial.params['train_size']}: choose fewer devices or a larger profile"
+        )
 
 
 def _show_plan(experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool) -> int:

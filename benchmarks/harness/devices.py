@@ -3,72 +3,81 @@
 import contextlib
 import functools
 import os
-from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.harness.spec import Trial
+from benchmarks.harness.executors import BackendError, training
 
 
-def split_processor(trials: Iterable[Trial]) -> None:
-    """Have JAX see a processor as the devices that trials want; to be called before it starts.
+def provide(count: int) -> None:
+    """See to it that there are `count` devices; without a GPU the processor is split.
 
-    TensorFlow can do so later, and does in `data_parallel`. GPUs are as many as there are.
+    To be called before anything else starts the backend, as reading data does.
+
+    Raises:
+        BackendError: if there are fewer.
     """
-    count = max((trial.params.get("devices", 1) for trial in trials), default=1)
-    if count > 1:
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={count}".strip()
+    if count == 1:
+        return
+    flags = os.environ.get("XLA_FLAGS", "")
+    os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={count}".strip()
+    backend = training().BACKEND
+    if backend not in ("tensorflow", "jax"):
+        raise BackendError(
+            "Several devices need KERAS_BACKEND=tensorflow or jax. "
+            f"Received: {backend}, devices={count}"
+        )
+    if backend == "tensorflow" and not training().GPU:
+        _split_for_tensorflow(count)
+    there = len(_devices())
+    if count > there:
+        raise BackendError(
+            f"`devices` must be at most {there}, the devices of {backend} here, unless there is "
+            f"no GPU and the backend has not started yet. Received: devices={count}"
+        )
 
 
 def data_parallel(count: int) -> contextlib.AbstractContextManager[Any]:
     """A context in which a model is made, compiled and trained on `count` devices.
 
     On TensorFlow layers see one device's share of a batch, on JAX the whole batch.
-
-    Raises:
-        ValueError: if there are not as many devices, or on PyTorch.
     """
     if count == 1:
         return contextlib.nullcontext()
+    if training().BACKEND == "tensorflow":
+        return mirrored(count).scope()
     import keras
 
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return mirrored(count).scope()
-    if backend == "jax":
-        devices = keras.distribution.list_devices()
-        return keras.distribution.DataParallel(devices=_first(count, devices)).scope()
-    raise ValueError(
-        "Several devices need KERAS_BACKEND=tensorflow or jax. "
-        f"Received: {backend}, devices={count}"
-    )
+    return keras.distribution.DataParallel(devices=_devices()[:count]).scope()
 
 
 @functools.cache
 def mirrored(count: int) -> Any:
-    """TensorFlow's strategy for `count` devices, GPUs if there is one.
+    """TensorFlow's strategy for `count` devices.
 
     One for all models: the synchronizations of a second would take the numbers of the first's.
-
-    Raises:
-        ValueError: if there are not as many.
     """
     import tensorflow as tf
 
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    if kind == "CPU":
-        parts = [tf.config.LogicalDeviceConfiguration()] * count
-        with contextlib.suppress(RuntimeError):  # TensorFlow has started: they are as they are
-            tf.config.set_logical_device_configuration(
-                tf.config.list_physical_devices(kind)[0], parts
-            )
-    names = [device.name for device in tf.config.list_logical_devices(kind)]
-    return tf.distribute.MirroredStrategy(_first(count, names))
+    return tf.distribute.MirroredStrategy(_devices()[:count])
 
 
-def _first(count: int, devices: list[str]) -> list[str]:
-    if count > len(devices):
-        raise ValueError(
-            f"`devices` must be at most {len(devices)}, which are here. Received: {count}"
+def _split_for_tensorflow(count: int) -> None:
+    import tensorflow as tf
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    with contextlib.suppress(RuntimeError):  # it has started: the devices are what they are
+        tf.config.set_logical_device_configuration(
+            processor, [tf.config.LogicalDeviceConfiguration()] * count
         )
-    return devices[:count]
+
+
+def _devices() -> list[str]:
+    """GPUs, or the parts of a processor."""
+    if training().BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        kind = "GPU" if training().GPU else "CPU"
+        return [device.name for device in tf.config.list_logical_devices(kind)]
+    import keras
+
+    return keras.distribution.list_devices()

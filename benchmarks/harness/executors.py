@@ -40,7 +40,7 @@ def population(
 
     A group that does not fit in memory is halved. Its records come all at once.
     """
-    sizes = ON_GPU if _keras().GPU else ON_CPU
+    sizes = ON_GPU if training().GPU else ON_CPU
     return _train(experiment, groups(experiment, trials, *sizes), dataset, progress)
 
 
@@ -48,12 +48,16 @@ def auto(
     experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
     """`population` where it pays: PyTorch's vmap refuses what training needs."""
-    pays = experiment.structure is not None and _keras().BACKEND != "torch"
+    pays = experiment.structure is not None and training().BACKEND != "torch"
     return (population if pays else in_process)(experiment, trials, dataset, progress)
 
 
-def _keras() -> Any:
-    """The module that trains."""
+def training() -> Any:
+    """The module that trains, and with it Keras.
+
+    Raises:
+        BackendError: if Keras cannot be imported.
+    """
     try:
         from benchmarks.harness import train
     except (ImportError, ValueError) as error:
@@ -67,7 +71,7 @@ def _keras() -> Any:
 def _train(
     experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
-    trainer = _keras().Trainer  # imported in any case: an experiment's own needs Keras too
+    trainer = training().Trainer  # imported in any case: an experiment's own needs Keras too
     train = (experiment.trainer or trainer)(experiment, dataset)
     for group in groups:
         yield from _records(train, group, progress)
@@ -76,16 +80,14 @@ def _train(
 def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Record]:
     started = time.perf_counter()
     count = len(group)
+    halve = False
     try:
         if count == 1:
             records = [train(group[0], progress.within_trial)]
         else:
             records = train.together(group, lambda p, n: progress.within_trial(count * p, n))
     except Exception as error:
-        if count > 1 and _out_of_memory(error):
-            for half in (group[: count // 2], group[count // 2 :]):
-                yield from _records(train, half, progress)
-            return
+        halve = count > 1 and _out_of_memory(error)
         message = _without_folders(traceback.format_exc())
         spent = {"wall_s": time.perf_counter() - started} if count == 1 else {}
         records = [
@@ -99,6 +101,10 @@ def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Rec
             )
             for trial in group
         ]
+    if halve:  # here, where no error holds what filled the memory any more
+        for half in (group[: count // 2], group[count // 2 :]):
+            yield from _records(train, half, progress)
+        return
     how = {"executor": "in-process"} if count == 1 else {"executor": "population", "members": count}
     for record in records:
         yield replace(record, environment={**record.environment, **how})

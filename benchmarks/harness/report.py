@@ -45,7 +45,7 @@ def make(experiment: Experiment, records: Sequence[Record]) -> Report:
     sections = [
         _section(experiment, view, dict(zip(view.split_by, values, strict=True)), part)
         for view in experiment.views
-        for values, part in groups(done, view.split_by).items()
+        for values, part in groups(done, view.split_by, optional=True).items()
     ]
     verdicts = {claim.id: claim.judge(done) for claim in experiment.claims} if done else {}
     return Report(experiment, sections, verdicts)

@@ -35,6 +35,8 @@ def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[flo
         parts = [Examples(e.x[start : start + BATCH], e.y[start : start + BATCH]) for e in sets]
         logits = np.asarray(predict(parts[0].x if shared else _side_by_side(parts)), np.float64)
         for member, part in enumerate(parts):
+            # More rows come where another member's part is longer, and from each further device of
+            # TensorFlow the same once more.
             sums[member] += _loss_and_wrong(logits[: len(part.y), member], part.y)
     return [
         (loss / len(examples.y), 100 * wrong / len(examples.y))

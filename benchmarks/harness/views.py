@@ -96,12 +96,27 @@ def values(
     return found
 
 
-def groups(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[Any, ...], list[Record]]:
-    """Records by the values of some parameters, None where one is left out, sorted by them."""
+def groups(
+    records: Sequence[Record], names: Sequence[str], optional: bool = False
+) -> dict[tuple[Any, ...], list[Record]]:
+    """Records by the values of some parameters, sorted by them.
+
+    Args:
+        records: of any arms.
+        names: of the parameters.
+        optional: whether records may lack them. Those come first, with None.
+    """
     found: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
-        found.setdefault(tuple(record.trial.params.get(name) for name in names), []).append(record)
-    return dict(sorted(found.items(), key=lambda item: [_sortable(value) for value in item[0]]))
+        params = record.trial.params
+        values = [params.get(name) if optional else params[name] for name in names]
+        found.setdefault(tuple(values), []).append(record)
+
+    def order(item: tuple[tuple[Any, ...], list[Record]]) -> tuple[bool, list[Any]]:
+        lacking = optional and None in item[0]
+        return not lacking, [_sortable(value) for value in item[0]]
+
+    return dict(sorted(found.items(), key=order))
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:

@@ -24,16 +24,16 @@ class FusedSGD(keras.optimizers.SGD):
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        if not self._can_fuse(gradient):
+        weight = variable.value if isinstance(variable, keras.Variable) else variable
+        if not _can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow as tf
 
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
-        if rate.shape.rank:  # the members of a population have rates of their own
+        if rate.shape.rank:  # the members of a population have rates of their own: a pass more
             gradient, rate = gradient * rate, ops.ones((), variable.dtype)
-        weight = variable.value if isinstance(variable, keras.Variable) else variable
         if not self.momentum:
             tf.raw_ops.ResourceApplyGradientDescent(var=weight.handle, alpha=rate, delta=gradient)
             return
@@ -47,9 +47,15 @@ class FusedSGD(keras.optimizers.SGD):
             use_nesterov=self.nesterov,
         )
 
-    def _can_fuse(self, gradient):
-        if keras.backend.backend() != "tensorflow":
-            return False
-        import tensorflow as tf
 
-        return isinstance(gradient, tf.Tensor) and not tf.distribute.has_strategy()
+def _can_fuse(weight, gradient):
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    plain = isinstance(gradient, tf.Tensor) and not isinstance(
+        weight, tf.distribute.DistributedValues
+    )
+    # Every device has kernels for these; bfloat16 is left to core.
+    known = weight.dtype in (tf.float16, tf.float32, tf.float64)
+    return plain and known and not tf.distribute.has_strategy()

@@ -81,20 +81,22 @@ def test_every_device_takes_a_batch():
     assert alone == trials()  # what is stored for one device stays current
     for one, several in zip(alone, trials(devices="4", synchronized="yes"), strict=True):
         assert several.params["batch_size"] == one.params["batch_size"]
-        assert several.params["learning_rate"] == 4 * one.params["learning_rate"]
+        assert several.params["learning_rate"] == one.params["learning_rate"]
         assert several.params["updates"] == pytest.approx(one.params["updates"] / 4, rel=0.05)
         assert several.params["synchronized"]
         assert EXPERIMENT.is_current(several)
 
 
 def test_set_ups_are_not_mixed():
-    """Neither in a verdict, which is that of the larger part, nor in a table."""
+    """Neither in a verdict, which is that of one device, nor in a table."""
 
     def published(norm, size):
         return PUBLISHED.get(norm, PUBLISHED["GN"])[size]
 
-    flat = records(lambda _, size: 20 + 0.01 * size, 2, devices="2", synchronized="no")
-    assert verdict("bn-small-batch", flat) == "not reproduced"
+    flat = records(lambda _, size: 20 + 0.01 * size, devices="2", synchronized="no")
+    judged = EXPERIMENT.claims[0].judge(flat)
+    assert judged.verdict == "not reproduced"
+    assert judged.findings[0].what.startswith("2 devices, BN")
     assert verdict("bn-small-batch", records(published) + flat) == "reproduced"
     sections = make(EXPERIMENT, records(published) + flat).sections
     assert len({section.stem for section in sections}) == 2

@@ -21,10 +21,6 @@ ON_TENSORFLOW = pytest.mark.skipif(
 DATA = SimpleNamespace(name="imagenet2012", title="ImageNet", fingerprint="tfds:0")
 TWO_DEVICES = """
 import sys
-import tensorflow as tf
-
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import tensorflow_datasets as tfds
 from benchmarks.norm_batch_size import STUDIES
 from benchmarks.norm_studies import main

@@ -1,5 +1,9 @@
 """FusedSGD against core's SGD, wherever it takes the fused step and wherever it does not."""
 
+import json
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +21,30 @@ RULES = [
     {"momentum": 0.9, "gradient_accumulation_steps": 2},
     {"momentum": 0.9, "use_ema": True, "ema_overwrite_frequency": 4},
 ]
+ON_TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's operations and strategies"
+)
+ON_TWO_DEVICES = """
+import json
+import keras
+import numpy as np
+import tensorflow as tf
+from keras_ddl.optimizers import FusedSGD
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
+found = []
+for kind in (FusedSGD, keras.optimizers.SGD):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+        model.compile(kind(0.1, momentum=0.9), "mse")
+    x = np.arange(48, dtype="float32").reshape(8, 6) / 48
+    model.fit(x, x[:, :1], batch_size=4, epochs=2, shuffle=False, verbose=0)
+    found.append(model.get_weights()[0].tolist())
+print(json.dumps(found))
+"""
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(40, 6)).astype("float32"), rng.integers(0, 3, 40)
 
@@ -53,7 +81,7 @@ def test_eagerly():
     assert_equal(ours, trained(build(), SGD(0.1, momentum=0.9), run_eagerly=True))
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "mixed_float16", "float64"])
 def test_lower_precision(policy):
     ours = trained(build(dtype=policy), FusedSGD(0.1, momentum=0.9))
     core = trained(build(dtype=policy), SGD(0.1, momentum=0.9))
@@ -73,15 +101,27 @@ def test_gradients_of_an_embedding():
     assert_equal(ours, trained(embedding(), SGD(0.1, momentum=0.9), words))
 
 
+def test_constraints_hold():
+    def constrained():
+        keras.utils.set_random_seed(0)
+        dense = keras.layers.Dense(3, kernel_constraint=keras.constraints.MaxNorm(0.5))
+        return keras.Sequential([keras.Input((6,)), dense])
+
+    ours = trained(constrained(), FusedSGD(0.1, momentum=0.9))
+    assert_equal(ours, trained(constrained(), SGD(0.1, momentum=0.9)))
+
+
 @pytest.mark.parametrize("rates", [None, [0.1, 0.05]])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_population_takes_it(rates, momentum):
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_population_takes_it(rates, momentum, jit_compile):
     def weights(optimizer):
         population = Population(build, [{"seed": 0}, {"seed": 1}])
         population.compile(
             optimizer,
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             learning_rate=rates,
+            jit_compile=jit_compile,
         )
         population.fit(X, Y, batch_size=8, epochs=2, shuffle=False, verbose=0)
         return population.get_weights()
@@ -100,17 +140,25 @@ def test_a_saved_model_goes_on(tmp_path):
     assert_equal(again.get_weights(), model.get_weights())
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's graph")
-def test_one_operation_for_each_weight():
+@ON_TENSORFLOW
+@pytest.mark.parametrize("rates", [None, [0.1, 0.05]])
+def test_one_operation_for_each_weight(rates):
     import tensorflow as tf
 
-    model = build()
-    model.compile(FusedSGD(0.1, momentum=0.9), "mse")
-    model.optimizer.build(model.trainable_variables)
-
-    @tf.function
-    def step():
-        model.optimizer.apply([tf.ones(w.shape) for w in model.trainable_variables])
-
+    population = Population(build, [{"seed": 0}, {"seed": 1}])
+    population.compile(FusedSGD(0.1, momentum=0.9), "mse", learning_rate=rates)
+    optimizer, weights = population.optimizer, population.trainable_variables
+    optimizer.build(weights)
+    step = tf.function(lambda: optimizer.apply([tf.ones(w.shape) for w in weights]))
     operations = [op.type for op in step.get_concrete_function().graph.get_operations()]
-    assert operations.count("ResourceApplyKerasMomentum") == 4
+    assert operations.count("ResourceApplyKerasMomentum") == len(weights) == 4
+
+
+@ON_TENSORFLOW
+def test_under_a_strategy_it_is_core_sgd():
+    ran = subprocess.run(
+        [sys.executable, "-c", ON_TWO_DEVICES], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    ours, core = json.loads(ran.stdout.splitlines()[-1])
+    np.testing.assert_allclose(ours, core, atol=1e-6)
