@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.harness.data import Examples
 
-BATCH = 1000
+BATCH = 500
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -33,10 +33,13 @@ def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[flo
     sums = np.zeros((len(sets), 2))
     for start in range(0, max(len(examples.y) for examples in sets), BATCH):
         parts = [Examples(e.x[start : start + BATCH], e.y[start : start + BATCH]) for e in sets]
-        logits = np.asarray(predict(parts[0].x if shared else _side_by_side(parts)), np.float64)
+        x = parts[0].x if shared else _side_by_side(parts)
+        if start and len(x) < BATCH:  # TensorFlow compiles anew for every number of examples
+            x = np.concatenate([x, np.zeros((BATCH - len(x), *x.shape[1:]), x.dtype)])
+        logits = np.asarray(predict(x), np.float64)
         for member, part in enumerate(parts):
-            # More rows come where another member's part is longer, and from each further device of
-            # TensorFlow the same once more.
+            # More rows are those filled up, or of another member's longer part; each further device
+            # of TensorFlow gives all of them once more.
             sums[member] += _loss_and_wrong(logits[: len(part.y), member], part.y)
     return [
         (loss / len(examples.y), 100 * wrong / len(examples.y))
