@@ -103,8 +103,8 @@ def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
         "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
         f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "
         "have `FusedSGD`, what is beside them core's or their own SGD, unless the name says else. "
-        "Keras' `fit` of arrays has two speeds on a CPU, a call keeps one of them, and the ratios "
-        "to it move with that: the last column has the rounds.",
+        "Keras' `fit` of arrays has two speeds on a CPU, and the ratios to it move with "
+        "that: the last column has the rounds.",
     ]
     for network in NETWORKS:
         if any(record["network"] == network for record in records):

@@ -1,4 +1,4 @@
-"""SGD whose step reads and writes each weight once."""
+"""SGD whose update of a weight is one operation."""
 
 import keras
 from keras import ops
@@ -11,7 +11,8 @@ class FusedSGD(keras.optimizers.SGD):
     Core composes the update of multiplications, a subtraction and two assignments, each of which
     passes over memory: for wide layers and small batches, and for a `Population`, that is a good
     part of the step on a CPU. XLA (`jit_compile=True`, JAX) fuses them itself. The result is
-    core's, to float rounding. Other backends, sparse gradients and `tf.distribute` take core's.
+    core's, to float rounding. Other backends, sparse gradients, bfloat16 weights and
+    `tf.distribute` take core's.
 
     Args:
         learning_rate: float, `LearningRateSchedule` or callable. Default .01.
