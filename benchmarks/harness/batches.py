@@ -1,7 +1,7 @@
-"""Endless batches of one model, or of several that train together."""
+"""Endless batches of one model, and what several that train together draw theirs from."""
 
 import itertools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -28,20 +28,19 @@ def batches(examples: Examples, batch_size: int, seed: int) -> Iterator[Batch]:
             yield examples.x[chosen], examples.y[chosen]
 
 
-def batches_together(streams: Sequence[tuple[Hashable, Iterator[Batch]]]) -> Iterator[Batch]:
-    """Batches for a population: shared where all members see the same, else one for each.
+def pooled(parts: Sequence[tuple[Examples, int]]) -> tuple[Examples, list[np.ndarray]]:
+    """Each example once, and the places of every member's own.
 
     Args:
-        streams: for each member what tells its stream from others, and the stream.
-
-    Yields:
-        Arrays `(batch, ...)`, or `(batch, K, ...)` if the members' streams differ.
+        parts: of each member the set, and how many of its first examples the member trains on.
     """
-    distinct = dict(streams)
-    if len(distinct) == 1:
-        yield from distinct.popitem()[1]
-    place = {name: i for i, name in enumerate(distinct)}
-    of_member = [place[name] for name, _ in streams]
-    for drawn in zip(*distinct.values(), strict=True):
-        x, y = (np.stack([drawn[i][part] for i in of_member], axis=1) for part in (0, 1))
-        yield x, y
+    sets = {id(examples): examples for examples, _ in parts}
+    ends = itertools.accumulate(len(examples.y) for examples in sets.values())
+    begin = dict(zip(sets, [0, *ends], strict=False))
+    whole = parts[0][0]
+    if len(sets) > 1:
+        whole = Examples(
+            np.concatenate([examples.x for examples in sets.values()]),
+            np.concatenate([examples.y for examples in sets.values()]),
+        )
+    return whole, [begin[id(examples)] + np.arange(size) for examples, size in parts]

@@ -4,12 +4,12 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness.batches import batches, batches_together
+from benchmarks.harness.batches import batches, pooled
 from benchmarks.harness.data import Dataset, Examples, Split, split
 from benchmarks.harness.env import environment, gpu
 from benchmarks.harness.experiment import Experiment, as_json
@@ -23,9 +23,9 @@ with native_chatter_held():
     import keras
 
     from benchmarks.harness.devices import data_parallel
-    from benchmarks.harness.watch import OnPoint, Watch
+    from benchmarks.harness.watch import BestPoint, OnPoint, Watch
     from keras_ddl import Population, feed
-    from keras_ddl.population import MemberDiverged
+    from keras_ddl.population import MemberDiverged, member_indices
 
     BACKEND = keras.backend.backend()
     GPU = gpu(BACKEND)  # asked here, for TensorFlow complains when it finds none
@@ -82,20 +82,25 @@ class Trainer:
 
     def _trained(self, trials: Sequence[Trial], on_point: OnPoint) -> list[Record]:
         started, params = time.perf_counter(), trials[0].params
+        steps = params["updates"] // params["points"]
         data = self._data(trials)
-        model, predict = self._compiled(trials, data)
-        stopping = params.get("early_stopping", False)
-        watch = Watch(predict, data, params["curve_examples"], on_point, stopping)
+        pool, places = pooled(
+            [(self._splits[_split_of(t)].train, t.params["train_size"]) for t in trials]
+        )
+        model, predict = self._compiled(trials, data, pool)
+        best = BestPoint(data, params) if params.get("early_stopping", False) else None
+        watch = Watch(predict, data, params["curve_examples"], on_point)
         watchers = [w for trial in trials for w in self.experiment.watchers(trial, data[0])]
+        callbacks = [*watchers, watch, *([best.callback] if best else [])]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # its record says so
             model.fit(
-                feed.batches(lambda: self._batches(trials, data)),
-                steps_per_epoch=params["updates"] // params["points"],
+                feed.batches(lambda: self._batches(trials, data, places)),
+                steps_per_epoch=steps,
                 epochs=params["points"],
                 shuffle=False,
                 verbose=0,
-                callbacks=[*watchers, watch],
+                callbacks=callbacks,
             )
         final = self._final_scores(predict, data)
         wall = time.perf_counter() - started
@@ -103,8 +108,8 @@ class Trainer:
         for member, trial in enumerate(trials):
             curves, metrics = watch.curves[member], final[member]
             metrics |= {name: curves[name][-1] for name in watch.others}
-            if watch.best is not None:
-                metrics["stopped_at"] = watch.best.updates[member]
+            if best is not None:
+                metrics["stopped_at"] = steps * (1 + best.points[member])
             diverged = watch.diverged[member] or not all(map(math.isfinite, metrics.values()))
             alone = len(trials) == 1
             records.append(
@@ -161,25 +166,28 @@ class Trainer:
             views.setdefault((_split_of(trial), size), Split(train, made.validation, made.test))
         return [views[_split_of(trial), trial.params["train_size"]] for trial in trials]
 
-    def _batches(self, trials: Sequence[Trial], data: Sequence[Split]):
+    def _batches(
+        self, trials: Sequence[Trial], data: Sequence[Split], places: Sequence[np.ndarray]
+    ) -> Iterator[Any]:
+        """What `fit` is given: examples, or their places among those that a population holds."""
         params = trials[0].params
         size = params["batch_size"] * params.get("devices", 1)
         orders = [trial.derive("order") for trial in trials]
-        return batches_together(
-            [
-                ((id(one.train), order), batches(one.train, size, order))
-                for one, order in zip(data, orders, strict=True)
-            ]
-        )
+        if len(trials) == 1:
+            return batches(data[0].train, size, orders[0])
+        if _share(data) and len(set(orders)) == 1:
+            drawn = member_indices(None, batch_size=size, subsets=places[:1], seeds=orders[:1])
+            return ((index[:, 0],) for (index,) in drawn)
+        return member_indices(None, batch_size=size, subsets=places, seeds=orders)
 
     def _built(self, trial: Trial, data: Split) -> keras.Model:
         keras.utils.set_random_seed(trial.derive("unseeded"))
         return self.experiment.build(trial, data.train.x.shape[1:], self.dataset.num_classes)
 
     def _compiled(
-        self, trials: Sequence[Trial], data: Sequence[Split]
+        self, trials: Sequence[Trial], data: Sequence[Split], pool: Examples
     ) -> tuple[keras.Model, Predict]:
-        """A model, or a population, and what `score_together` asks of it."""
+        """A model, or a population that holds `pool`, and what `score_together` asks of it."""
         optimizer, rates = self._optimizer(trials)
         settings: dict[str, Any] = {
             "optimizer": optimizer,
@@ -196,9 +204,9 @@ class Trainer:
             model.compile(**settings)
             return model, lambda x: np.asarray(model.predict_on_batch(x))[:, None]
         members = [{"trial": t, "data": d} for t, d in zip(trials, data, strict=True)]
-        population = Population(self._built, members)
+        population = Population(self._built, members, data=(pool.x, pool.y))
         population.compile(**settings, learning_rate=rates)
-        shared = all(one.train is data[0].train for one in data)
+        shared = _share(data)
 
         def predict(x: np.ndarray) -> np.ndarray:
             # TensorFlow compiles one function for inputs of one rank only.
@@ -241,6 +249,11 @@ class Trainer:
 def jit_compile() -> bool | str:
     """XLA on TensorFlow's CPU halves the speed of matmul; elsewhere Keras chooses well."""
     return False if BACKEND == "tensorflow" and not GPU else "auto"
+
+
+def _share(data: Sequence[Split]) -> bool:
+    """Whether all train on the same examples."""
+    return all(one.train is data[0].train for one in data)
 
 
 def _split_of(trial: Trial) -> tuple[int, int]:

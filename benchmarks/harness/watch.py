@@ -7,9 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras_ddl.callbacks import BestMembers
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.scoring import Predict, score_together
+from benchmarks.harness.spec import Params
 
 OnPoint = Callable[[int, int], None]
 
@@ -26,7 +28,6 @@ class Watch(keras.callbacks.Callback):
         data: the split of each member.
         examples: on how many of the training and validation examples a point is measured.
         on_point: called with (points done, points in all).
-        early_stopping: whether each member gets back the weights of its best point at the end.
     """
 
     def __init__(
@@ -35,16 +36,8 @@ class Watch(keras.callbacks.Callback):
         data: Sequence[Split],
         examples: int,
         on_point: OnPoint,
-        early_stopping: bool = False,
     ):
         super().__init__()
-        if early_stopping and not (examples and len(data[0].validation.y)):
-            raise ValueError(
-                "`early_stopping` needs a validation error at every point: `curve_examples` and "
-                "`validation_size` above 0. "
-                f"Received: curve_examples={examples}, validation_size={len(data[0].validation.y)}"
-            )
-        self.best = _Best(len(data)) if early_stopping else None
         self.predict = predict
         self.sets = {
             name: _beginnings([getattr(split, name) for split in data], examples)
@@ -74,48 +67,47 @@ class Watch(keras.callbacks.Callback):
         for name, sets in self.sets.items():
             for point, found in zip(points, score_together(self.predict, sets), strict=True):
                 point[f"{name}_loss"], point[f"{name}_error"] = found
+        if "validation_error" in points[0]:  # for what stands behind this callback
+            errors = np.array([point["validation_error"] for point in points])
+            results = logs if alone else self.model.member_logs
+            results["validation_error"] = errors[0] if alone else errors
         for member, point in enumerate(points):
             if not self.diverged[member]:
                 for name, value in point.items():
                     self.curves[member].setdefault(name, []).append(value)
                 self.diverged[member] = not all(map(math.isfinite, point.values()))
-        if self.best is not None:
-            self.best.look(self.model, points)
         self.model.stop_training = all(self.diverged)
         self.on_point(epoch + 1, self.params["epochs"])
 
-    def on_train_end(self, logs=None):
-        if self.best is not None:
-            self.best.restore(self.model)
 
+class BestPoint:
+    """Gives a model, or each member, the weights of its lowest validation error at the end.
 
-class _Best:
-    """The weights that each member had at its lowest validation error, the first of several."""
+    Args:
+        data: the split of each member.
+        params: of the trials.
+    """
 
-    def __init__(self, count: int):
-        self.updates = [0] * count
-        self._errors = [math.inf] * count
-        self._weights: list[np.ndarray] = []
+    def __init__(self, data: Sequence[Split], params: Params):
+        examples, size = params["curve_examples"], params["validation_size"]
+        if not (examples and size):
+            raise ValueError(
+                "`early_stopping` needs a validation error at every point: `curve_examples` and "
+                f"`validation_size` above 0. Received: curve_examples={examples}, "
+                f"validation_size={size}"
+            )
+        self.callback: Any = BestMembers("validation_error")  # to stand behind a `Watch`
+        if len(data) == 1:
+            never = params["points"]  # all updates are done
+            self.callback = keras.callbacks.EarlyStopping(
+                "validation_error", patience=never, mode="min", restore_best_weights=True
+            )
 
-    def look(self, model: keras.Model, points: Sequence[dict[str, Any]]) -> None:
-        found = [point["validation_error"] for point in points]
-        better = np.array([new < old for new, old in zip(found, self._errors, strict=True)])
-        if self._weights and not better.any():
-            return  # before all weights are fetched
-        weights = [np.array(weight) for weight in model.get_weights()]
-        if self._weights and len(points) > 1:  # a population's weights have its members in front
-            weights = [
-                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-                for new, old in zip(weights, self._weights, strict=True)
-            ]
-        self._weights = weights
-        for member in np.flatnonzero(better).tolist():
-            self._errors[member] = found[member]
-            self.updates[member] = points[member]["updates"]
-
-    def restore(self, model: keras.Model) -> None:
-        if self._weights:
-            model.set_weights(self._weights)
+    @property
+    def points(self) -> list[int]:
+        """The best point of each member, counted from 0."""
+        several = isinstance(self.callback, BestMembers)
+        return self.callback.epochs.tolist() if several else [self.callback.best_epoch]
 
 
 def _beginnings(sets: Sequence[Examples], count: int) -> list[Examples]:

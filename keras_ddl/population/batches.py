@@ -49,7 +49,7 @@ def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None)
     They are what `Population(..., data=(x, y))` takes, whose data stay on the device.
 
     Args:
-        count: number of examples.
+        count: number of examples; None if `subsets` tells which there are.
         batch_size, subsets, seeds, members: as in `member_batches`.
 
     Yields:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harness import data
-from benchmarks.harness.batches import batches, batches_together
+from benchmarks.harness.batches import batches, pooled
 
 
 def numbered(count):
@@ -29,23 +29,28 @@ def test_every_pass_visits_examples_once_in_an_order_of_the_seed(count, batch_si
             np.testing.assert_array_equal(y, next(again)[1])
 
 
-def test_members_that_see_the_same_share_their_batches():
-    stream = [("same", batches(numbered(20), 4, seed=1)) for _ in range(3)]
-    alone = batches(numbered(20), 4, seed=1)
-    for (x, y), (x_alone, y_alone) in itertools.islice(
-        zip(batches_together(stream), alone, strict=True), 12
-    ):
-        np.testing.assert_array_equal(x, x_alone)
-        np.testing.assert_array_equal(y, y_alone)
+def test_a_set_that_members_share_is_pooled_as_it_is():
+    examples = numbered(20)
+    whole, places = pooled([(examples, 20), (examples, 8)])
+    assert whole is examples
+    np.testing.assert_array_equal(places[0], np.arange(20))
+    np.testing.assert_array_equal(places[1], np.arange(8))
 
 
-def test_members_that_see_other_data_have_it_side_by_side():
-    sizes, names = (20, 8, 20), ("all", "few", "all")
-    streams = [(n, batches(numbered(s), 4, seed=1)) for n, s in zip(names, sizes, strict=True)]
-    alone = [batches(numbered(size), 4, seed=1) for size in sizes]
-    for x, y in itertools.islice(batches_together(streams), 12):
-        assert x.shape == (4, 3, 1)
-        for member, stream in enumerate(alone):
-            x_alone, y_alone = next(stream)
-            np.testing.assert_array_equal(x[:, member], x_alone)
-            np.testing.assert_array_equal(y[:, member], y_alone)
+@given(
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=4),
+    members=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=6),
+)
+def test_every_member_finds_its_examples_in_the_pool_which_holds_each_set_once(sizes, members):
+    sets = [
+        data.Examples(n + 100 * np.arange(size)[:, None], np.full(size, n))
+        for n, size in enumerate(sizes)
+    ]
+    parts = [(sets[n % len(sets)], min(size, sizes[n % len(sets)])) for n, size in members]
+    whole, places = pooled(parts)
+    assert (
+        len(whole.x) == len(whole.y) == sum(len(s.y) for s in {id(s): s for s, _ in parts}.values())
+    )
+    for (examples, size), place in zip(parts, places, strict=True):
+        np.testing.assert_array_equal(whole.x[place], examples.x[:size])
+        np.testing.assert_array_equal(whole.y[place], examples.y[:size])

@@ -152,6 +152,50 @@ def test_keras_callbacks_see_scalars(tmp_path):
     assert "val_accuracy" in (tmp_path / "log.csv").read_text()
 
 
+def test_tensorboard_gets_scalars(tmp_path):
+    pytest.importorskip("tensorboard")
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    board = keras.callbacks.TensorBoard(str(tmp_path), update_freq=2)
+    population().fit(X, Y, validation_split=0.2, epochs=2, verbose=0, callbacks=[board])
+    for folder in ("train", "validation"):
+        events = event_accumulator.EventAccumulator(str(tmp_path / folder)).Reload()
+        assert {"epoch_loss", "epoch_accuracy"} <= {*events.Tags()["tensors"]}
+        assert [event.step for event in events.Tensors("epoch_loss")] == [0, 1]
+
+
+@pytest.mark.skipif(TORCH, reason="PyTorch makes one step an execution")
+def test_steps_per_execution_change_nothing():
+    runs = []
+    for steps in (1, 5):
+        together = population(optimizer="adam", steps_per_execution=steps)
+        together.fit(X, Y, batch_size=32, shuffle=False, verbose=0)
+        runs.append(weights(together))
+    for one, five in zip(*runs, strict=True):
+        np.testing.assert_allclose(one, five, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("mixed_float16", 1e-3), ("mixed_bfloat16", 1e-2)]
+)
+def test_mixed_precision_equals_separate_runs(policy, tolerance):
+    """To the rounding of the smaller type; float32 after as many steps: 1e-5."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        together = population()
+        together.fit(X, Y, shuffle=False, verbose=0)
+        for index, arguments in enumerate(MEMBERS):
+            alone = build(**arguments)
+            alone.compile("sgd", loss())
+            alone.fit(X, Y, shuffle=False, verbose=0)
+            for one, other in zip(weights(together.member(index)), weights(alone), strict=True):
+                np.testing.assert_allclose(one, other, atol=tolerance)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def test_saves_and_loads_whole_and_single(tmp_path):
     together = population()
     together.fit(X, Y, verbose=0)
