@@ -84,6 +84,22 @@ def growth(records: Records, network: str) -> str:
     return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True) if rows else ""
 
 
+def overall(records: Records, network: str) -> str:
+    """Populations beside Keras' `fit` by the time that all rounds took together."""
+    found = rates(records, network)
+    if FIT.name not in found:
+        return ""
+    base = statistics.harmonic_mean(found[FIT.name])
+    each = [
+        f"{name} {statistics.harmonic_mean(found[name]) / base:.2f}"
+        for name in found
+        if BY_NAME[name].kind == "population"
+    ]
+    return (
+        f"Times Keras fit, by the time of all rounds together: {'; '.join(each)}." if each else ""
+    )
+
+
 def _times(value: float | None, form: str = "{:.2f}") -> str:
     return "" if value is None else form.format(value)
 
@@ -103,13 +119,14 @@ def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
         "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
         f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "
         "have `FusedSGD`, what is beside them core's or their own SGD, unless the name says else. "
-        "Keras' `fit` of arrays has two speeds on a CPU, and the ratios to it move with "
-        "that: the last column has the rounds.",
+        "Keras' `fit` of arrays has two speeds on a CPU, one of which a call keeps; the last "
+        "column has the rounds, and below each table stands the ratio of their whole time.",
     ]
     for network in NETWORKS:
         if any(record["network"] == network for record in records):
             title = "-".join(map(str, (784, *NETWORKS[network], 10)))
-            parts += [f"## {title}", table(records, network), growth(records, network)]
+            parts += [f"## {title}", table(records, network)]
+            parts += [overall(records, network), growth(records, network)]
     if figure:
         parts.append(f"![GFLOP/s of every arm]({figure})")
     return "\n\n".join(part for part in parts if part)
