@@ -16,7 +16,7 @@ from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 
 # Trials of a group: enough, and at most. docs/results/throughput.md: what a larger one gains.
-ON_CPU, ON_GPU = (8, 16), (32, 64)
+ON_CPU, ON_GPU = (8, 16), (48, 64)
 
 
 class BackendError(Exception):

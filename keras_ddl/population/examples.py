@@ -105,24 +105,6 @@ def members_first(tensors):
     return keras.tree.map_structure(lambda tensor: ops.moveaxis(tensor, 1, 0), tensors)
 
 
-def are_arrays(x):
-    leaves = keras.tree.flatten(x)
-    return bool(leaves) and all(isinstance(leaf, np.ndarray) for leaf in leaves)
-
-
-def split_off(x, y, sample_weight, share):
-    """The last `share` of the examples for validation, as in Keras."""
-    count = len(keras.tree.flatten(x)[0])
-    kept = int(count * (1 - share))
-
-    def cut(part, which):
-        return None if part is None else keras.tree.map_structure(lambda one: one[which], part)
-
-    head, tail = slice(kept), slice(kept, None)
-    held_out = tuple(cut(part, tail) for part in (x, y, sample_weight) if part is not None)
-    return tuple(cut(part, head) for part in (x, y, sample_weight)), held_out
-
-
 def _plain(dtype):
     """Integers as int32, which every backend takes."""
     return "int32" if np.issubdtype(dtype, np.integer) else keras.config.floatx()

@@ -1,21 +1,17 @@
 """K models of one structure as one Keras model."""
 
-import inspect
-
 import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl import feed
 from keras_ddl.population import metrics as member_metrics
 from keras_ddl.population.examples import (
     HeldExamples,
-    are_arrays,
     are_indices,
     have_own,
     members_first,
-    split_off,
 )
+from keras_ddl.population.feeding import fed
 from keras_ddl.population.history import MemberHistory, MemberLogs
 from keras_ddl.population.mapping import MemberMap
 from keras_ddl.population.optimizers import for_members
@@ -326,40 +322,21 @@ class Population(keras.Model):
         Returns:
             A `History` whose entries are arrays of K values, one for each epoch.
         """
-        if validation_split and validation_data is None and are_arrays(x):
-            (x, y, sample_weight), validation_data = split_off(
-                x, y, sample_weight, validation_split
-            )
-            validation_split = 0.0
-        if keras.backend.backend() == "tensorflow" and class_weight is None:
-            if are_arrays(x):
-                x = feed.arrays(
-                    x, y, sample_weight, batch_size=batch_size or 32, shuffle=bool(shuffle)
-                )
-                y = sample_weight = batch_size = None
-                shuffle = False  # the pipeline does it
-            elif inspect.isgenerator(x):
-                x = feed.batches(x)
-        if not are_arrays(x):
-            shuffle = False  # what is no array comes in the order it comes in
+        data = fed(
+            x=x,
+            y=y,
+            sample_weight=sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            validation_split=validation_split,
+            validation_data=validation_data,
+        )
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
             given = [callback for callback in given if callback is not None]
             callbacks = [MemberLogs(), *given, MemberHistory()]
-        return super().fit(
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_split=validation_split,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            **kwargs,
-        )
+        return super().fit(epochs=epochs, verbose=verbose, callbacks=callbacks, **data, **kwargs)
 
     def member(self, index):
         """One member as a model of its own, with the weights it has now; it can be saved.
