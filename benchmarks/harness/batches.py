@@ -29,18 +29,18 @@ def batches(examples: Examples, batch_size: int, seed: int) -> Iterator[Batch]:
 
 
 def pooled(parts: Sequence[tuple[Examples, int]]) -> tuple[Examples, list[np.ndarray]]:
-    """Each example once, and the places of every member's own.
+    """Every set once, as far as a member trains on it, and the places of each member's examples.
 
     Args:
         parts: of each member the set, and how many of its first examples the member trains on.
     """
-    sets = {id(examples): examples for examples, _ in parts}
-    ends = itertools.accumulate(len(examples.y) for examples in sets.values())
-    begin = dict(zip(sets, [0, *ends], strict=False))
-    whole = parts[0][0]
-    if len(sets) > 1:
-        whole = Examples(
-            np.concatenate([examples.x for examples in sets.values()]),
-            np.concatenate([examples.y for examples in sets.values()]),
-        )
+    sizes: dict[int, int] = {}
+    for examples, size in parts:
+        sizes[id(examples)] = max(size, sizes.get(id(examples), 0))
+    begin = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
+    sets = {id(examples): examples for examples, _ in parts}.values()
+    used = [Examples(s.x[: sizes[id(s)]], s.y[: sizes[id(s)]]) for s in sets]
+    whole = used[0]
+    if len(used) > 1:
+        whole = Examples(np.concatenate([s.x for s in used]), np.concatenate([s.y for s in used]))
     return whole, [begin[id(examples)] + np.arange(size) for examples, size in parts]

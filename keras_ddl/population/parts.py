@@ -44,8 +44,8 @@ def values(model):
 def config(model):
     try:
         return keras.saving.serialize_keras_object(model)
-    except NotImplementedError:
-        return None
+    except (NotImplementedError, TypeError, ValueError):
+        return None  # such a population trains, and says when it is to be saved that it cannot
 
 
 def checked(model, index):

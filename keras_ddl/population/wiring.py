@@ -1,56 +1,49 @@
-"""What the operations of a functional model are given, in words that do not depend on names."""
+"""What the operations of a functional model are given, without names."""
 
 import keras
 
 
 def wiring(model):
-    """The calls that a functional model makes, of layers and of other operations.
+    """The calls that a functional model makes, layers' and other operations', in their order.
 
     Args:
         model: any layer or model; of one that is not functional nothing is known.
 
     Returns:
-        List of strings such as `"Dense('<0 InputLayer>')"` and `"Multiply('<1 Dense>', 2.0)"`, the
-        model's outputs last: of every tensor where it comes from, by the place of the operation
-        and not by its name, and every constant.
+        List of pairs: an operation's class, or what the model gives, and a dict of what it is
+        given. A tensor is told by where it comes from, as `"<input 0>"` or `"<2 Dense>"`, a
+        variable of the model by its place among them, and what is neither by itself.
     """
-    try:
-        config = model.get_config() if isinstance(model, keras.Function) else {}
-    except NotImplementedError:
-        config = {}
-    if "layers" not in config:  # of a subclass that tells its own arguments
+    if not isinstance(model, keras.Function):
         return []
-    places = {
-        one["name"]: f"{place} {one['class_name']}" for place, one in enumerate(config["layers"])
-    }
-    calls = []
-    for operation, one in zip(model.operations, config["layers"], strict=True):
-        # The arguments of layers are compared elsewhere, and more kindly.
-        own = {} if isinstance(operation, keras.Layer) else {**one["config"], "name": None}
-        for node in one["inbound_nodes"] or [{}]:
-            args, kwargs = (_sources(node.get(which, ()), places) for which in ("args", "kwargs"))
-            given = [*map(repr, args), *(f"{key}={value!r}" for key, value in dict(kwargs).items())]
-            given += [f"{key}={value!r}" for key, value in own.items() if value is not None]
-            calls.append(f"{one['class_name']}({', '.join(given)})")
-    return [*calls, f"outputs {_source(config['output_layers'], places)}"]
+    known = {id(one): f"<variable {place}>" for place, one in enumerate(model.variables)}
+    for place, tensor in enumerate(keras.tree.flatten(model.input)):
+        known[id(tensor)] = f"<input {place}>"
+
+    def word(leaf):
+        other = "<another tensor>" if isinstance(leaf, keras.KerasTensor) else leaf
+        return known.get(id(leaf), other)
+
+    def told(structure):
+        return keras.tree.map_structure(word, structure)
+
+    calls = [("inputs", {"": _keys(told(model.input))})]
+    # The order in which Keras itself runs them.
+    for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
+        for node in nodes:
+            if node.is_input:
+                continue
+            operation = type(node.operation).__name__
+            given = {**dict(enumerate(told(node.arguments.args))), **told(node.arguments.kwargs)}
+            if not isinstance(node.operation, keras.Layer):  # layers are compared by themselves
+                given |= {k: v for k, v in vars(node.operation).items() if not k.startswith("_")}
+            for place, tensor in enumerate(keras.tree.flatten(node.outputs)):
+                known[id(tensor)] = f"<{len(calls)} {operation}{f' {place}' if place else ''}>"
+            calls.append((operation, given))
+    return [*calls, ("outputs", {"": _keys(told(model.output))})]
 
 
-def _sources(value, places):
-    """Nested arguments with a place instead of every tensor."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            return _source(value["config"]["keras_history"], places)
-        return {key: _sources(item, places) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_sources(item, places) for item in value]
-    return value
-
-
-def _source(history, places):
-    """Where a tensor comes from: `(name, call, output)` of an operation, or nested ones."""
-    if isinstance(history, dict):
-        return {key: _source(item, places) for key, item in history.items()}
-    if not isinstance(history[0], str):
-        return [_source(item, places) for item in history]
-    operation, *which = history
-    return f"<{places[operation]}{which if any(which) else ''}>"
+def _keys(structure):
+    """A list of one is what it holds: Keras takes and gives them alike."""
+    single = isinstance(structure, list | tuple) and len(structure) == 1
+    return structure[0] if single else structure

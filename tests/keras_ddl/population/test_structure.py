@@ -1,21 +1,33 @@
 """What members may differ in, and that everything else is refused by name."""
 
 import keras
+import numpy as np
 import pytest
 from keras import ops
 
 from keras_ddl import Population
+from keras_ddl.layers import VariableDropout
 from keras_ddl.population.wiring import wiring
 
 
-def scaled(scale):
+def dense(change=lambda x: x):
+    """A functional model of one layer, and what `change` does to its output."""
     inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Dense(3)(inputs) * scale)
+    return keras.Model(inputs, change(keras.layers.Dense(3)(inputs)))
+
+
+def scaled(scale):
+    return dense(lambda x: x * scale)
 
 
 def clipped(limit):
-    inputs = keras.Input((4,))
-    return keras.Model(inputs, ops.clip(keras.layers.Dense(3)(inputs), 0.0, limit))
+    return dense(lambda x: ops.clip(x, 0.0, limit))
+
+
+def last_of_many(last):
+    return dense(
+        lambda x: ops.concatenate([x] * 70, axis=-1) * np.append(np.ones(209, "float32"), last)
+    )
 
 
 def skipping(begin):
@@ -27,12 +39,21 @@ def skipping(begin):
     return keras.Model(inputs, keras.layers.Add()([stages[begin], stages[-1]]))
 
 
+def subtracting(order):
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    return keras.Model([(a, b)[place] for place in order], a - b)
+
+
+def named(names):
+    a, b = (keras.Input((4,), name=name) for name in names)
+    return keras.Model(dict(zip(names, (a, b), strict=True)), a - b)
+
+
 def nested(scale):
     inputs = keras.Input((4,))
     return keras.Model(inputs, scaled(scale)(inputs))
 
 
-@keras.saving.register_keras_serializable(package="test_structure")
 class Net(keras.Model):
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)
@@ -46,25 +67,61 @@ class Net(keras.Model):
         return {**super().get_config(), "scale": self.scale}
 
 
-@keras.saving.register_keras_serializable(package="test_structure")
-class VariableNet(Net):
+class OtherNet(Net):
+    def call(self, inputs):
+        return self.dense(inputs) - self.scale
+
+
+class NetOfWeights(Net):
     arguments_in_weights = frozenset({"scale"})
 
 
-def subclassed(scale, kind=Net):
-    model = kind(scale)
+def called(model):
     model(ops.zeros((1, 4)))
     return model
+
+
+def subclassed(scale):
+    return called(Net(scale))
+
+
+def of_class(kind):
+    return called(kind(1.0))
+
+
+class Opaque(keras.layers.Layer):
+    """Of whose argument nothing can be told."""
+
+    def __init__(self, inside):
+        super().__init__()
+        self.inside = inside
+
+    def call(self, inputs):
+        return inputs
+
+
+def opaque(scale):
+    return dense(lambda x: Opaque(object())(x) * scale)
 
 
 @pytest.mark.parametrize(
     ("build", "values", "message"),
     [
-        (scaled, (1.0, 2.0), r"member 1.*Multiply\('<1 Dense>', 2.0\).*Multiply\('<1 Dense>', 1.0"),
-        (clipped, (1.0, 2.0), r"member 1.*Clip\(.*2\.0.*, where member 0 has Clip\(.*1\.0"),
-        (skipping, (0, 1), r"member 1.*Add\(\['<1 Dense>', '<3 Dense>'\].*'<0 InputLayer>'"),
-        (nested, (1.0, 2.0), r"member 1.*Multiply.*2\.0.*1\.0"),
+        (scaled, (1.0, 2.0), r"member 1.*Multiply\[1\] = 2\.0, where member 0 has 1\.0"),
+        (clipped, (1.0, 2.0), r"member 1.*Clip\['x_max'\] = 2\.0, where member 0 has 1\.0"),
+        (last_of_many, (1.0, 2.0), r"member 1.*Multiply\[1\] = an array of shape \(210,\)"),
+        (
+            skipping,
+            (0, 1),
+            r"member 1.*Add\[0\]\[0\] = '<1 Dense>', where member 0 has '<input 0>'",
+        ),
+        (subtracting, ((0, 1), (1, 0)), r"member 1.*Subtract\[0\] = '<input 1>'"),
+        (named, ("xy", "yx"), r"member 1.*Subtract\[0\] = '<input 1>'"),
+        (nested, (1.0, 2.0), r"member 1.*Multiply\[1\] = 2\.0, where member 0 has 1\.0"),
+        (opaque, (1.0, 2.0), r"member 1.*Multiply\[1\] = 2\.0, where member 0 has 1\.0"),
         (subclassed, (1.0, 2.0), r"member 1, layer 'net.*scale=2\.0.*has 1\.0.*arguments_in_weigh"),
+        (of_class, (Net, OtherNet), r"same layers.*member 1.*\(OtherNet\), where.*\(Net\)"),
+        (dense, (ops.relu, ops.tanh), r"same operations.*member 1.*'Tanh'.*'Relu'"),
     ],
 )
 def test_a_constant_or_a_wire_that_differs_is_refused_by_name(build, values, message):
@@ -72,21 +129,78 @@ def test_a_constant_or_a_wire_that_differs_is_refused_by_name(build, values, mes
         Population.from_models([build(value) for value in values], vectorize="loop")
 
 
-@pytest.mark.parametrize("build", [scaled, clipped, skipping, nested, subclassed])
+def siamese():
+    a, b = keras.Input((4,)), keras.Input((4,))
+    shared = keras.layers.Dense(3)
+    return keras.Model([a, b], [shared(a) - shared(b), ops.split(shared(a), 3, axis=-1)[1]])
+
+
+def various():
+    inputs = keras.Input((4,))
+    x = keras.layers.Masking(mask_value=float("nan"))(ops.reshape(inputs, (-1, 2, 2)))
+    x = ops.einsum("bij,bkj->bik", x[:, :1], 1 - x**2)
+    x = ops.pad(ops.sum(x, axis=(1,)), ((0, 0), (1, 1))) * np.array([1.0, 2.0, np.nan, 4.0])
+    return keras.Model(inputs, keras.layers.Dense(2, kernel_regularizer="l2")(x))
+
+
+class WithObjects(Net):
+    def get_config(self):
+        inside = {"dense": self.dense, "rates": np.ones(2), "l2": keras.regularizers.L2(0.1)}
+        return {**super().get_config(), **inside, "layers": 2}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        siamese,
+        various,
+        lambda: dense(keras.layers.Lambda(lambda x: x * 2)),
+        lambda: subtracting((0, 1)),
+        lambda: named("xy"),
+        lambda: nested(2.0),
+        lambda: opaque(2.0),
+        lambda: of_class(WithObjects),
+        lambda: keras.Sequential([keras.Input((4,)), scaled(2.0), VariableDropout(0.5)]),
+    ],
+)
 def test_models_that_are_alike_but_for_their_names_are_taken(build):
-    assert Population.from_models([build(1), build(1)], vectorize="loop").count == 2
+    assert Population.from_models([build(), build()], vectorize="loop").count == 2
 
 
-def test_a_subclass_may_say_that_an_argument_lives_in_a_weight():
-    models = [subclassed(scale, VariableNet) for scale in (1.0, 2.0)]
-    assert Population.from_models(models, vectorize="loop").count == 2
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda: scaled(2), lambda: scaled(np.float64(2.0))),
+        (lambda: called(NetOfWeights(1.0)), lambda: called(NetOfWeights(2.0))),
+        (various, lambda: keras.models.model_from_json(various().to_json())),
+    ],
+    ids=["numbers", "an argument in a weight", "from its configuration"],
+)
+def test_what_is_the_same_in_other_words_is_taken(first, second):
+    assert Population.from_models([first(), second()], vectorize="loop").count == 2
 
 
-def test_wiring_tells_calls_of_a_shared_layer_apart():
+def test_a_weight_that_an_operation_takes_is_each_members_own():
+    def tied(seed):
+        keras.utils.set_random_seed(seed)
+        inputs, layer = keras.Input((4,)), keras.layers.Dense(4)
+        return keras.Model(inputs, ops.matmul(layer(inputs), layer.kernel))
+
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    together = Population.from_models([tied(1), tied(2)], vectorize="loop")
+    for member, seed in enumerate((1, 2)):
+        expected = tied(seed).predict(x, verbose=0)
+        np.testing.assert_allclose(together.predict(x, verbose=0)[:, member], expected, atol=1e-5)
+
+
+def test_wiring_tells_where_tensors_come_from():
     inputs, shared = keras.Input((4,)), keras.layers.Dense(4)
     once = shared(inputs)
-    twice = shared(once)
-    first, second = (keras.Model(inputs, [once * 1.0, end * 1.0]) for end in (once, twice))
-    assert wiring(first) != wiring(second)
-    assert wiring(second)[-1].startswith("outputs [")
+    model = keras.Model(inputs, [shared(once), once])
+    assert wiring(model) == [
+        ("inputs", {"": "<input 0>"}),
+        ("Dense", {0: "<input 0>"}),
+        ("Dense", {0: "<1 Dense>"}),
+        ("outputs", {"": ["<2 Dense>", "<1 Dense>"]}),
+    ]
     assert wiring(keras.Sequential([keras.Input((4,)), shared])) == []
