@@ -56,6 +56,7 @@ def optimizer(trial: Trial):
 
 def watchers(trial: Trial, data):
     import keras
+
     from keras_ddl.callbacks import DeadReLUCounter
 
     class CutOff(keras.callbacks.Callback):

@@ -22,6 +22,7 @@ RATES = (0.02, 0.4)
 
 def train(dataset: data.Dataset, path: Path, epochs: int = EPOCHS) -> None:
     import keras
+
     from keras_ddl.callbacks import (
         ActivationStats,
         DeadReLUCounter,
@@ -29,7 +30,6 @@ def train(dataset: data.Dataset, path: Path, epochs: int = EPOCHS) -> None:
         LearningRateSchedule,
         TrainingReport,
     )
-
     from keras_ddl.schedules import LinearDecay
 
     params = {

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
-from keras_ddl.callbacks._probe import random_stream_kept
 
+from keras_ddl.callbacks._probe import random_stream_kept
 from keras_ddl.graph import one_of_zeros
 
 

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 from keras import ops
+
+from keras_ddl._checks import positive_integer
 from keras_ddl.callbacks._examples import first_examples
 from keras_ddl.callbacks._notes import Monitor, layer_names
 from keras_ddl.callbacks._probe import Probe
-
-from keras_ddl._checks import positive_integer
 from keras_ddl.graph import leaf_layers, own_activation
 
 PERCENTILES = (15, 50, 85)

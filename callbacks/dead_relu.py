@@ -2,13 +2,13 @@
 
 import numpy as np
 from keras import ops
+
+from keras_ddl._checks import one_of, positive_integer
 from keras_ddl.callbacks._attachment import attach, detach
 from keras_ddl.callbacks._examples import batches, first_examples
 from keras_ddl.callbacks._notes import Monitor, layer_names
 from keras_ddl.callbacks._probe import Probe
 from keras_ddl.callbacks._relu import leaky_layers, relu_units
-
-from keras_ddl._checks import one_of, positive_integer
 from keras_ddl.optimizers import Instrumented
 
 

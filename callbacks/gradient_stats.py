@@ -2,10 +2,9 @@
 
 import math
 
+from keras_ddl._checks import positive_integer
 from keras_ddl.callbacks._attachment import attach, detach
 from keras_ddl.callbacks._notes import Monitor, layer_names
-
-from keras_ddl._checks import positive_integer
 from keras_ddl.graph import leaf_layers
 from keras_ddl.optimizers import Instrumented
 

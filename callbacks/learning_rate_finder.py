@@ -3,12 +3,12 @@
 import math
 
 from keras import ops
+
+from keras_ddl._checks import positive
 from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._optional import pyplot_figure
 from keras_ddl.callbacks.learning_rate_schedule import require_plain_rate
-
-from keras_ddl._checks import positive
 from keras_ddl.optimizers import ScheduledRate
 
 

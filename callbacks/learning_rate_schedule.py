@@ -1,9 +1,9 @@
 """A schedule on a model that is compiled already."""
 
 import keras
-from keras_ddl.callbacks._attachment import attach, clear, detach
 
 from keras_ddl._checks import one_of
+from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.optimizers import ScheduledRate
 
 

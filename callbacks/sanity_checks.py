@@ -5,13 +5,13 @@ import math
 import keras
 import numpy as np
 from keras import ops
+
+from keras_ddl._checks import positive_integer
 from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.callbacks._examples import is_arrays
 from keras_ddl.callbacks._notes import Monitor
 from keras_ddl.callbacks._probe import random_stream_kept
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
-
-from keras_ddl._checks import positive_integer
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")

@@ -6,6 +6,7 @@ from numbers import Real
 from pathlib import Path
 
 import keras
+
 from keras_ddl.callbacks._charts import charts
 from keras_ddl.callbacks._drawings import drawing, picture
 from keras_ddl.callbacks._notes import Monitor

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+
 from keras_ddl.callbacks._probe import random_stream_kept
 
 

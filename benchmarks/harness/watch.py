@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras_ddl.callbacks import BestMembers
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.scoring import Predict, score_together
 from benchmarks.harness.spec import Params
+from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+
 from keras_ddl.callbacks import ActivationStats
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")

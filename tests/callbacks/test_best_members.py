@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from keras_ddl.callbacks import BestMembers
 
 from keras_ddl import Population
+from keras_ddl.callbacks import BestMembers
 
 X = np.random.default_rng(0).normal(size=(64, 6)).astype("float32")
 Y = (X.sum(axis=1) > 0).astype("int32")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+
 from keras_ddl.callbacks import DeadReLUCounter, TrainingWarning
 
 ONES = np.ones((24, 6), "float32")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from keras_ddl.callbacks import GL, PQ, UP, PrecheltStopping
 
 positive = st.floats(0.01, 100)

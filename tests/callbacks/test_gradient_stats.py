@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from keras_ddl.callbacks import GradientStats, LearningRateSchedule, TrainingWarning
 
+from keras_ddl.callbacks import GradientStats, LearningRateSchedule, TrainingWarning
 from keras_ddl.optimizers import Instrumented
 from keras_ddl.schedules import LinearDecay
 

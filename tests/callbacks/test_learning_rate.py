@@ -5,8 +5,8 @@ import sys
 import keras
 import numpy as np
 import pytest
-from keras_ddl.callbacks import LearningRateFinder, LearningRateSchedule, TrainingWarning
 
+from keras_ddl.callbacks import LearningRateFinder, LearningRateSchedule, TrainingWarning
 from keras_ddl.schedules import LinearDecay, StepDecay
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+
 from keras_ddl.callbacks import (
     ActivationStats,
     DeadReLUCounter,
@@ -12,7 +13,6 @@ from keras_ddl.callbacks import (
     SanityChecks,
     TrainingReport,
 )
-
 from keras_ddl.schedules import LinearDecay
 
 pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")

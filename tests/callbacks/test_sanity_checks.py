@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+
 from keras_ddl.callbacks import SanityChecks, TrainingWarning
 
 # Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what

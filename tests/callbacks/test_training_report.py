@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 
 import keras
 import pytest
+
 from keras_ddl.callbacks import (
     ActivationStats,
     DeadReLUCounter,

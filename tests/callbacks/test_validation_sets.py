@@ -5,6 +5,7 @@ import csv
 import keras
 import numpy as np
 import pytest
+
 from keras_ddl.callbacks import ValidationSets
 
 
