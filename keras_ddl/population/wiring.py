@@ -12,7 +12,8 @@ def wiring(model):
     Returns:
         List of pairs: an operation's class, or what the model gives, and a dict of what it is
         given. A tensor is told by where it comes from, as `"<input 0>"` or `"<2 Dense>"`, a
-        variable of the model by its place among them, and what is neither by itself.
+        variable of the model by its place among them, a layer by the order in which layers are
+        first called, and what is none of these by itself.
     """
     if not isinstance(model, keras.Function):
         return []
@@ -27,6 +28,7 @@ def wiring(model):
     def told(structure):
         return keras.tree.map_structure(word, structure)
 
+    layers: dict[int, int] = {}  # by when they are first called
     calls = [("inputs", {"": _keys(told(model.input))})]
     # The order in which Keras itself runs them.
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
@@ -35,7 +37,9 @@ def wiring(model):
                 continue
             operation = type(node.operation).__name__
             given = {**dict(enumerate(told(node.arguments.args))), **told(node.arguments.kwargs)}
-            if not isinstance(node.operation, keras.Layer):  # layers are compared by themselves
+            if isinstance(node.operation, keras.Layer):  # whose arguments are compared elsewhere
+                given["layer"] = layers.setdefault(id(node.operation), len(layers))
+            else:
                 given |= {k: v for k, v in vars(node.operation).items() if not k.startswith("_")}
             for place, tensor in enumerate(keras.tree.flatten(node.outputs)):
                 known[id(tensor)] = f"<{len(calls)} {operation}{f' {place}' if place else ''}>"

@@ -39,6 +39,15 @@ def skipping(begin):
     return keras.Model(inputs, keras.layers.Add()([stages[begin], stages[-1]]))
 
 
+def calling(order):
+    """Two layers, called again and again."""
+    inputs = keras.Input((4,))
+    layers, x = [keras.layers.Dense(4) for _ in range(2)], inputs
+    for place in order:
+        x = layers[place](x)
+    return keras.Model(inputs, x)
+
+
 def subtracting(order):
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     return keras.Model([(a, b)[place] for place in order], a - b)
@@ -115,6 +124,7 @@ def opaque(scale):
             (0, 1),
             r"member 1.*Add\[0\]\[0\] = '<1 Dense>', where member 0 has '<input 0>'",
         ),
+        (calling, ((0, 1, 0), (0, 1, 1)), r"member 1.*Dense\['layer'\] = 1, where member 0 has 0"),
         (subtracting, ((0, 1), (1, 0)), r"member 1.*Subtract\[0\] = '<input 1>'"),
         (named, ("xy", "yx"), r"member 1.*Subtract\[0\] = '<input 1>'"),
         (nested, (1.0, 2.0), r"member 1.*Multiply\[1\] = 2\.0, where member 0 has 1\.0"),
@@ -199,8 +209,8 @@ def test_wiring_tells_where_tensors_come_from():
     model = keras.Model(inputs, [shared(once), once])
     assert wiring(model) == [
         ("inputs", {"": "<input 0>"}),
-        ("Dense", {0: "<input 0>"}),
-        ("Dense", {0: "<1 Dense>"}),
+        ("Dense", {0: "<input 0>", "layer": 0}),
+        ("Dense", {0: "<1 Dense>", "layer": 0}),
         ("outputs", {"": ["<2 Dense>", "<1 Dense>"]}),
     ]
     assert wiring(keras.Sequential([keras.Input((4,)), shared])) == []
