@@ -17,11 +17,12 @@ from tabulate import tabulate
 
 from benchmarks.harness.env import environment
 
+SUMMARY = "what lsuv_init costs beside a forward pass and the reference algorithm"
 TOLERANCE, MAX_ITERATIONS = 0.02, 10
 
 
 def fitnet4():
-    from benchmarks.fitnet import fitnet4 as make
+    from benchmarks.networks.fitnet import fitnet4 as make
 
     return make((32, 32, 3), 10, activation="relu")
 
@@ -129,7 +130,9 @@ def measure(name: str, examples: int, rounds: int) -> list[tuple]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lsuv_speed", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.lsuv_speed", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--models", nargs="+", choices=MODELS, default=[*MODELS])
     parser.add_argument("--examples", type=int, default=128, help="examples in the batch")
@@ -162,9 +165,9 @@ def page(rows: Sequence[tuple], examples: int, backend: str) -> str:
     return "\n\n".join(
         [
             "# What LSUV costs",
-            f"Written by `python -m benchmarks.lsuv_speed`: {examples} random images, FitNet-4 of "
-            "32x32 pixels, VGG-16 of 64x64, ResNet-50 without norms of 112x112, tolerance "
-            f"{TOLERANCE}, orthonormal kernels in both algorithms, on {ran['device']} "
+            f"Written by `python -m benchmarks.costs.lsuv_speed`: {examples} random images, "
+            "FitNet-4 of 32x32 pixels, VGG-16 of 64x64, ResNet-50 without norms of 112x112, "
+            f"tolerance {TOLERANCE}, orthonormal kernels in both algorithms, on {ran['device']} "
             f"({ran['cores']} cores), Keras {ran['packages']['keras']} on {backend}, commit "
             f"{ran['commit']}.",
             tabulate(rows, headers, tablefmt="pipe", floatfmt=".2f"),

@@ -28,6 +28,7 @@ from benchmarks.harness.claims import Finding, all_of, within
 from benchmarks.harness.env import ROOT, environment
 from benchmarks.harness.stats import mean_interval
 
+SUMMARY = "what normalization costs: folded or not at test time, and in training"
 IMAGE, BATCH, TRAINED_STEPS = 128, 8, 5  # of the ResNet-50
 SMALL_IMAGE, SMALL_BATCH, WIDTHS = 32, 192, (32, 32, 64, 64)
 EXACT = 1e-4  # the largest output difference that counts as none, relative to the largest output
@@ -136,20 +137,21 @@ def _status(key: str) -> int:
 
 def measure_times(rounds: int, folder: Path) -> dict[str, Any]:
     """All arms in this process, after two rounds to warm up."""
-    from benchmarks.harness.train import BACKEND, jit_compile  # first: it keeps TensorFlow quiet
+    from benchmarks.harness.training import backend
 
+    jit_compile = backend.jit_compile()  # first: this import of Keras keeps TensorFlow quiet
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many networks are no retracing
-    test_arms, facts = testing(jit_compile(), folder)
+    test_arms, facts = testing(jit_compile, folder)
     times: Values = {}
-    for part, arms in (("test", test_arms), ("training", training(jit_compile()))):
+    for part, arms in (("test", test_arms), ("training", training(jit_compile))):
         measured = [[seconds(arm) for arm in arms.values()] for _ in range(rounds + 2)][2:]
         times[part] = dict(zip(arms, map(list, zip(*measured, strict=True)), strict=True))
-    return {"times": times, "ran": environment(BACKEND), **facts}
+    return {"times": times, "ran": environment(backend.name()), **facts}
 
 
 def measure_memory(part: str, arm: str, folder: Path) -> int:
     """One arm, in a process in which no other arm has run: allocators keep what was freed."""
-    from benchmarks.harness.train import jit_compile
+    from benchmarks.harness.training.backend import jit_compile
 
     if part == "test":
         return peak_bytes(partial(serve, folder / f"{arm}.keras", jit_compile()))
@@ -159,7 +161,7 @@ def measure_memory(part: str, arm: str, folder: Path) -> int:
 
 def in_process(backend: str, *arguments: str) -> Any:
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.norm_cost", *arguments],
+        [sys.executable, "-m", "benchmarks.costs.norm_cost", *arguments],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": backend},
         stdout=subprocess.PIPE,
@@ -234,7 +236,7 @@ def page(measured: dict[str, dict[str, Any]], rounds: int, memory_rounds: int) -
     return "\n\n".join(
         [
             "# What normalization costs",
-            f"Written by `python -m benchmarks.norm_cost` on {ran['device']} ({ran['cores']} "
+            f"Written by `python -m benchmarks.costs.norm_cost` on {ran['device']} ({ran['cores']} "
             f"cores), {versions}, commit {ran['commit']}; on a CPU TensorFlow runs without XLA, as "
             f"in all experiments here. Times: medians of {rounds} rounds in which the arms take "
             "turns; a ratio is the median of the rounds' ratios. Peaks: by how much the memory of "
@@ -259,7 +261,9 @@ def _interval(finding: Finding) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.norm_cost", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.norm_cost", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, after two to warm up")
     parser.add_argument("--memory-rounds", type=int, default=3, help="processes for each peak")

@@ -20,9 +20,9 @@ from tabulate import tabulate
 from benchmarks import mnist_dropout
 from benchmarks.harness import data
 from benchmarks.harness.env import environment
-from benchmarks.harness.scoring import score
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
+from benchmarks.harness.training.scoring import score
 
 SUMMARY = "what the harness costs: a trial beside a bare fit of the same network"
 
@@ -31,7 +31,7 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
     """What a user would write without the harness, on the trial's split."""
     import keras
 
-    from benchmarks.harness.train import jit_compile
+    from benchmarks.harness.training.backend import jit_compile
 
     params = trial.params
     parts = data.split(
@@ -67,7 +67,7 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
 
 def trial_in_harness(trial: Trial, dataset: data.Dataset, folder: str) -> None:
     """The same through the harness, its record stored."""
-    from benchmarks.harness.train import Trainer
+    from benchmarks.harness.training.trainer import Trainer
 
     record = Trainer(mnist_dropout.EXPERIMENT, dataset)(trial)
     Store(folder).append(record)
@@ -80,7 +80,9 @@ def seconds(arm: Callable[[], None]) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.overhead", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--profile", default="quick", choices=mnist_dropout.EXPERIMENT.profiles)
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
@@ -119,9 +121,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def page(setting: str, times: dict[str, list[float]]) -> str:
     """The measurement as Markdown, with every round."""
-    from benchmarks.harness.train import BACKEND
+    from benchmarks.harness.training import backend
 
-    ran = environment(BACKEND)
+    ran = environment(backend.name())
     rows = [
         (
             name,
@@ -135,9 +137,9 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
     return "\n\n".join(
         [
             "# What the harness costs",
-            f"Written by `python -m benchmarks.overhead`: mnist_dropout, keep .5, {setting}, on "
-            f"{ran['device']} ({ran['cores']} cores), Keras {ran['packages']['keras']} on "
-            f"{BACKEND}, commit {ran['commit']}.",
+            f"Written by `python -m benchmarks.costs.overhead`: mnist_dropout, keep .5, {setting}, "
+            f"on {ran['device']} ({ran['cores']} cores), Keras {ran['packages']['keras']} on "
+            f"{backend.name()}, commit {ran['commit']}.",
             tabulate(rows, headers, tablefmt="pipe", floatfmt=".3f"),
         ]
     )

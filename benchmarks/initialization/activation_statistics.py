@@ -4,20 +4,18 @@ Every activation function with every initializer, on real images; only forward p
 """
 
 import itertools
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks import initial
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.cli import main
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, View, values
+from benchmarks.initialization import signals
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "elu")
 SATURATED = {"sigmoid": lambda a: (a < 0.01) | (a > 0.99), "tanh": lambda a: np.abs(a) > 0.99}
@@ -27,13 +25,13 @@ BINS = 30
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
     return [
         {**settings, "network": f"{activation}, {name}", "activation": activation, "init": name}
-        for activation, name in itertools.product(ACTIVATIONS, initial.INITIALIZERS)
+        for activation, name in itertools.product(ACTIVATIONS, signals.INITIALIZERS)
     ]
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
     params = trial.params
-    return initial.mlp(
+    return signals.mlp(
         input_shape,
         num_classes,
         depth=params["depth"],
@@ -46,10 +44,10 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 def measure(trial: Trial, model, data):
     from keras_ddl.initializers import lsuv_init
 
-    x = initial.standardized(data.train.x)
+    x = signals.standardized(data.train.x)
     if trial.params["init"] == "LSUV":
         lsuv_init(model, x, batch_size=len(x), seed=trial.derive("lsuv"))
-    *hidden, _ = initial.outputs(model, x)
+    *hidden, _ = signals.outputs(model, x)
     saturated = SATURATED.get(trial.params["activation"], np.zeros_like)
     curves = {
         "layer": [float(1 + index) for index in range(len(hidden))],
@@ -138,7 +136,7 @@ def histograms(section: Section, figure) -> None:
     """A row for each initializer and a column for each activation: layers one above the other."""
     first = {record.trial.params["network"]: record for record in reversed(section.records)}
     names = [
-        name for name in initial.INITIALIZERS if any(f"{a}, {name}" in first for a in ACTIVATIONS)
+        name for name in signals.INITIALIZERS if any(f"{a}, {name}" in first for a in ACTIVATIONS)
     ]
     figure.set_size_inches(12, 2.0 * len(names) + 1)
     panels = figure.subplots(len(names), len(ACTIVATIONS), squeeze=False)
@@ -201,6 +199,3 @@ EXPERIMENT = Experiment(
         ),
     ),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(EXPERIMENT))

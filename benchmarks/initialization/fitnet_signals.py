@@ -6,17 +6,16 @@ of each layer's linear part, and the norm of the loss's gradient with respect to
 
 import argparse
 import functools
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
-from benchmarks import initial
-from benchmarks.fitnet import ACTIVATIONS, fitnet4
 from benchmarks.harness import data
 from benchmarks.harness.env import environment
+from benchmarks.initialization import signals
+from benchmarks.networks.fitnet import ACTIVATIONS, fitnet4
 
 INITIALIZERS = {
     "LSUV": "LSUV",
@@ -25,6 +24,7 @@ INITIALIZERS = {
     "Xavier": "Xavier",
     "MSRA": "He",
 }
+SUMMARY = "standard deviations and gradients by layer in FitNet-4, as a table"
 SHOWN = (1, 5, 9, 13, 17, 18, 19)  # of 17 convolutions, 500 units and logits
 
 
@@ -36,12 +36,12 @@ def cells(activation: str, name: str, x, y, classes: int) -> tuple[list[float], 
 
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    make = functools.partial(initial.initializer, INITIALIZERS[name])
+    make = functools.partial(signals.initializer, INITIALIZERS[name])
     model = fitnet4(x.shape[1:], classes, activation=activation, initializer=make)
     if name == "LSUV":
         lsuv_init(model, x, batch_size=len(x), seed=0)
-    signals = [float(layer.std()) for layer in initial.outputs(model, x, linear=True)]
-    return signals, initial.gradient_norms(model, x, y)
+    deviations = [float(layer.std()) for layer in signals.outputs(model, x, linear=True)]
+    return deviations, signals.gradient_norms(model, x, y)
 
 
 def table(activation: str, x, y, classes: int) -> str:
@@ -65,7 +65,7 @@ def table(activation: str, x, y, classes: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.fitnet_signals", description=__doc__
+        prog="python -m benchmarks.initialization --study fitnet_signals", description=__doc__
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
@@ -78,18 +78,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except data.DataError as error:
         parser.error(str(error))
     chosen = np.random.default_rng(0).permutation(len(dataset.y_train))[: arguments.examples]
-    x = initial.standardized(dataset.x_train[chosen].astype("float32"))
+    x = signals.standardized(dataset.x_train[chosen].astype("float32"))
     y = dataset.y_train[chosen]
     import keras
 
     ran = environment(keras.backend.backend())
     parts = [
         "# Signals and gradients in FitNet-4 at initialization",
-        f"Written by `python -m benchmarks.fitnet_signals`: {len(x)} images of {dataset.title}, "
-        f"standardized, one seed, on {ran['device']}, Keras {ran['packages']['keras']} on "
-        f"{ran['backend']}, commit {ran['commit']}. A cell is the standard deviation of the "
-        "layer's linear part / the norm of the loss's gradient with respect to its kernel. Layers "
-        "1-17 are convolutions, 18 has 500 units, 19 gives the logits.",
+        f"Written by `python -m benchmarks.initialization --study fitnet_signals`: {len(x)} images "
+        f"of {dataset.title}, standardized, one seed, on {ran['device']}, Keras "
+        f"{ran['packages']['keras']} on {ran['backend']}, commit {ran['commit']}. A cell is the "
+        "standard deviation of the layer's linear part / the norm of the loss's gradient with "
+        "respect to its kernel. Layers 1-17 are convolutions, 18 has 500 units, 19 gives the "
+        "logits.",
     ]
     for activation in ACTIVATIONS:
         parts += [f"## {activation}", table(activation, x, y, dataset.num_classes)]
@@ -97,7 +98,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.out:
         arguments.out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,14 +4,14 @@ A ReLU network of thirty layers with Keras' default initializer, on digits, writ
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import data
 from benchmarks.harness.env import ROOT
-from benchmarks.initial import gradient_norms, outputs, standardized
+from benchmarks.initialization.signals import gradient_norms, outputs, standardized
 
+SUMMARY = "the guide's figure: signals by layer before and after LSUV"
 DEPTH, WIDTH = 30, 128
 
 
@@ -20,7 +20,7 @@ def draw(x, y, path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from benchmarks.harness.plots import STYLE
+    from benchmarks.harness.results.plots import STYLE
     from keras_ddl.initializers import lsuv_init
 
     keras.utils.set_random_seed(0)
@@ -48,7 +48,9 @@ def draw(x, y, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.lsuv_figure", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.initialization --study lsuv_figure", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     default = ROOT / "docs" / "results" / "lsuv.png"
     parser.add_argument("--out", type=Path, metavar="FILE", default=default)
@@ -58,7 +60,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(x, y, arguments.out)
     print(f"wrote {arguments.out}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

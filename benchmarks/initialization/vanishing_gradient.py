@@ -4,19 +4,17 @@ The norm of the loss's gradient with respect to the first hidden kernel over tha
 the last, by depth, activation function and initializer; nothing is trained.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks import initial
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.cli import main
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, View, values
+from benchmarks.initialization import signals
 
 NETWORKS = (
     ("sigmoid", "Xavier"),
@@ -42,7 +40,7 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
     params = trial.params
     activation, name = params["network"].split(", ")
-    return initial.mlp(
+    return signals.mlp(
         input_shape,
         num_classes,
         depth=params["depth"],
@@ -55,12 +53,12 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 def measure(trial: Trial, model, data):
     from keras_ddl.initializers import lsuv_init
 
-    x = initial.standardized(data.train.x)
+    x = signals.standardized(data.train.x)
     if trial.params["network"].endswith("LSUV"):
         lsuv_init(model, x, batch_size=len(x), seed=trial.derive("lsuv"))
     # The first kernel has the input's shape, and the logits' kernel that of the classes: the
     # kernels between are alike.
-    _, *norms, _ = initial.gradient_norms(model, x, data.train.y)
+    _, *norms, _ = signals.gradient_norms(model, x, data.train.y)
     curves = {"layer": [float(2 + index) for index in range(len(norms))], "gradient": norms}
     orders = np.log10(np.maximum(norms, 1e-300))
     metrics = {
@@ -149,6 +147,3 @@ EXPERIMENT = Experiment(
         ),
     ),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(EXPERIMENT))

@@ -5,19 +5,17 @@ Srivastava et al. (2014), Fig. 10: ReLU networks 784-1024-1024-2048-10, training
 """
 
 import itertools
-import sys
 from collections.abc import Mapping, Sequence
 
-from benchmarks.dataset_size_views import WITH, WITHOUT, draw, gain, gap, table
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.cli import main
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, groups, values
+from benchmarks.mnist_dataset_size.views import WITH, WITHOUT, draw, gain, gap, table
 from benchmarks.mnist_dropout import optimizer
-from benchmarks.networks import dropout_mlp
+from benchmarks.networks.dropout_mlp import dropout_mlp
 
 FEW, MIDDLE, PLENTY = (100, 500), (1_000, 5_000, 10_000), 50_000
 NO_GAIN = 0.5  # pp of test error
@@ -134,6 +132,3 @@ EXPERIMENT = Experiment(
         ),
     ),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(EXPERIMENT))

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from benchmarks.harness.references import Reference
+from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import Interval, mean_interval
-from benchmarks.harness.tables import cell, published
 from benchmarks.harness.views import Section, Table, arm, groups, values
 
 WITH, WITHOUT = "dropout", "none"

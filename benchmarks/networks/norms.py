@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.harness.spec import Params
-from benchmarks.resnet import Norm, batch_norm
+from benchmarks.networks.resnet import Norm, batch_norm
 
 EPSILON = 1e-5
 

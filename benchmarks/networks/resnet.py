@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.networks import Seeds
+from benchmarks.networks.dropout_mlp import Seeds
 
 WIDTHS = (16, 32, 64)
 

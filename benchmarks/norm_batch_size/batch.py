@@ -3,22 +3,19 @@
 Wu and He (2018): with 32 images a batch BN is best, at 2 it is far behind, and GN stays as it is.
 The learning rate is proportional to the batch size and the number of epochs is the same. With
 `--devices` each device takes a batch, and BN the statistics of one (as in the paper) or of all. The
-other studies are `norm_groups` (how many groups) and `norm_mlp` (LN against BN on MNIST).
+other studies are `groups` (how many groups) and `mlp` (LN against BN on MNIST).
 """
 
-import sys
 from collections.abc import Mapping
 
-from benchmarks import norm_groups, norm_imagenet, norm_mlp
 from benchmarks.harness import profiles, references
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params
 from benchmarks.harness.views import View
-from benchmarks.norm_devices import SETUP, SYNCHRONIZED, devices, setup
-from benchmarks.norm_studies import main
-from benchmarks.norm_training import ERROR, build, image_trial, last_errors, sgd
-from benchmarks.norm_verdicts import CLAIMS
-from benchmarks.norm_views import draw, table
+from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, devices, setup
+from benchmarks.norm_batch_size.training import ERROR, build, image_trial, last_errors, sgd
+from benchmarks.norm_batch_size.verdicts import CLAIMS
+from benchmarks.norm_batch_size.views import draw, table
 
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
@@ -56,13 +53,3 @@ EXPERIMENT = Experiment(
     ),
     claims=CLAIMS,
 )
-
-STUDIES = {
-    "batch": EXPERIMENT,
-    "groups": norm_groups.EXPERIMENT,
-    "mlp": norm_mlp.EXPERIMENT,
-    "imagenet": norm_imagenet.EXPERIMENT,
-}
-
-if __name__ == "__main__":
-    sys.exit(main(STUDIES))

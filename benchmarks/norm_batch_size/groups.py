@@ -5,17 +5,22 @@ with fewer channels than asked for has as many groups as channels, or all channe
 """
 
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.cli import main
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, arm, groups, values
-from benchmarks.norm_training import ERROR, GUESSING, build, image_trial, last_errors, sgd
+from benchmarks.norm_batch_size.training import (
+    ERROR,
+    GUESSING,
+    build,
+    image_trial,
+    last_errors,
+    sgd,
+)
 
 BY = ("groups", "channels_per_group")
 
@@ -80,6 +85,3 @@ EXPERIMENT = Experiment(
         ),
     ),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(EXPERIMENT))

@@ -14,16 +14,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import imagenet, norms
 from benchmarks.harness import profiles, references
+from benchmarks.harness.data import imagenet
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.views import View
-from benchmarks.norm_devices import SETUP, SYNCHRONIZED, devices
-from benchmarks.norm_training import ERROR, sgd, trial_params
-from benchmarks.norm_verdicts import CLAIMS
-from benchmarks.norm_views import draw, table
+from benchmarks.networks import norms
+from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, devices
+from benchmarks.norm_batch_size.training import ERROR, sgd, trial_params
+from benchmarks.norm_batch_size.verdicts import CLAIMS
+from benchmarks.norm_batch_size.views import draw, table
 
 DEVICES_OF_PAPER = 8  # on which its rate of .1 x batch / 32 was used
 
@@ -70,23 +71,24 @@ class Trainer:
     """Trains trials one after another; their unfinished states lie in the folder of the cache."""
 
     def __init__(self, experiment: Experiment, dataset: imagenet.ImageNet):
-        from benchmarks.harness.train import BACKEND, environment
+        from benchmarks.harness.env import environment
+        from benchmarks.harness.training import backend
 
-        if BACKEND != "tensorflow":
+        if backend.name() != "tensorflow":
             raise ValueError(
                 "ImageNet is trained with TensorFlow's devices: set KERAS_BACKEND=tensorflow. "
-                f"Received: {BACKEND}"
+                f"Received: {backend.name()}"
             )
         self.experiment = experiment
         self.dataset = dataset
-        self.environment = environment(BACKEND)
+        self.environment = environment(backend.name())
 
     def __call__(
         self, trial: Trial, on_point: Callable[[int, int], None] = lambda point, points: None
     ) -> Record:
         import keras
 
-        from benchmarks.harness.devices import mirrored
+        from benchmarks.harness.training.devices import mirrored
 
         started, params = time.perf_counter(), trial.params
         cache = os.environ.get("KERAS_DDL_CACHE") or "~/.cache/keras_ddl"

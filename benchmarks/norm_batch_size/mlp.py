@@ -5,18 +5,16 @@ all of them. At batch 4 BN is worse than nothing, and LN stays. Batch 1 is not o
 BN cannot be had, as a batch of one has no variance.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.cli import main
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.norm_training import ERROR, GUESSING, last_errors, trial_params
-from benchmarks.norm_views import draw, table
+from benchmarks.norm_batch_size.training import ERROR, GUESSING, last_errors, trial_params
+from benchmarks.norm_batch_size.views import draw, table
 
 
 def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
@@ -106,6 +104,3 @@ EXPERIMENT = Experiment(
         ),
     ),
 )
-
-if __name__ == "__main__":
-    sys.exit(main(EXPERIMENT))

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import norms
 from benchmarks.harness.spec import Params, Trial
-from benchmarks.resnet import resnet
+from benchmarks.networks import norms
+from benchmarks.networks.resnet import resnet
 
 ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
 GUESSING = 90.0  # error in % of a network that diverged: ten classes
@@ -69,7 +69,7 @@ def last_errors(trial: Trial, data):
     """Callbacks: one that enters the median of the last epochs' validation errors into the logs."""
     import keras
 
-    from benchmarks.harness.scoring import score
+    from benchmarks.harness.training.scoring import score
 
     class LastErrors(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
-from benchmarks.harness import ledger, tables
 from benchmarks.harness.env import ROOT
-from benchmarks.harness.ledger import Run
-from benchmarks.harness.report import Report, environments, notes
+from benchmarks.harness.results import ledger, tables
+from benchmarks.harness.results.ledger import Run
+from benchmarks.harness.results.run_report import Report, environments, notes
 from benchmarks.harness.views import Section
 
 TEMPLATE = Path(__file__).with_suffix(".html")

@@ -12,14 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.callback_cost import page
+from benchmarks.costs.callback_cost import page
 from benchmarks.harness.env import ROOT
 
+SUMMARY = "epoch time with each callback, beside none and a `predict` at each epoch's end"
 BACKENDS = ("tensorflow", "jax")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.callback_cost", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.callback_cost", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--networks", nargs="*", choices=page.TITLES, default=[*page.TITLES])
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for network in arguments.networks:
         for backend in arguments.backends:
             record = folder.resolve() / f"{network}-{backend}.json"
-            command = [sys.executable, "-m", "benchmarks.callback_cost.timing", str(record)]
+            command = [sys.executable, "-m", "benchmarks.costs.callback_cost.timing", str(record)]
             command += [f"--network={network}", f"--rounds={arguments.rounds}"]
             environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
             ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.callback_cost.page import NONE, PAIR, STATISTICS, USUAL, WHOLE
+from benchmarks.costs.callback_cost.page import NONE, PAIR, STATISTICS, USUAL, WHOLE
 from benchmarks.harness.seeds import derive
-from benchmarks.resnet import batch_norm, resnet
+from benchmarks.networks.resnet import batch_norm, resnet
 
 BATCH = 128
 EXAMPLES = {"mlp": 6400, "resnet20": 1280}

@@ -33,12 +33,12 @@ def text(records: Sequence[Record]) -> str:
     """The page: what is measured, and a table for each network and backend."""
     parts = [
         "# What the callbacks cost",
-        "Written by `python -m benchmarks.callback_cost`. Epochs of SGD with momentum, with none, "
-        "with each and with all callbacks; `fit`s take turns, a batch each. *Extra* is the median "
-        "over rounds of an epoch's time beyond that of the same round without callbacks. Epochs "
-        "here are short, so what is done once an epoch weighs more than in a whole data set's: for "
-        "that the extra is computed from the times of steps and of the epoch's end, and it is what "
-        "limits are held to. The usual way "
+        "Written by `python -m benchmarks.costs.callback_cost`. Epochs of SGD with momentum, with "
+        "none, with each and with all callbacks; `fit`s take turns, a batch each. *Extra* is the "
+        "median over rounds of an epoch's time beyond that of the same round without callbacks. "
+        "Epochs here are short, so what is done once an epoch weighs more than in a whole data "
+        "set's: for that the extra is computed from the times of steps and of the epoch's end, "
+        "and it is what limits are held to. The usual way "
         "to count dead units is a `predict` of all activations over the training set at the end of "
         "each epoch. Where no unit is dead, `DeadReLUCounter` in mode `data` is done after a few "
         "batches; with a dead unit in each layer it has to run them all.",

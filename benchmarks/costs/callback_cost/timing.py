@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.callback_cost import contenders
+from benchmarks.costs.callback_cost import contenders
 from benchmarks.harness.env import environment
 
 

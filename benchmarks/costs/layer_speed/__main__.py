@@ -14,15 +14,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.costs.layer_speed import page
 from benchmarks.harness.env import ROOT
-from benchmarks.layer_speed import page
 
+SUMMARY = "speed of the layers beside Keras core and PyTorch, forward and backward"
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_speed", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.layer_speed", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=installed)
     parser.add_argument("--layers", nargs="*", metavar="NAME", default=[], help="default: all")
@@ -34,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for backend in arguments.backends:
         with tempfile.TemporaryDirectory() as scratch:
             fresh = Path(scratch) / "records.jsonl"
-            command = [sys.executable, "-m", "benchmarks.layer_speed.timing", str(fresh)]
+            command = [sys.executable, "-m", "benchmarks.costs.layer_speed.timing", str(fresh)]
             command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
             environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
             ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)

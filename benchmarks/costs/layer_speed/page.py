@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
-from benchmarks.harness.plots import STYLE
+from benchmarks.harness.results.plots import STYLE
 
 Record = dict[str, Any]
 BOTH = "forward and backward"
@@ -54,8 +54,8 @@ def text(records: Sequence[Record], figure: str) -> str:
     present = [name for name in MODES.values() if name in {mode(record) for record in records}]
     parts = [
         "# Speed of the layers",
-        "Written by `python -m benchmarks.layer_speed`. In each cell: our time divided by that of "
-        "the layer it is held against, the median over rounds in which both took turns; in "
+        "Written by `python -m benchmarks.costs.layer_speed`. In each cell: our time divided by "
+        "that of the layer it is held against, the median over rounds in which both took turns; in "
         "brackets the median times of ours and of that layer in milliseconds, and of PyTorch's own "
         "module where there is one. Below 1 ours is faster. Weights and statistics are in float32, "
         "and calls are those of training. Some layers do more than what they are held against, "

@@ -1,6 +1,6 @@
 """Times contenders on the backend of this process, in turns.
 
-`python -m benchmarks.layer_speed.timing FILE` writes a JSON line for each measurement.
+`python -m benchmarks.costs.layer_speed.timing FILE` writes a JSON line for each measurement.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.costs.layer_speed.contenders import Comparison, comparisons
 from benchmarks.harness.env import environment
-from benchmarks.layer_speed.contenders import Comparison, comparisons
 
 BACKEND = keras.backend.backend()
 # XLA off and on. Without it Keras on JAX runs operation by operation; PyTorch has none.
@@ -168,7 +168,7 @@ def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: i
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_speed.timing")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.layer_speed.timing")
     parser.add_argument("file", type=Path)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--layers", nargs="*", default=[])

@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.costs.throughput import page
+from benchmarks.costs.throughput.arms import ARMS, NETWORKS, Arm
 from benchmarks.harness.env import ROOT, environment
-from benchmarks.throughput import page
-from benchmarks.throughput.arms import ARMS, NETWORKS, Arm
+
+SUMMARY = "throughput of a Population beside Keras' fit, a PyTorch loop and a JAX scan"
 
 
 class Worker:
@@ -28,7 +30,7 @@ class Worker:
         self.arm = arm
         backend = {"KERAS_BACKEND": arm.backend} if arm.backend else {}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.throughput.worker", network, arm.name],
+            [sys.executable, "-m", "benchmarks.costs.throughput.worker", network, arm.name],
             cwd=ROOT,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **backend},
             stdin=subprocess.PIPE,
@@ -89,7 +91,9 @@ def measure(network: str, arms: Sequence[Arm], rounds: int) -> Iterator[dict[str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.costs.throughput", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="default: all, see the page")

@@ -8,8 +8,17 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.throughput.arms import ARMS, BATCH, COUNTS, FIT, MATMUL, NETWORKS, TORCH, flops
-from benchmarks.throughput.worker import PRODUCTS, SIDE
+from benchmarks.costs.throughput.arms import (
+    ARMS,
+    BATCH,
+    COUNTS,
+    FIT,
+    MATMUL,
+    NETWORKS,
+    TORCH,
+    flops,
+)
+from benchmarks.costs.throughput.worker import PRODUCTS, SIDE
 
 Records = Sequence[dict[str, Any]]
 BY_NAME = {arm.name: arm for arm in ARMS}
@@ -113,8 +122,8 @@ def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
     )
     parts = [
         "# Throughput",
-        "Written by `python -m benchmarks.throughput`, one run: ReLU networks with dropout .5, SGD "
-        f"with momentum, batches of {BATCH}, on {ran['device']} ({ran['cores']} cores), "
+        "Written by `python -m benchmarks.costs.throughput`, one run: ReLU networks with dropout "
+        f".5, SGD with momentum, batches of {BATCH}, on {ran['device']} ({ran['cores']} cores), "
         f"{packages}, commit {ran['commit']}. The arms took turns. "
         "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
         f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "

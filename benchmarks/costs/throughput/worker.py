@@ -1,6 +1,6 @@
 """One arm in a process of its own.
 
-`python -m benchmarks.throughput.worker NETWORK ARM` takes a turn, some steps of training, for
+`python -m benchmarks.costs.throughput.worker NETWORK ARM` takes a turn, some steps of training, for
 every line that it reads, and tells its seconds. At the end of its input it tells the most memory
 that it held. The first turn holds the compiling.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.throughput.arms import ARMS, BATCH, CLASSES, INPUTS, NETWORKS, Arm, weights
+from benchmarks.costs.throughput.arms import ARMS, BATCH, CLASSES, INPUTS, NETWORKS, Arm, weights
 
 RATE, MOMENTUM, DROPPED = 0.01, 0.9, 0.5
 SIDE, PRODUCTS = 2048, 20  # matrices whose product is the measure, and how many a turn makes

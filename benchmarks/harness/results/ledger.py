@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from benchmarks.harness.claims import INCONCLUSIVE, NOT_REPRODUCED, NOT_RUN, REPRODUCED, Finding
 from benchmarks.harness.env import ROOT
-from benchmarks.harness.report import Report
+from benchmarks.harness.results.run_report import Report
 
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_RUN)
 Run = tuple[str, str, str, int]  # experiment, data set, profile, base seed
@@ -23,7 +23,7 @@ class Entry:
         id: the claim's.
         says: the claim, as precisely as it is judged.
         measured_as: what has to be measured, in words.
-        by: what measures it: modules of `benchmarks`, or "unit test".
+        by: what measures it: names of experiments, or "unit test".
         verdict: one of `VERDICTS`.
         findings: what the verdict follows from; none where nothing was run.
         run: where it was measured, or None.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import tables
 from benchmarks.harness.claims import Verdict
 from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.results import tables
 from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section, View, groups
 
@@ -34,7 +34,7 @@ class Report:
 
     def draw(self, folder: Path) -> list[Path]:
         """Write every section's figure, as PNG and SVG."""
-        from benchmarks.harness.plots import draw  # matplotlib
+        from benchmarks.harness.results.plots import draw  # matplotlib
 
         return [path for section in self.sections for path in draw(section, folder)]
 

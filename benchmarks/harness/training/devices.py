@@ -5,7 +5,8 @@ import functools
 import os
 from typing import Any
 
-from benchmarks.harness.executors import BackendError, training
+from benchmarks.harness.training import backend
+from benchmarks.harness.training.backend import BackendError
 
 
 def provide(count: int) -> None:
@@ -20,18 +21,18 @@ def provide(count: int) -> None:
         return
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={count}".strip()
-    backend = training().BACKEND
-    if backend not in ("tensorflow", "jax"):
+    name = backend.name()
+    if name not in ("tensorflow", "jax"):
         raise BackendError(
             "Several devices need KERAS_BACKEND=tensorflow or jax. "
-            f"Received: {backend}, devices={count}"
+            f"Received: {name}, devices={count}"
         )
-    if backend == "tensorflow" and not training().GPU:
+    if name == "tensorflow" and not backend.has_gpu():
         _split_for_tensorflow(count)
     there = len(_devices())
     if count > there:
         raise BackendError(
-            f"`devices` must be at most {there}, the devices of {backend} here, unless there is "
+            f"`devices` must be at most {there}, the devices of {name} here, unless there is "
             f"no GPU and the backend has not started yet. Received: devices={count}"
         )
 
@@ -43,7 +44,7 @@ def data_parallel(count: int) -> contextlib.AbstractContextManager[Any]:
     """
     if count == 1:
         return contextlib.nullcontext()
-    if training().BACKEND == "tensorflow":
+    if backend.name() == "tensorflow":
         return mirrored(count).scope()
     import keras
 
@@ -73,10 +74,10 @@ def _split_for_tensorflow(count: int) -> None:
 
 def _devices() -> list[str]:
     """GPUs, or the parts of a processor."""
-    if training().BACKEND == "tensorflow":
+    if backend.name() == "tensorflow":
         import tensorflow as tf
 
-        kind = "GPU" if training().GPU else "CPU"
+        kind = "GPU" if backend.has_gpu() else "CPU"
         return [device.name for device in tf.config.list_logical_devices(kind)]
     import keras
 

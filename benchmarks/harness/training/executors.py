@@ -10,17 +10,14 @@ from typing import Any
 from benchmarks.harness.data import Dataset
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.grouping import groups
-from benchmarks.harness.progress import Progress
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
+from benchmarks.harness.training import backend
+from benchmarks.harness.training.grouping import groups
+from benchmarks.harness.training.progress import Progress
 
 # Trials of a group: enough, and at most. docs/results/throughput.md: what a larger one gains.
 ON_CPU, ON_GPU = (8, 16), (48, 64)
-
-
-class BackendError(Exception):
-    """Keras or its backend cannot be imported; the message says how to mend it."""
 
 
 Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress], Iterator[Record]]
@@ -40,7 +37,7 @@ def population(
 
     A group that does not fit in memory is halved. Its records come all at once.
     """
-    sizes = ON_GPU if training().GPU else ON_CPU
+    sizes = ON_GPU if backend.has_gpu() else ON_CPU
     return _train(experiment, groups(experiment, trials, *sizes), dataset, progress)
 
 
@@ -48,31 +45,17 @@ def auto(
     experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
     """`population` where it pays: PyTorch's vmap refuses what training needs."""
-    pays = experiment.structure is not None and training().BACKEND != "torch"
+    pays = experiment.structure is not None and backend.name() != "torch"
     return (population if pays else in_process)(experiment, trials, dataset, progress)
-
-
-def training() -> Any:
-    """The module that trains, and with it Keras.
-
-    Raises:
-        BackendError: if Keras cannot be imported.
-    """
-    try:
-        from benchmarks.harness import train
-    except (ImportError, ValueError) as error:
-        raise BackendError(
-            f"Keras cannot be imported with its backend: {error}. Install the backend, as in "
-            "`pip install -e '.[jax]'`, or set KERAS_BACKEND to one that is installed."
-        ) from error
-    return train
 
 
 def _train(
     experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
-    trainer = training().Trainer  # imported in any case: an experiment's own needs Keras too
-    train = (experiment.trainer or trainer)(experiment, dataset)
+    backend.name()  # an error of the import is one of the whole run, not of a trial
+    from benchmarks.harness.training.trainer import Trainer
+
+    train = (experiment.trainer or Trainer)(experiment, dataset)
     for group in groups:
         yield from _records(train, group, progress)
 

@@ -1,34 +1,26 @@
 """Train one trial with Keras, or several together as a population."""
 
 import math
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
-from benchmarks.harness.batches import batches, pooled
 from benchmarks.harness.data import Dataset, Examples, Split, split
-from benchmarks.harness.env import environment, gpu
+from benchmarks.harness.env import environment
 from benchmarks.harness.experiment import Experiment, as_json
-from benchmarks.harness.quiet import native_chatter_held
-from benchmarks.harness.scoring import Predict, score_together
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no notes from native code; warnings stay
-with native_chatter_held():
-    import keras
-
-    from benchmarks.harness.devices import data_parallel
-    from benchmarks.harness.watch import BestPoint, OnPoint, Watch
-    from keras_ddl import Population, feed
-    from keras_ddl.population import MemberDiverged, member_indices
-
-    BACKEND = keras.backend.backend()
-    GPU = gpu(BACKEND)  # asked here, for TensorFlow complains when it finds none
+from benchmarks.harness.training import backend
+from benchmarks.harness.training.devices import data_parallel
+from benchmarks.harness.training.pool import batches, pooled
+from benchmarks.harness.training.scoring import Predict, score_together
+from benchmarks.harness.training.watch import BestPoint, OnPoint, Watch
+from keras_ddl import Population, feed
+from keras_ddl.population import MemberDiverged, member_indices
 
 
 class Trainer:
@@ -45,7 +37,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, dataset: Dataset):
         self.experiment = experiment
         self.dataset = dataset
-        self.environment = environment(BACKEND)  # now: the commit may move while trials run
+        self.environment = environment(backend.name())  # now: the commit may move while trials run
         self._splits: dict[tuple[int, int], Split] = {}
 
     def __call__(self, trial: Trial, on_point: OnPoint = lambda point, points: None) -> Record:
@@ -192,10 +184,10 @@ class Trainer:
         settings: dict[str, Any] = {
             "optimizer": optimizer,
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            "jit_compile": jit_compile(),
+            "jit_compile": backend.jit_compile(),
         }
         alone = trials[0].params.get("devices", 1) == 1
-        if BACKEND == "tensorflow" and alone and self.experiment.small_steps(trials[0]):
+        if backend.name() == "tensorflow" and alone and self.experiment.small_steps(trials[0]):
             steps = trials[0].params["updates"] // trials[0].params["points"]
             settings["jit_compile"] = True
             settings["steps_per_execution"] = max(n for n in range(1, 33) if steps % n == 0)
@@ -244,11 +236,6 @@ class Trainer:
                 for member, found in zip(metrics, score_together(predict, sets), strict=True):
                     member[f"{name}_loss"], member[f"{name}_error"] = found
         return metrics
-
-
-def jit_compile() -> bool | str:
-    """XLA on TensorFlow's CPU halves the speed of matmul; elsewhere Keras chooses well."""
-    return False if BACKEND == "tensorflow" and not GPU else "auto"
 
 
 def _share(data: Sequence[Split]) -> bool:

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from benchmarks.harness.data import Examples, Split
-from benchmarks.harness.scoring import Predict, score_together
 from benchmarks.harness.spec import Params
+from benchmarks.harness.training.scoring import Predict, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]

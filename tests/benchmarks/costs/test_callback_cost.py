@@ -1,6 +1,6 @@
 """The page of the callbacks' cost: costs by round, and verdicts that can miss."""
 
-from benchmarks.callback_cost import page
+from benchmarks.costs.callback_cost import page
 
 
 def record(**times):

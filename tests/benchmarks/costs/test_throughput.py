@@ -9,8 +9,8 @@ import keras
 import pytest
 
 import benchmarks
-from benchmarks.throughput import arms, page, worker
-from benchmarks.throughput.arms import ARMS, FIT, MATMUL, Arm
+from benchmarks.costs.throughput import arms, page, worker
+from benchmarks.costs.throughput.arms import ARMS, FIT, MATMUL, Arm
 
 ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 BACKEND = keras.backend.backend()
@@ -105,7 +105,7 @@ def test_the_page_has_ratios_of_each_round(tmp_path):
 
 def command(*flags):
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks.throughput", *flags],
+        [sys.executable, "-m", "benchmarks.costs.throughput", *flags],
         cwd=ROOT,
         capture_output=True,
         text=True,

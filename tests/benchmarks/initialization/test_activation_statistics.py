@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import activation_statistics, initial, vanishing_gradient
-from benchmarks.harness import data, report
+from benchmarks.harness import data
+from benchmarks.harness.results import run_report
 from benchmarks.harness.spec import Record
-from benchmarks.harness.train import Trainer
+from benchmarks.harness.training.trainer import Trainer
+from benchmarks.initialization import activation_statistics, signals, vanishing_gradient
 
 STATISTICS, GRADIENT = activation_statistics.EXPERIMENT, vanishing_gradient.EXPERIMENT
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
@@ -54,7 +55,7 @@ def test_a_trial_measures_without_training_and_the_report_shows_it(experiment, t
     volatile = {"function_us"}
     for name in found[0].metrics.keys() - volatile:
         assert again.metrics[name] == pytest.approx(found[0].metrics[name], rel=1e-4, abs=1e-6)
-    made = report.make(experiment, found)
+    made = run_report.make(experiment, found)
     assert "relu, He" in made.text("pipe")
     paths = made.draw(tmp_path)
     assert all(path.stat().st_size > 5_000 for path in paths)
@@ -82,7 +83,7 @@ def test_gradient_norms_are_those_of_the_loss_by_the_rule():
     logits = x @ ops.convert_to_numpy(before)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     expected = np.linalg.norm(x.T @ (shares - np.eye(3)[y]) / 6)
-    assert initial.gradient_norms(model, x, y) == pytest.approx([expected], rel=1e-5)
+    assert signals.gradient_norms(model, x, y) == pytest.approx([expected], rel=1e-5)
     np.testing.assert_array_equal(model.get_weights()[0], before)
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmarks import fitnet_signals, lsuv_figure, lsuv_speed
-from benchmarks.fitnet import ACTIVATIONS, fitnet4
+from benchmarks.costs import lsuv_speed
+from benchmarks.initialization import fitnet_signals, lsuv_figure
+from benchmarks.networks.fitnet import ACTIVATIONS, fitnet4
 
 
 def small():

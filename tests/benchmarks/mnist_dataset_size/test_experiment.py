@@ -8,9 +8,10 @@ import pytest
 from keras import ops
 from matplotlib.figure import Figure
 
-from benchmarks.harness import data, references, report, views
+from benchmarks.harness import data, references, views
+from benchmarks.harness.results import run_report
 from benchmarks.harness.spec import Record
-from benchmarks.mnist_dataset_size import EXPERIMENT
+from benchmarks.mnist_dataset_size.experiment import EXPERIMENT
 
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
 SIZES = [100, 500, 1_000, 5_000, 10_000, 50_000]
@@ -144,7 +145,7 @@ def test_one_seed_decides_nothing_and_none_less(claim):
 
 
 def test_the_table_has_both_arms_the_paired_gain_and_the_papers():
-    (section,) = report.make(EXPERIMENT, records(none=lambda size: 5.0)).sections
+    (section,) = run_report.make(EXPERIMENT, records(none=lambda size: 5.0)).sections
     headers, rows = section.view.table(section)
     row = dict(zip(headers, map(str, rows[3]), strict=True))
     assert row["training images"] == "5,000"
@@ -161,7 +162,7 @@ def test_an_arm_that_diverged_is_drawn_over_and_counts_as_guessing():
         Record(r.trial, "diverged", r.finished) if r.trial.params["arm"] == "dropout" else r
         for r in records(repetitions=2)
     ]
-    (section,) = report.make(EXPERIMENT, found).sections
+    (section,) = run_report.make(EXPERIMENT, found).sections
     _, rows = section.view.table(section)
     assert rows[0][1] == "n/c"
     assert rows[0][3].mean == pytest.approx(10.05 - 90)

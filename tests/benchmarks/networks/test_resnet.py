@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from benchmarks import norms
 from benchmarks.harness.seeds import derive
-from benchmarks.resnet import Norm, batch_norm, resnet
+from benchmarks.networks import norms
+from benchmarks.networks.resnet import Norm, batch_norm, resnet
 from keras_ddl import layers as ours
 
 seeds = functools.partial(derive, 0)

@@ -10,15 +10,16 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import norm_views
 from benchmarks.harness import data, references
-from benchmarks.harness.report import make
+from benchmarks.harness.results.run_report import make
 from benchmarks.harness.spec import Record
-from benchmarks.norm_batch_size import EXPERIMENT, STUDIES
-from benchmarks.norm_studies import main
-from benchmarks.norm_training import ERROR, last_errors
+from benchmarks.harness.studies import main
+from benchmarks.norm_batch_size import views
+from benchmarks.norm_batch_size.__main__ import STUDIES
+from benchmarks.norm_batch_size.batch import EXPERIMENT
+from benchmarks.norm_batch_size.training import ERROR, last_errors
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CIFAR10 = SimpleNamespace(name="cifar10", title="CIFAR-10", fingerprint="sha256:0")
 PUBLISHED = references.load("group_normalization", "batch").values
 WITHOUT_TENSORFLOW = """
@@ -30,9 +31,9 @@ class Blocked:
             raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Blocked())
-from benchmarks.norm_batch_size import STUDIES
-from benchmarks.norm_studies import main
-code = main(STUDIES)
+from benchmarks.norm_batch_size.__main__ import STUDIES
+from benchmarks.harness.studies import main
+code = main("norm_batch_size", STUDIES)
 assert not {"tensorflow", "tensorflow_datasets"} & sys.modules.keys()
 sys.exit(code)
 """
@@ -127,7 +128,9 @@ def test_schedules(decay, rates):
 
 def test_the_error_is_the_median_of_the_last_epochs(monkeypatch):
     scores = iter([7.0, 1.0, 2.0])
-    monkeypatch.setattr("benchmarks.harness.scoring.score", lambda predict, part: (0, next(scores)))
+    monkeypatch.setattr(
+        "benchmarks.harness.training.scoring.score", lambda predict, part: (0, next(scores))
+    )
     trial = SimpleNamespace(params={"median_of": 3})
     (callback,) = last_errors(trial, SimpleNamespace(validation=None))
     callback.set_model(SimpleNamespace(predict_on_batch=None))
@@ -184,7 +187,7 @@ def test_the_figure_has_a_line_for_each_norm_and_the_papers(tmp_path):
     found = records(lambda norm, size: 50.0, diverged=[("none", 32)])
     (section,) = make(EXPERIMENT, found).sections
     figure = Figure()
-    norm_views.draw(section, figure)
+    views.draw(section, figure)
     errors, *ends, paper = figure.axes
     assert set(errors.get_legend_handles_labels()[1]) == {"BN", "GN", "LN", "IN", "none"}
     assert paper.get_legend_handles_labels()[1] == ["paper, BN", "paper, GN"]
@@ -196,7 +199,7 @@ def test_the_figure_has_a_line_for_each_norm_and_the_papers(tmp_path):
 
 
 def test_a_trial_trains_and_leaves_its_error():
-    from benchmarks.harness.train import Trainer
+    from benchmarks.harness.training.trainer import Trainer
 
     train = Trainer(EXPERIMENT, data.load("digits"))
     for trial in trials("smoke")[:2]:  # without and with many steps in a call
@@ -210,10 +213,10 @@ def test_a_trial_trains_and_leaves_its_error():
 
 def test_studies_are_told_of_and_run_by_name(capsys, tmp_path):
     with pytest.raises(SystemExit, match="0"):
-        main(STUDIES, ["--help"])
+        main("norm_batch_size", STUDIES, ["--help"])
     assert "--study {batch,groups,mlp" in capsys.readouterr().out
     options = ["--dataset", "digits", "--profile", "smoke", "--dry-run", "--out", str(tmp_path)]
-    assert main(STUDIES, [*options, "--study", "mlp"]) == 0
+    assert main("norm_batch_size", STUDIES, [*options, "--study", "mlp"]) == 0
     assert "LN" in capsys.readouterr().out
 
 

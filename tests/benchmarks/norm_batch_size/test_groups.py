@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.harness import references
-from benchmarks.harness.report import make
+from benchmarks.harness.results.run_report import make
 from benchmarks.harness.spec import Record
-from benchmarks.norm_groups import EXPERIMENT
-from benchmarks.norm_training import ERROR
+from benchmarks.norm_batch_size.groups import EXPERIMENT
+from benchmarks.norm_batch_size.training import ERROR
 from keras_ddl.layers import GroupNormalization
 
 CIFAR10 = SimpleNamespace(name="cifar10", title="CIFAR-10", fingerprint="sha256:0")

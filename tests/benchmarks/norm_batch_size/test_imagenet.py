@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import imagenet
-from benchmarks.norm_imagenet import EXPERIMENT
+from benchmarks.harness.data import imagenet
+from benchmarks.norm_batch_size.imagenet import EXPERIMENT
 from keras_ddl.layers import GroupNormalization
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ON_TENSORFLOW = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="trained with TensorFlow's devices"
 )
@@ -22,11 +22,11 @@ DATA = SimpleNamespace(name="imagenet2012", title="ImageNet", fingerprint="tfds:
 TWO_DEVICES = """
 import sys
 import tensorflow_datasets as tfds
-from benchmarks.norm_batch_size import STUDIES
-from benchmarks.norm_studies import main
+from benchmarks.norm_batch_size.__main__ import STUDIES
+from benchmarks.harness.studies import main
 
 with tfds.testing.mock_data(num_examples=8):
-    sys.exit(main(STUDIES))
+    sys.exit(main("norm_batch_size", STUDIES))
 """
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.harness import references
 from benchmarks.harness.spec import Record
-from benchmarks.norm_mlp import EXPERIMENT
-from benchmarks.norm_training import ERROR
+from benchmarks.norm_batch_size.mlp import EXPERIMENT
+from benchmarks.norm_batch_size.training import ERROR
 
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
 PUBLISHED = references.load("layer_normalization", "fig6").values

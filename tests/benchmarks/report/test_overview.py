@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 import benchmarks
-from benchmarks import report
 from benchmarks.harness.spec import Record
 from benchmarks.harness.store import Store
-from benchmarks.mnist_dataset_size import EXPERIMENT
+from benchmarks.mnist_dataset_size.experiment import EXPERIMENT
+from benchmarks.report.__main__ import main
 
 ROOT = Path(benchmarks.__file__).resolve().parents[1]
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
@@ -29,7 +29,7 @@ ENVIRONMENT = {
 WITHOUT_KERAS = """
 import sys
 sys.modules |= dict.fromkeys(("keras", "tensorflow", "jax", "torch"))  # importing them raises
-from benchmarks.report import main
+from benchmarks.report.__main__ import main
 sys.exit(main(["--results", sys.argv[1], "--pages"]))
 """
 
@@ -144,17 +144,17 @@ def test_the_ledger_in_markdown_links_to_what_there_is(results):
 
 def test_nothing_changes_when_nothing_is_new(results, capsys):
     flags = ["--results", str(results), "--pages"]
-    assert report.main([*flags, "--check"]) == 0
+    assert main([*flags, "--check"]) == 0
     page = results / "report.html"
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace("2.94", "2.95"), encoding="utf-8")
-    assert report.main([*flags, "--check"]) == 1
+    assert main([*flags, "--check"]) == 1
     assert str(page) in capsys.readouterr().err
     page.write_text(text, encoding="utf-8")
 
 
 def test_without_records_all_claims_are_not_run(tmp_path):
-    assert report.main(["--results", str(tmp_path), "--pages"]) == 0
+    assert main(["--results", str(tmp_path), "--pages"]) == 0
     page = Tags((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert page.unclosed == []
     assert not page.all("img")
@@ -162,12 +162,12 @@ def test_without_records_all_claims_are_not_run(tmp_path):
 
 
 def test_a_folder_that_does_not_exist_is_bad_usage(tmp_path, capsys):
-    assert report.main(["--results", str(tmp_path / "none"), "--pages"]) == 2
+    assert main(["--results", str(tmp_path / "none"), "--pages"]) == 2
     assert f"Received: {tmp_path / 'none'}" in capsys.readouterr().err
 
 
 def test_without_jinja2_it_says_what_to_install(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    assert report.main(["--results", str(tmp_path), "--pages"]) == 2
+    assert main(["--results", str(tmp_path), "--pages"]) == 2
     assert "jinja2" in (err := capsys.readouterr().err)
     assert "pip install -e '.[bench]'" in err

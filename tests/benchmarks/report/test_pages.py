@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 import benchmarks
-from benchmarks import report
 from benchmarks.harness.spec import Record
 from benchmarks.harness.store import Store, now
 from benchmarks.mnist_dropout import EXPERIMENT
+from benchmarks.report import pages
+from benchmarks.report.__main__ import main
 
 ROOT = Path(benchmarks.__file__).resolve().parents[1]
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
@@ -63,7 +64,7 @@ def page(tmp_path):
 @pytest.fixture
 def run(results, page):
     def run(*flags):
-        return report.main(["--results", str(results), "--pages", str(page), *flags])
+        return main(["--results", str(results), "--pages", str(page), *flags])
 
     return run
 
@@ -71,7 +72,9 @@ def run(results, page):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Without figures, for tests of the text."""
-    monkeypatch.setattr("benchmarks.harness.report.Report.draw", lambda self, folder: [])
+    monkeypatch.setattr(
+        "benchmarks.harness.results.run_report.Report.draw", lambda self, folder: []
+    )
 
 
 def test_a_run_writes_pages_and_figures_and_a_second_changes_nothing(run, results, page, capsys):
@@ -118,7 +121,7 @@ def test_a_page_anywhere_finds_the_figures(results, tmp_path, undrawn, where):
     page = tmp_path / where
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(PAGE, encoding="utf-8")
-    report.main(["--results", str(results), "--pages", str(page)])
+    main(["--results", str(results), "--pages", str(page)])
     link = page.read_text(encoding="utf-8").partition("](")[2].partition(")")[0]
     target = results / "mnist_dropout" / "mnist_dropout-keep-n-mnist-smoke.png"
     assert (page.parent / link).resolve() == target.resolve()
@@ -159,7 +162,7 @@ def test_blocks_of_a_page_are_filled_each_with_its_run(results):
     digits = SimpleNamespace(name="digits", title="Digits (8x8)", fingerprint="sha256:1")
     store_run(results, digits)
     other = BEGIN.replace("MNIST", "Digits (8x8)")
-    text = report.fill(f"{BEGIN}\n{END}\nbetween\n{other}\n{END}\n", report.read(results), "r")
+    text = pages.fill(f"{BEGIN}\n{END}\nbetween\n{other}\n{END}\n", pages.read(results), "r")
     first, between, second = text.partition("between")
     assert between
     assert "on MNIST (" in first
@@ -171,37 +174,37 @@ def test_blocks_of_a_page_are_filled_each_with_its_run(results):
 def test_a_block_of_an_unknown_run_names_the_runs_that_exist(results):
     page = PAGE.replace("smoke", "paper")
     with pytest.raises(ValueError, match=r"paper.*Runs with records: mnist_dropout, MNIST, smoke"):
-        report.fill(page, report.read(results), "")
+        pages.fill(page, pages.read(results), "")
 
 
 def test_without_records_a_block_says_that_there_are_none(tmp_path):
     with pytest.raises(ValueError, match="Runs with records: none"):
-        report.fill(PAGE, report.read(tmp_path), "")
+        pages.fill(PAGE, pages.read(tmp_path), "")
 
 
 def test_runs_are_told_apart_by_base_seed(results):
     store_run(results, seed=1)
-    assert {run[-1] for run in report.read(results)} == {0, 1}
+    assert {run[-1] for run in pages.read(results)} == {0, 1}
 
 
 def test_failed_trials_alone_are_no_run(tmp_path):
     store_run(tmp_path, status="error")
     with pytest.raises(ValueError, match="No records of the run"):
-        report.fill(PAGE, report.read(tmp_path), "")
+        pages.fill(PAGE, pages.read(tmp_path), "")
 
 
 def test_trials_of_an_older_version_are_not_counted_as_more_seeds(results):
-    before = report.read(results)["mnist_dropout", "MNIST", "smoke", 0].text()
+    before = pages.read(results)["mnist_dropout", "MNIST", "smoke", 0].text()
     store = Store(results / "mnist_dropout")
     for old in store.latest().values():
         store.append(replace(old, trial=replace(old.trial, version=0)))
-    assert report.read(results)["mnist_dropout", "MNIST", "smoke", 0].text() == before
+    assert pages.read(results)["mnist_dropout", "MNIST", "smoke", 0].text() == before
 
 
 def test_a_block_without_its_end_does_not_swallow_the_next(results):
     page = f"{BEGIN}\n\nprose to keep\n\n{BEGIN}\n{END}\n"
     try:
-        text = report.fill(page, report.read(results), "r")
+        text = pages.fill(page, pages.read(results), "r")
     except ValueError:  # to refuse such a page would be as good
         return
     assert "prose to keep" in text

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import keras
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_one_layer_is_timed_and_written_up(tmp_path):
     backend = keras.backend.backend()
-    command = [sys.executable, "-m", "benchmarks.layer_speed", "--rounds", "1", "--out", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.costs.layer_speed",
+        "--rounds",
+        "1",
+        "--out",
+        tmp_path,
+    ]
     command += ["--backends", backend, "--layers", "VariableDropout"]
     ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

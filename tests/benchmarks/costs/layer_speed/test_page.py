@@ -1,6 +1,6 @@
 """Records of timings as a page and a figure."""
 
-from benchmarks.layer_speed import page
+from benchmarks.costs.layer_speed import page
 
 ENVIRONMENT = {
     "packages": {"keras": "3.15.1", "jax": "0.10.2", "torch": "2.13.0"},

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.catalogue import experiments
-from benchmarks.harness import ledger, report
-from benchmarks.harness.ledger import claims, counts, markdown
+from benchmarks.harness.results import ledger, run_report
+from benchmarks.harness.results.ledger import claims, counts, markdown
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def reports(demo, make_record):
 
     def make(*errors, **trial):
         found = [make_record(error, repetition=r, **trial) for r, error in enumerate(errors)]
-        return report.make(listed, found)
+        return run_report.make(listed, found)
 
     return {
         ("demo", "MNIST", "quick", 0): make(1.0, 1.1, 1.2),
@@ -51,7 +51,7 @@ def test_a_claim_has_a_line_for_each_run_and_claims_without_follow(reports):
 
 
 def test_a_claim_that_is_not_in_the_list_has_its_line_too(demo, make_record):
-    made = report.make(demo, [make_record()])
+    made = run_report.make(demo, [make_record()])
     assert ledger.ledger({("demo", "MNIST", "quick", 0): made})[0].id == "low-error"
 
 

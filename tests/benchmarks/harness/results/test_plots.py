@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from benchmarks.harness import report
-from benchmarks.harness.plots import draw
+from benchmarks.harness.results import run_report
+from benchmarks.harness.results.plots import draw
 
 SEEDS = (0, 1, 2)
 
@@ -18,7 +18,7 @@ def drawn(demo, tmp_path):
     """Draws records of one kind and returns the SVG's source; both files are checked."""
 
     def make(records, folder="figures", **changes):
-        (section,) = report.make(demo, records).sections
+        (section,) = run_report.make(demo, records).sections
         section = replace(section, **changes)
         png, svg = draw(section, tmp_path / folder)
         assert (png.name, svg.name) == (f"{section.stem}.png", f"{section.stem}.svg")
@@ -69,13 +69,13 @@ def test_without_reference_the_paper_is_not_shown(drawn, arms):
 
 
 def test_a_reference_for_another_metric_is_not_shown(drawn, arms, demo):
-    reference = report.make(demo, arms).sections[0].reference
+    reference = run_report.make(demo, arms).sections[0].reference
     other = replace(reference, values={"train_error": {0.1: 1.0}}, spreads={})
     assert "Someone" not in drawn(arms, reference=other)
 
 
 def test_published_values_without_spread_are_drawn(drawn, arms, demo):
-    reference = report.make(demo, arms).sections[0].reference
+    reference = run_report.make(demo, arms).sections[0].reference
     assert "Someone" in drawn(arms, reference=replace(reference, spreads={}))
 
 

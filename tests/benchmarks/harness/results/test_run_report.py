@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.harness import report
+from benchmarks.harness.results import run_report
 
 
 def stems(made):
@@ -13,7 +13,7 @@ def stems(made):
 
 def test_a_section_for_each_value_that_a_view_is_split_by(demo, make_record):
     records = [make_record(kind=kind, repetition=r) for r in range(2) for kind in "ba"]
-    made = report.make(demo, records)
+    made = run_report.make(demo, records)
     assert [section.title for section in made.sections] == [
         "demo on MNIST (kind a, quick profile)",
         "demo on MNIST (kind b, quick profile)",
@@ -26,7 +26,7 @@ def test_a_section_for_each_value_that_a_view_is_split_by(demo, make_record):
 
 
 def test_the_data_sets_title_stands_in_title_text_and_file_name(demo, make_record):
-    made = report.make(demo, [make_record(dataset="CIFAR-10 (JPEG)")])
+    made = run_report.make(demo, [make_record(dataset="CIFAR-10 (JPEG)")])
     assert "demo on CIFAR-10 (JPEG)" in made.sections[0].title
     assert stems(made) == ["demo-rate-a-cifar-10-jpeg-quick"]
     assert "data CIFAR-10 (JPEG) (paper profile: MNIST)" in made.text()
@@ -41,18 +41,18 @@ def test_runs_have_figures_of_their_own(demo, make_record):
         {"seed": 1},
         {"seed": 2},
     ]
-    found = [stem for run in runs for stem in stems(report.make(demo, [make_record(**run)]))]
+    found = [stem for run in runs for stem in stems(run_report.make(demo, [make_record(**run)]))]
     assert len(set(found)) == len(runs)
 
 
 def test_views_have_figures_of_their_own(demo, make_record):
     two = replace(demo, views=(*demo.views, replace(demo.views[0], axis="max_norm")))
-    found = stems(report.make(two, [make_record()]))
+    found = stems(run_report.make(two, [make_record()]))
     assert len(set(found)) == 2
 
 
 def test_text_holds_setting_table_provenance_hardware_and_verdict(demo, make_record):
-    text = report.make(demo, [make_record(1.23, repetition=r) for r in range(3)]).text()
+    text = run_report.make(demo, [make_record(1.23, repetition=r) for r in range(3)]).text()
     for part in (
         "demo on MNIST (kind a, quick profile)",
         "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048)",
@@ -67,12 +67,12 @@ def test_text_holds_setting_table_provenance_hardware_and_verdict(demo, make_rec
 
 
 def test_without_reference_no_paper_is_named(demo, make_record):
-    assert "Someone" not in report.make(demo, [make_record(kind="b")]).text()
+    assert "Someone" not in run_report.make(demo, [make_record(kind="b")]).text()
 
 
 @pytest.mark.parametrize("folder", ["", "docs/results/demo/"])
 def test_markdown_shows_the_figure_where_it_lies(demo, make_record, folder):
-    made = report.make(demo, [make_record()])
+    made = run_report.make(demo, [make_record()])
     (section,) = made.sections
     line = f"![{section.title}]({folder}{section.stem}.png)"
     assert line in made.text("pipe", figures=folder).splitlines()
@@ -81,23 +81,23 @@ def test_markdown_shows_the_figure_where_it_lies(demo, make_record, folder):
 def test_every_hardware_is_named_once(demo, make_record):
     cpu = make_record()
     gpu = replace(cpu, environment={**cpu.environment, "device": "Some GPU"})
-    text = report.make(demo, [gpu, cpu, cpu]).text()
+    text = run_report.make(demo, [gpu, cpu, cpu]).text()
     assert text.count("Some CPU (2 cores)") == text.count("Some GPU (2 cores)") == 1
 
 
 def test_error_records_do_not_count(demo, make_record):
     good = make_record(1.0)
     bad = make_record(status="error", repetition=1)
-    assert report.make(demo, [bad, good]).text() == report.make(demo, [good]).text()
+    assert run_report.make(demo, [bad, good]).text() == run_report.make(demo, [good]).text()
 
 
 def test_nothing_but_errors_gives_an_empty_report(demo, make_record, tmp_path):
-    made = report.make(demo, [make_record(status="error")])
+    made = run_report.make(demo, [make_record(status="error")])
     assert (made.text(), made.verdicts, made.draw(tmp_path)) == ("", {}, [])
 
 
 def test_every_section_has_its_figures(demo, make_record, tmp_path):
-    made = report.make(demo, [make_record(kind=kind) for kind in "ab"])
+    made = run_report.make(demo, [make_record(kind=kind) for kind in "ab"])
     paths = made.draw(tmp_path / "new" / "folder")
     assert [path.name for path in paths] == [
         f"demo-rate-{kind}-mnist-quick.{suffix}" for kind in "ab" for suffix in ("png", "svg")
@@ -114,7 +114,7 @@ def test_runs_are_never_mixed(demo, make_record):
         for profile in fields["profile"]
         for seed in fields["seed"]
     ]
-    runs = report.by_run(demo, records)
+    runs = run_report.by_run(demo, records)
     assert len(runs) == 8
     assert [*runs] == sorted(runs)
     for run, found in runs.items():
@@ -126,13 +126,13 @@ def test_records_of_settings_that_are_no_more_are_left_out(demo, make_record):
     current, edited = make_record(), make_record(max_norm=4.0)
     older = replace(current, trial=replace(current.trial, version=0))
     failed = make_record(status="error", rate=0.1)
-    runs = report.by_run(demo, [current, edited, older, failed])
+    runs = run_report.by_run(demo, [current, edited, older, failed])
     assert [*runs.values()] == [[current]]
 
 
 def test_settings_of_one_data_set_are_current_too(demo, make_record):
     record = make_record(dataset="digits", train_size=300)
-    assert [*report.by_run(demo, [record]).values()] == [[record]]
+    assert [*run_report.by_run(demo, [record]).values()] == [[record]]
 
 
 def test_data_that_changed_under_its_title_are_not_mixed(demo, make_record):
@@ -141,4 +141,4 @@ def test_data_that_changed_under_its_title_are_not_mixed(demo, make_record):
     changed = replace(old.trial, data="sha256:1", repetition=1)
     new = replace(old, trial=changed, finished="2026-02-01T00:00:00.000+00:00")
     for records in ([old, new], [new, old]):
-        assert [*report.by_run(demo, records).values()] == [[new]]
+        assert [*run_report.by_run(demo, records).values()] == [[new]]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.harness import report, tables
+from benchmarks.harness.results import run_report, tables
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def table(demo):
     """The result table of records of one kind: rows of cells, the headers first."""
 
     def make(records):
-        (section,) = report.make(demo, records).sections
+        (section,) = run_report.make(demo, records).sections
         lines = tables.result_table(section, "pipe").splitlines()
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
         return [rows[0], *rows[2:]]
@@ -69,7 +69,7 @@ def test_without_a_reference_there_is_no_such_column(make_record, table):
 
 
 def test_published_values_without_spread_print_alone(demo, make_record):
-    (section,) = report.make(demo, [make_record()]).sections
+    (section,) = run_report.make(demo, [make_record()]).sections
     bare = replace(section, reference=replace(section.reference, spreads={}))
     assert "1.06" in tables.result_table(bare)
     assert "1.06 ±" not in tables.result_table(bare)
@@ -104,7 +104,7 @@ def test_what_the_differences_cost_is_told_after_them(demo, make_trial):
 
 def test_a_view_may_have_a_table_of_its_own(demo, make_record):
     view = replace(demo.views[0], table=lambda section: (["n"], [[len(section.records)]]))
-    (section,) = report.make(replace(demo, views=(view,)), [make_record()]).sections
+    (section,) = run_report.make(replace(demo, views=(view,)), [make_record()]).sections
     assert tables.result_table(section, "pipe").splitlines()[-1] == "| 1   |"
 
 
@@ -131,7 +131,7 @@ def test_a_setting_that_an_arm_does_without_is_no_difference(demo, make_trial):
 )
 @pytest.mark.parametrize("fmt", ["simple", "pipe"])
 def test_verdicts_stand_beside_their_claims(demo, make_record, errors, verdict, fmt):
-    made = report.make(demo, [make_record(e, repetition=r) for r, e in enumerate(errors)])
+    made = run_report.make(demo, [make_record(e, repetition=r) for r, e in enumerate(errors)])
     lines = tables.verdict_table(demo.claims, made.verdicts, fmt).splitlines()
     assert lines[2].strip("| ").startswith("low-error")
     cells = [cell.strip() for cell in lines[2].strip("|").split("|" if fmt == "pipe" else "  ")]
@@ -139,14 +139,14 @@ def test_verdicts_stand_beside_their_claims(demo, make_record, errors, verdict, 
 
 
 def test_a_claim_without_its_arms_was_not_run(demo, make_record):
-    made = report.make(demo, [make_record(kind="b")])
+    made = run_report.make(demo, [make_record(kind="b")])
     row = tables.verdict_table(demo.claims, made.verdicts, "pipe").splitlines()[2]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[2:] == ["not run", "error at rate .5: not run"]
 
 
 def test_findings_of_a_claim_stand_on_lines_of_their_own(demo, make_record):
-    verdict = report.make(demo, [make_record()]).verdicts["low-error"]
+    verdict = run_report.make(demo, [make_record()]).verdicts["low-error"]
     two = {"low-error": replace(verdict, findings=verdict.findings * 2)}
     found = str(verdict.findings[0])
     assert f"{found}<br>{found}" in tables.verdict_table(demo.claims, two, "pipe")

@@ -10,25 +10,25 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks.harness.devices import data_parallel, provide
-from benchmarks.harness.executors import BackendError
+from benchmarks.harness.training.devices import data_parallel, provide
+from benchmarks.harness.training.executors import BackendError
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 BACKEND = keras.backend.backend()
 PARALLEL = pytest.mark.skipif(BACKEND == "torch", reason="TensorFlow's and JAX's devices")
 ON_TWO = """
 import dataclasses
 import json
-from benchmarks.harness import devices
+from benchmarks.harness.training import devices
 devices.provide(2)
 import keras
 import numpy as np
 from benchmarks.harness import data
-from benchmarks.harness.batches import batches
+from benchmarks.harness.training.pool import batches
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Profile, Trial
-from benchmarks.harness.train import Trainer
-from benchmarks.norms import make
+from benchmarks.harness.training.trainer import Trainer
+from benchmarks.networks.norms import make
 
 PARAMS = {
     "batch_momentum": 0.5, "ghost_size": 4, "train_size": 64, "validation_size": 40,

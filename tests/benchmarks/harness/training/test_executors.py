@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.harness.executors import EXECUTORS
-from benchmarks.harness.progress import Progress
 from benchmarks.harness.spec import Record
 from benchmarks.harness.store import now
+from benchmarks.harness.training.executors import EXECUTORS
+from benchmarks.harness.training.progress import Progress
 
 
 @pytest.fixture
 def run(demo, mnist, make_trial, monkeypatch):
     """Runs trials, with `train` in the place of Keras' part."""
-    from benchmarks.harness import train as module
+    from benchmarks.harness.training import trainer as module
 
     def run(train, count, executor="in-process", structure=None):
         train.environment = {"device": "x"}
@@ -81,9 +81,9 @@ class Together:
 
 @pytest.mark.parametrize("executor", ["population", "auto"])
 def test_trials_of_one_structure_train_together(run, executor, monkeypatch):
-    from benchmarks.harness import train as module
+    from benchmarks.harness.training import backend as module
 
-    monkeypatch.setattr(module, "BACKEND", "jax")
+    monkeypatch.setattr(module, "name", lambda: "jax")
     train = Together(room=100)
     records = [*run(train, 10, executor, structure=dict)]
     assert train.trained == [8, 2]
@@ -95,9 +95,9 @@ def test_trials_of_one_structure_train_together(run, executor, monkeypatch):
 
 @pytest.mark.parametrize(("structure", "backend"), [(None, "jax"), (dict, "torch")])
 def test_where_it_does_not_pay_auto_trains_one_after_another(run, structure, backend, monkeypatch):
-    from benchmarks.harness import train as module
+    from benchmarks.harness.training import backend as module
 
-    monkeypatch.setattr(module, "BACKEND", backend)
+    monkeypatch.setattr(module, "name", lambda: backend)
     train = Together(room=1)
     records = [*run(train, 3, "auto", structure)]
     assert train.trained == [1, 1, 1]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.harness.grouping import groups
+from benchmarks.harness.training.grouping import groups
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harness import data
-from benchmarks.harness.batches import batches, pooled
+from benchmarks.harness.training.pool import batches, pooled
 
 
 def numbered(count):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import benchmarks
-from benchmarks.harness.progress import Progress
+from benchmarks.harness.training.progress import Progress
 
 ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 
@@ -52,7 +52,7 @@ def test_quiet_reports_nothing(report_all, make_record):
 
 ON_A_TERMINAL = """
 from dataclasses import dataclass
-from benchmarks.harness.progress import Progress
+from benchmarks.harness.training.progress import Progress
 from benchmarks.harness.spec import Record, Trial
 trial = Trial("demo", 1, "quick", "MNIST", "sha256:0", 0, 0, {})
 with Progress(3, lambda trial: "an arm") as progress:

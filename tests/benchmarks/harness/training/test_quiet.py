@@ -10,7 +10,9 @@ ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 
 
 def stderr_of(code, **options):
-    source = f"import os, sys\nfrom benchmarks.harness.quiet import native_chatter_held\n{code}"
+    source = (
+        f"import os, sys\nfrom benchmarks.harness.training.quiet import native_chatter_held\n{code}"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", source],
         cwd=ROOT,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from benchmarks.harness import scoring
 from benchmarks.harness.data import Examples
-from benchmarks.harness.scoring import score
+from benchmarks.harness.training import scoring
+from benchmarks.harness.training.scoring import score
 
 CLASSES = 4
 logits = arrays.arrays(

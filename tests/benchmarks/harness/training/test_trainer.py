@@ -9,8 +9,8 @@ import pytest
 from benchmarks.harness import data
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.spec import Profile
-from benchmarks.harness.train import Trainer
-from benchmarks.networks import dropout_mlp
+from benchmarks.harness.training.trainer import Trainer
+from benchmarks.networks.dropout_mlp import dropout_mlp
 
 SETTINGS = {
     "train_size": 200,
