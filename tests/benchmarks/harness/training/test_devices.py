@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.harness.training.backend import BackendError
 from benchmarks.harness.training.devices import data_parallel, provide
-from benchmarks.harness.training.executors import BackendError
 
 ROOT = Path(__file__).resolve().parents[4]
 BACKEND = keras.backend.backend()
