@@ -16,6 +16,7 @@ from tabulate import tabulate
 
 from benchmarks.harness.env import ROOT
 
+SUMMARY = "the catalogue of activation functions, every cell checked by numbers"
 NEAR = np.linspace(-6, 6, 1201)  # with 0, where all kinks are
 FAR = np.concatenate([-np.logspace(6, -6, 400), [0.0], np.logspace(-6, 6, 400)])
 NAMES = {
@@ -127,7 +128,7 @@ def draw(catalogue: Sequence, path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from benchmarks.harness.plots import STYLE
+    from benchmarks.harness.results.plots import STYLE
 
     columns, rows = 5, math.ceil(len(catalogue) / 5)
     with mpl.rc_context(STYLE):

@@ -10,7 +10,12 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 FORBIDDEN = {
     "keras_ddl": {"benchmarks", "callbacks", "keras_ddl.callbacks", *BACKENDS},
     "callbacks": {"benchmarks", *BACKENDS - {"torch"}},  # its data loaders need a guard
-    "benchmarks/harness": {"benchmarks.mnist_dropout", "benchmarks.networks", "benchmarks.report"},
+    "benchmarks/harness": {
+        "benchmarks.mnist_dropout",
+        "benchmarks.networks",
+        "benchmarks.report",
+        "benchmarks.costs",
+    },
 }
 # Keras has no public switch for tf.data's autotuner, and no fused update.
 EXEMPT = {
@@ -49,4 +54,4 @@ def test_in_the_harness_only_what_trains_imports_keras():
         for path in (ROOT / "benchmarks" / "harness").rglob("*.py")
         if any(used.split(".")[0] == "keras" for used in imports(path))
     ]
-    assert sorted(found) == ["devices.py", "train.py", "watch.py"]
+    assert sorted(found) == ["backend.py", "devices.py", "trainer.py", "watch.py"]

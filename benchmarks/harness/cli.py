@@ -9,12 +9,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.harness import data, devices, report
-from benchmarks.harness.executors import EXECUTORS, BackendError
+from benchmarks.harness import data
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.progress import Progress
+from benchmarks.harness.results import run_report
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store, StoreError
+from benchmarks.harness.training import devices
+from benchmarks.harness.training.backend import BackendError
+from benchmarks.harness.training.executors import EXECUTORS
+from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -23,15 +26,17 @@ def main(
     experiment: Experiment,
     argv: Sequence[str] | None = None,
     parents: Sequence[argparse.ArgumentParser] = (),
+    entry: str = "",
 ) -> int:
     """Run an experiment as the command line says, and return the exit code.
 
     Args:
         experiment: what to run.
         argv: the command line; by default the process's own.
-        parents: parsers whose flags, which the caller reads itself, are told of in `--help`.
+        parents: parsers whose flags the caller reads itself; `--help` lists them.
+        entry: the command's name in `benchmarks`, if it is not the experiment's.
     """
-    arguments = _parser(experiment, parents).parse_args(argv)
+    arguments = _parser(experiment, parents, entry or experiment.name).parse_args(argv)
     try:
         return _run(experiment, arguments)
     except (data.DataError, StoreError, BackendError) as error:
@@ -142,7 +147,7 @@ def _show_results(
 ) -> int:
     latest = store.latest()
     records = [latest[trial.key] for trial in trials if trial.key in latest]
-    made = report.make(experiment, records)
+    made = run_report.make(experiment, records)
     figures = made.draw(store.folder)
     failed = [record for record in records if not record.done]
     if arguments.json:
@@ -180,11 +185,11 @@ def _show_results(
 
 
 def _parser(
-    experiment: Experiment, parents: Sequence[argparse.ArgumentParser]
+    experiment: Experiment, parents: Sequence[argparse.ArgumentParser], entry: str
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         parents=parents,
-        prog=f"python -m benchmarks.{experiment.name}",
+        prog=f"python -m benchmarks.{entry}",
         description=experiment.summary,
         epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
     )
