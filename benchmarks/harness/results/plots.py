@@ -28,7 +28,7 @@ def draw(section: Section, folder: Path) -> list[Path]:
     """Write the section's figure as PNG and SVG into a folder, and return the paths."""
     view = section.view
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.2 * (1 + len(view.curves)), 4.4), layout="constrained")
+        figure = Figure(figsize=(5.2 * (1 + len(section.curves)), 4.4), layout="constrained")
         figure.suptitle(section.title, fontsize="medium")
         (view.draw or _panels)(section, figure)
         figure.supxlabel(textwrap.fill(section.setting, 170), fontsize="xx-small", color="dimgrey")
@@ -43,10 +43,10 @@ def _panels(section: Section, figure: Figure) -> None:
     """The first metric against the axis, and a panel for each curve."""
     view, records = section.view, section.records
     metric, metric_title = next(iter(view.metrics.items()))
-    panels = figure.subplots(1, 1 + len(view.curves), squeeze=False)[0]
+    panels = figure.subplots(1, 1 + len(section.curves), squeeze=False)[0]
     _against_axis(panels[0], view, records, metric, section.reference)
     panels[0].set(xlabel=view.axis_title, ylabel=metric_title)
-    for axes, (curve, curve_title) in zip(panels[1:], view.curves.items(), strict=True):
+    for axes, (curve, curve_title) in zip(panels[1:], section.curves.items(), strict=True):
         _learning_curves(axes, view, records, curve)
         axes.set(xlabel="updates", ylabel=curve_title)
 

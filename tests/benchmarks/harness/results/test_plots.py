@@ -102,9 +102,9 @@ def test_a_view_without_curves_has_one_panel(drawn, arms, demo):
     assert "updates" not in drawn(arms, view=replace(demo.views[0], curves={}))
 
 
-def test_curves_that_no_record_has_leave_their_panel_empty(drawn, arms):
+def test_curves_that_no_record_has_get_no_panel(drawn, arms):
     records = [replace(record, curves={"updates": [10]}) for record in arms]
-    assert "training loss" in drawn(records)
+    assert "updates" not in drawn(records)
 
 
 def ticks(svg):
