@@ -41,3 +41,11 @@ def has_gpu() -> bool:
 def jit_compile() -> bool | str:
     """XLA on TensorFlow's CPU halves the speed of matmul; elsewhere Keras chooses well."""
     return False if name() == "tensorflow" and not has_gpu() else "auto"
+
+
+def scans_updates() -> bool:
+    """Whether several updates of one model run in one call: JAX with a GPU.
+
+    On a CPU a loop within the call gains nothing for convolutions.
+    """
+    return name() == "jax" and has_gpu()

@@ -17,6 +17,7 @@ from benchmarks.harness.store import now
 from benchmarks.harness.training import backend
 from benchmarks.harness.training.devices import data_parallel
 from benchmarks.harness.training.pool import batches, pooled
+from benchmarks.harness.training.scanned import scan_updates
 from benchmarks.harness.training.scoring import Predict, score_together
 from benchmarks.harness.training.watch import BestPoint, OnPoint, Watch
 from keras_ddl import Population, feed
@@ -186,14 +187,19 @@ class Trainer:
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "jit_compile": backend.jit_compile(),
         }
-        alone = trials[0].params.get("devices", 1) == 1
-        if backend.name() == "tensorflow" and alone and self.experiment.small_steps(trials[0]):
-            steps = trials[0].params["updates"] // trials[0].params["points"]
+        one_device = trials[0].params.get("devices", 1) == 1
+        steps = trials[0].params["updates"] // trials[0].params["points"]
+        if backend.name() == "tensorflow" and one_device and self.experiment.small_steps(trials[0]):
             settings["jit_compile"] = True
-            settings["steps_per_execution"] = max(n for n in range(1, 33) if steps % n == 0)
+            settings["steps_per_execution"] = _divisor(steps, 32)
+        scans = backend.scans_updates() and one_device and len(trials) == 1
+        if scans:
+            settings["steps_per_execution"] = _divisor(steps, 100)
         if len(trials) == 1:
             model = self._built(trials[0], data[0])
             model.compile(**settings)
+            if scans:
+                scan_updates(model)
             return model, lambda x: np.asarray(model.predict_on_batch(x))[:, None]
         members = [{"trial": t, "data": d} for t, d in zip(trials, data, strict=True)]
         population = Population(self._built, members, data=(pool.x, pool.y))
@@ -236,6 +242,11 @@ class Trainer:
                 for member, found in zip(metrics, score_together(predict, sets), strict=True):
                     member[f"{name}_loss"], member[f"{name}_error"] = found
         return metrics
+
+
+def _divisor(number: int, most: int) -> int:
+    """The largest divisor that is at most `most`."""
+    return max(n for n in range(1, most + 1) if number % n == 0)
 
 
 def _share(data: Sequence[Split]) -> bool:
