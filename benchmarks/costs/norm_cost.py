@@ -24,6 +24,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks.harness import commands
 from benchmarks.harness.claims import Finding, all_of, within
 from benchmarks.harness.env import ROOT, environment
 from benchmarks.harness.stats import mean_interval
@@ -261,10 +262,7 @@ def _interval(finding: Finding) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.norm_cost", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.norm_cost", __doc__)
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, after two to warm up")
     parser.add_argument("--memory-rounds", type=int, default=3, help="processes for each peak")
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax"], metavar="NAME")
@@ -290,4 +288,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -5,7 +5,6 @@ updates, and measures the final training, validation and test error. Arms take t
 slow minute of the machine falls on all of them.
 """
 
-import argparse
 import functools
 import statistics
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks import mnist_dropout
-from benchmarks.harness import data
+from benchmarks.harness import commands, data
 from benchmarks.harness.env import environment
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
@@ -80,20 +79,14 @@ def seconds(arm: Callable[[], None]) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.overhead", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.overhead", __doc__)
     parser.add_argument("--profile", default="quick", choices=mnist_dropout.EXPERIMENT.profiles)
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, after one to warm up")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
     arguments = parser.parse_args(argv)
-    try:
-        dataset = data.load(arguments.dataset, arguments.data_dir)
-    except data.DataError as error:
-        parser.error(str(error))
+    dataset = data.load(arguments.dataset, arguments.data_dir)
     trials = mnist_dropout.EXPERIMENT.expand(
         arguments.profile, dataset, seed=0, repetitions=1, choices={"sweep": "n"}
     )
@@ -146,4 +139,4 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))
