@@ -7,13 +7,13 @@ kernels; they take turns, in one run, and all layers are called eagerly.
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.costs.turns import seconds
 from benchmarks.harness import commands
 from benchmarks.harness.env import environment
 
@@ -93,12 +93,6 @@ def arms(model, x) -> dict[str, Callable[[], object]]:
         "lsuv_init": lsuv,
         "reference algorithm": lambda: reference_algorithm(model, x),
     }
-
-
-def seconds(arm: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
 
 
 def measure(name: str, examples: int, rounds: int) -> list[tuple]:

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks.costs.turns import take_turns
 from benchmarks.harness import commands
 from benchmarks.harness.claims import Finding, all_of, within
 from benchmarks.harness.env import ROOT, environment
@@ -116,12 +116,6 @@ def training(jit_compile: bool | str) -> Arms:
     return {name: partial(net.train_on_batch, images, labels) for name, net in nets.items()}
 
 
-def seconds(arm: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
-
-
 def peak_bytes(arm: Callable[[], Any]) -> int:
     """By how much resident memory rises meanwhile (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")  # forget the highest value so far
@@ -145,8 +139,7 @@ def measure_times(rounds: int, folder: Path) -> dict[str, Any]:
     test_arms, facts = testing(jit_compile, folder)
     times: Values = {}
     for part, arms in (("test", test_arms), ("training", training(jit_compile))):
-        measured = [[seconds(arm) for arm in arms.values()] for _ in range(rounds + 2)][2:]
-        times[part] = dict(zip(arms, map(list, zip(*measured, strict=True)), strict=True))
+        times[part] = take_turns(arms, rounds, warm_up=2)
     return {"times": times, "ran": environment(backend.name()), **facts}
 
 

@@ -9,14 +9,14 @@ import functools
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks import mnist_dropout
+from benchmarks.costs.turns import take_turns
 from benchmarks.harness import commands, data
 from benchmarks.harness.env import environment
 from benchmarks.harness.spec import Trial
@@ -72,12 +72,6 @@ def trial_in_harness(trial: Trial, dataset: data.Dataset, folder: str) -> None:
     Store(folder).append(record)
 
 
-def seconds(arm: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     parser = commands.parser("costs.overhead", __doc__)
     parser.add_argument("--profile", default="quick", choices=mnist_dropout.EXPERIMENT.profiles)
@@ -99,12 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "bare fit with validation curve": functools.partial(bare, trial, dataset, True),
             "trial with both curves": functools.partial(trial_in_harness, trial, dataset, folder),
         }
-        for arm in arms.values():
-            seconds(arm)
-        times: dict[str, list[float]] = {name: [] for name in arms}
-        for _ in range(arguments.rounds):
-            for name, arm in arms.items():
-                times[name].append(seconds(arm))
+        times = take_turns(arms, arguments.rounds)
     text = page(f"{arguments.profile} profile on {dataset.title}", times)
     print(text)
     if arguments.out:

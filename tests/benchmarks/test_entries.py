@@ -9,13 +9,14 @@ import pytest
 from benchmarks.catalogue import entries
 
 ROOT = Path(__file__).resolve().parents[2]
+HELPERS = {"__init__", "__main__", "catalogue", "turns"}
 SHARED = {"harness", "networks", "costs", "profiles", "references", "__pycache__"}
 
 
 def commands(folder, prefix=""):
     """What a user may take for a command: the files and folders of a folder."""
     for path in sorted(folder.iterdir()):
-        if path.suffix == ".py" and path.stem not in ("__init__", "__main__", "catalogue"):
+        if path.suffix == ".py" and path.stem not in HELPERS:
             yield prefix + path.stem
         elif path.is_dir() and path.name not in SHARED:
             yield prefix + path.name
