@@ -4,7 +4,6 @@ Writes the table and a figure of every function with its derivative into `--out`
 the cells, if one of them does not agree with the function's numbers.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from scipy.special import ndtr
 from tabulate import tabulate
 
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
 SUMMARY = "the catalogue of activation functions, every cell checked by numbers"
@@ -152,8 +152,7 @@ def draw(catalogue: Sequence, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.activations", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("activations", __doc__)
     default = ROOT / "docs" / "results" / "activations"
     parser.add_argument("--out", type=Path, metavar="DIR", default=default)
     arguments = parser.parse_args(argv)
@@ -183,4 +182,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

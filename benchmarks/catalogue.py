@@ -11,7 +11,7 @@ import benchmarks
 from benchmarks import costs
 from benchmarks.harness.experiment import Experiment
 
-_NO_ENTRIES = ("benchmarks.__main__", "benchmarks.catalogue")
+_NO_ENTRIES = ("benchmarks.__main__", "benchmarks.catalogue", "benchmarks.costs.turns")
 
 
 @dataclass(frozen=True)

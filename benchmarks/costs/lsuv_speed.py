@@ -5,16 +5,16 @@ variance is within the tolerance. All arms see the same examples and make the sa
 kernels; they take turns, in one run, and all layers are called eagerly.
 """
 
-import argparse
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.costs.turns import seconds
+from benchmarks.harness import commands
 from benchmarks.harness.env import environment
 
 SUMMARY = "what lsuv_init costs beside a forward pass and the reference algorithm"
@@ -95,12 +95,6 @@ def arms(model, x) -> dict[str, Callable[[], object]]:
     }
 
 
-def seconds(arm: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
-
-
 def measure(name: str, examples: int, rounds: int) -> list[tuple]:
     """One row for each arm: median seconds, ratio to a forward pass, all rounds."""
     model = MODELS[name]()
@@ -130,10 +124,7 @@ def measure(name: str, examples: int, rounds: int) -> list[tuple]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.lsuv_speed", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.lsuv_speed", __doc__)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=[*MODELS])
     parser.add_argument("--examples", type=int, default=128, help="examples in the batch")
     parser.add_argument("--rounds", type=int, default=3, help="timed rounds, after one to warm up")
@@ -179,4 +170,4 @@ def page(rows: Sequence[tuple], examples: int, backend: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks.costs.turns import take_turns
+from benchmarks.harness import commands
 from benchmarks.harness.claims import Finding, all_of, within
 from benchmarks.harness.env import ROOT, environment
 from benchmarks.harness.stats import mean_interval
@@ -115,12 +116,6 @@ def training(jit_compile: bool | str) -> Arms:
     return {name: partial(net.train_on_batch, images, labels) for name, net in nets.items()}
 
 
-def seconds(arm: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
-
-
 def peak_bytes(arm: Callable[[], Any]) -> int:
     """By how much resident memory rises meanwhile (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")  # forget the highest value so far
@@ -144,8 +139,7 @@ def measure_times(rounds: int, folder: Path) -> dict[str, Any]:
     test_arms, facts = testing(jit_compile, folder)
     times: Values = {}
     for part, arms in (("test", test_arms), ("training", training(jit_compile))):
-        measured = [[seconds(arm) for arm in arms.values()] for _ in range(rounds + 2)][2:]
-        times[part] = dict(zip(arms, map(list, zip(*measured, strict=True)), strict=True))
+        times[part] = take_turns(arms, rounds, warm_up=2)
     return {"times": times, "ran": environment(backend.name()), **facts}
 
 
@@ -261,10 +255,7 @@ def _interval(finding: Finding) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.norm_cost", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.norm_cost", __doc__)
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, after two to warm up")
     parser.add_argument("--memory-rounds", type=int, default=3, help="processes for each peak")
     parser.add_argument("--backends", nargs="+", default=["tensorflow", "jax"], metavar="NAME")
@@ -290,4 +281,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

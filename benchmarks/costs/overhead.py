@@ -5,20 +5,19 @@ updates, and measures the final training, validation and test error. Arms take t
 slow minute of the machine falls on all of them.
 """
 
-import argparse
 import functools
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks import mnist_dropout
-from benchmarks.harness import data
+from benchmarks.costs.turns import take_turns
+from benchmarks.harness import commands, data
 from benchmarks.harness.env import environment
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
@@ -73,27 +72,15 @@ def trial_in_harness(trial: Trial, dataset: data.Dataset, folder: str) -> None:
     Store(folder).append(record)
 
 
-def seconds(arm: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    arm()
-    return time.perf_counter() - started
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.overhead", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.overhead", __doc__)
     parser.add_argument("--profile", default="quick", choices=mnist_dropout.EXPERIMENT.profiles)
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds, after one to warm up")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
     arguments = parser.parse_args(argv)
-    try:
-        dataset = data.load(arguments.dataset, arguments.data_dir)
-    except data.DataError as error:
-        parser.error(str(error))
+    dataset = data.load(arguments.dataset, arguments.data_dir)
     trials = mnist_dropout.EXPERIMENT.expand(
         arguments.profile, dataset, seed=0, repetitions=1, choices={"sweep": "n"}
     )
@@ -106,12 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "bare fit with validation curve": functools.partial(bare, trial, dataset, True),
             "trial with both curves": functools.partial(trial_in_harness, trial, dataset, folder),
         }
-        for arm in arms.values():
-            seconds(arm)
-        times: dict[str, list[float]] = {name: [] for name in arms}
-        for _ in range(arguments.rounds):
-            for name, arm in arms.items():
-                times[name].append(seconds(arm))
+        times = take_turns(arms, arguments.rounds)
     text = page(f"{arguments.profile} profile on {dataset.title}", times)
     print(text)
     if arguments.out:
@@ -146,4 +128,4 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.harness import cli
+from benchmarks.harness import cli, commands
 from benchmarks.harness.experiment import Experiment
 
 
@@ -45,5 +45,5 @@ def main(
     chosen, others = flag.parse_known_args(argv)
     study = studies[chosen.study]
     if isinstance(study, Command):
-        return study.main(others)
+        return commands.run(lambda: study.main(others))
     return cli.main(study, argv, [flag], entry=entry)

@@ -4,7 +4,6 @@ For every activation function and initializer that the LSUV paper compares: the 
 of each layer's linear part, and the norm of the loss's gradient with respect to its kernel.
 """
 
-import argparse
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from benchmarks.harness import data
+from benchmarks.harness import commands, data
 from benchmarks.harness.env import environment
 from benchmarks.initialization import signals
 from benchmarks.networks.fitnet import ACTIVATIONS, fitnet4
@@ -64,19 +63,13 @@ def table(activation: str, x, y, classes: int) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.initialization --study fitnet_signals", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("initialization --study fitnet_signals", __doc__)
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--examples", type=int, default=64)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there too")
     arguments = parser.parse_args(argv)
-    try:
-        dataset = data.load(arguments.dataset, arguments.data_dir)
-    except data.DataError as error:
-        parser.error(str(error))
+    dataset = data.load(arguments.dataset, arguments.data_dir)
     chosen = np.random.default_rng(0).permutation(len(dataset.y_train))[: arguments.examples]
     x = signals.standardized(dataset.x_train[chosen].astype("float32"))
     y = dataset.y_train[chosen]

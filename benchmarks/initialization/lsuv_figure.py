@@ -3,11 +3,10 @@
 A ReLU network of thirty layers with Keras' default initializer, on digits, written to `--out`.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness import data
+from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.initialization.signals import gradient_norms, outputs, standardized
 
@@ -48,10 +47,7 @@ def draw(x, y, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.initialization --study lsuv_figure", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("initialization --study lsuv_figure", __doc__)
     default = ROOT / "docs" / "results" / "lsuv.png"
     parser.add_argument("--out", type=Path, metavar="FILE", default=default)
     arguments = parser.parse_args(argv)

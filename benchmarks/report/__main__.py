@@ -9,11 +9,11 @@ lines such as
     <!-- end of results -->
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 from benchmarks.report import overview, pages
 
@@ -21,8 +21,7 @@ SUMMARY = "rebuilds tables, figures, the ledger and the README's results from st
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("report", __doc__)
     parser.add_argument(
         "--results",
         type=Path,
@@ -72,4 +71,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -5,7 +5,6 @@ of earlier ones of the same network and backend, and the page is made from all o
 may be run one at a time.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.costs.callback_cost import page
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
 SUMMARY = "epoch time with each callback, beside none and a `predict` at each epoch's end"
@@ -20,10 +20,7 @@ BACKENDS = ("tensorflow", "jax")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.callback_cost", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.callback_cost", __doc__)
     parser.add_argument("--networks", nargs="*", choices=page.TITLES, default=[*page.TITLES])
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--rounds", type=int, default=5, help="timed epochs, after one to warm up")
@@ -48,4 +45,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

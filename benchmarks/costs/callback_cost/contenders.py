@@ -31,7 +31,7 @@ def arms(x: np.ndarray, folder: Path) -> dict[str, Callable[[], list]]:
     """By name, what makes the callbacks of an arm."""
     import keras
 
-    from keras_ddl import callbacks as ours
+    import keras_ddl.callbacks as ours
     from keras_ddl.schedules import LinearDecay
 
     class PredictAll(keras.callbacks.Callback):

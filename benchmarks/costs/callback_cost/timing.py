@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.costs.callback_cost import contenders
+from benchmarks.harness import commands
 from benchmarks.harness.env import environment
 
 
@@ -177,4 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

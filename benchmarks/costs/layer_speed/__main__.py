@@ -5,7 +5,6 @@ Each backend is timed in a process of its own, where contenders take turns. Reco
 figure are made from all of them, so that backends and layers may be run one at a time.
 """
 
-import argparse
 import importlib.util
 import os
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.costs.layer_speed import page
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
 SUMMARY = "speed of the layers beside Keras core and PyTorch, forward and backward"
@@ -23,10 +23,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 def main(argv: Sequence[str] | None = None) -> int:
     installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.layer_speed", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.layer_speed", __doc__)
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=installed)
     parser.add_argument("--layers", nargs="*", metavar="NAME", default=[], help="default: all")
     parser.add_argument("--rounds", type=int, default=15, help="timed rounds, default 15")
@@ -56,4 +53,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

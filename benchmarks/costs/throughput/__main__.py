@@ -5,7 +5,6 @@ of 128. Every arm lives in a process of its own, and the arms take turns, so tha
 the machine falls on all of them. What is not installed is left out.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import json
@@ -18,6 +17,7 @@ from typing import Any
 
 from benchmarks.costs.throughput import page
 from benchmarks.costs.throughput.arms import ARMS, NETWORKS, Arm
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT, environment
 
 SUMMARY = "throughput of a Population beside Keras' fit, a PyTorch loop and a JAX scan"
@@ -91,10 +91,7 @@ def measure(network: str, arms: Sequence[Arm], rounds: int) -> Iterator[dict[str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.costs.throughput", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("costs.throughput", __doc__)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="default: all, see the page")
     parser.add_argument("--rounds", type=int, default=5, help="timed turns, after one to warm up")
@@ -123,4 +120,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -8,7 +8,17 @@ from benchmarks.harness.training.quiet import native_chatter_held
 
 
 class BackendError(Exception):
-    """Keras or its backend cannot be imported; the message says how to mend it."""
+    """Keras, its backend or the library cannot be imported; the message says how to mend it."""
+
+
+def how_to_mend(error: ModuleNotFoundError) -> str:
+    """What is missing, and the command that installs it."""
+    if (error.name or "").partition(".")[0] == "keras_ddl":
+        return (
+            f"{error.name} cannot be imported, because the project is not installed. Install it "
+            "with: python -m pip install -e '.[bench]'"
+        )
+    return f"{error}. Install it with: python -m pip install -e '.[bench]'"
 
 
 @functools.cache

@@ -52,9 +52,11 @@ def auto(
 def _train(
     experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
 ) -> Iterator[Record]:
-    backend.name()  # an error of the import is one of the whole run, not of a trial
-    from benchmarks.harness.training.trainer import Trainer
-
+    backend.name()  # an import that fails ends the run, and is no error of one trial
+    try:
+        from benchmarks.harness.training.trainer import Trainer
+    except ModuleNotFoundError as error:
+        raise backend.BackendError(backend.how_to_mend(error)) from error
     train = (experiment.trainer or Trainer)(experiment, dataset)
     for group in groups:
         yield from _records(train, group, progress)

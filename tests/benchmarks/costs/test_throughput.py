@@ -48,6 +48,30 @@ def told(monkeypatch):
     return told
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until a test moves it."""
+    now = [100.0]
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_the_seconds_told_are_those_of_the_turn_alone(monkeypatch, clock):
+    found, waits = [], iter([5.0, 7.0])
+
+    def wait():
+        clock[0] += next(waits)  # waiting for a turn does not count
+
+    def turn():
+        clock[0] += 0.25 * (1 + len(found))
+
+    monkeypatch.setattr(worker, "wait", wait)
+    monkeypatch.setattr(worker, "tell", lambda **told: found.append(told))
+    with pytest.raises(StopIteration):
+        worker.take_turns(turn)
+    assert found == [{"seconds": 0.25}, {"seconds": 0.5}]
+
+
 @pytest.mark.parametrize(
     "arm",
     [
@@ -64,7 +88,9 @@ def told(monkeypatch):
 def test_an_arm_tells_the_seconds_of_every_turn(told, arm):
     for package in arm.needs:
         pytest.importorskip(package)
-    assert [set(each) for each in told(arm)] == [{"seconds"}] * 3
+    turns = told(arm)
+    assert [set(each) for each in turns] == [{"seconds"}] * 3
+    assert all(0 < each["seconds"] < 60 for each in turns)
 
 
 def test_flop_are_those_of_the_matrix_products():
@@ -79,7 +105,7 @@ def test_names_are_unique_and_a_population_makes_as_many_model_steps():
             assert arm.steps("narrow") * arm.members == arms.STEPS["narrow"]
 
 
-def test_the_page_has_ratios_of_each_round(tmp_path):
+def test_the_page_has_ratios_of_each_round(tmp_path, picture_size):
     seconds = {
         MATMUL.name: [1.0, 1.0, 1.0],
         FIT.name: [6.0, 3.0, 3.0],
@@ -99,7 +125,7 @@ def test_the_page_has_ratios_of_each_round(tmp_path):
     assert "all rounds together: Population, K = 4 4.00." in text  # 12 s of `fit`, 3 of its own
     assert "784-256-256-256-10" in text
     assert "784-2048" not in text
-    assert (tmp_path / "throughput.png").stat().st_size > 1000
+    assert picture_size(tmp_path / "throughput.png") == (900, 750)
     assert len((tmp_path / "throughput.jsonl").read_text().splitlines()) == 3
 
 

@@ -50,10 +50,10 @@ def test_the_speed_command_times_all_arms(monkeypatch, tmp_path, capsys):
     assert text.strip() in capsys.readouterr().out
 
 
-def test_the_figure_and_the_tables_are_written(monkeypatch, tmp_path):
+def test_the_figure_and_the_tables_are_written(monkeypatch, tmp_path, picture_size):
     monkeypatch.setattr(lsuv_figure, "DEPTH", 3)
     assert lsuv_figure.main(["--out", str(tmp_path / "figure.png")]) == 0
-    assert (tmp_path / "figure.png").stat().st_size > 5_000
+    assert picture_size(tmp_path / "figure.png") == (1100, 440)
     monkeypatch.setattr(fitnet_signals, "ACTIVATIONS", ("relu",))
     monkeypatch.setattr(fitnet_signals, "INITIALIZERS", {"LSUV": "LSUV"})
     out = tmp_path / "signals.md"
