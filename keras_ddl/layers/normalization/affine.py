@@ -1,7 +1,11 @@
 """What normalization layers have in common: channel axes, and weights for every channel."""
 
+from numbers import Integral
+
 import keras
 from keras import constraints, initializers, ops, regularizers
+
+from keras_ddl._checks import positive
 
 GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
@@ -20,13 +24,18 @@ class ChannelLayer(keras.layers.Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
+        if not as_tuple(axis) or not all(map(_is_integer, as_tuple(axis))):
+            raise ValueError(
+                "`axis` must be an integer, the axis of the channels, or several. Received: "
+                f"axis={axis!r}"
+            )
         if 0 in as_tuple(axis):
             raise ValueError(
                 f"`axis` must name channels, not 0, the batch. Received: axis={axis!r}"
             )
         self.supports_masking = True
         self.autocast = False
-        self.axis = axis if isinstance(axis, int) else list(axis)  # as JSON has it
+        self.axis = int(axis) if _is_integer(axis) else [int(one) for one in axis]  # as JSON has it
 
     def build(self, input_shape):
         self._channel_axes = channel_axes(self.axis, input_shape)
@@ -76,9 +85,7 @@ class AffineNormalization(ChannelLayer):
         **kwargs,
     ):
         super().__init__(axis=axis, **kwargs)
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
-        self.epsilon = epsilon
+        self.epsilon = positive("epsilon", epsilon)
         self.center = center
         self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)
@@ -117,6 +124,10 @@ def weight_config(layer, weight):
         f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
         for kind, module in GETTERS.items()
     }
+
+
+def _is_integer(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def as_tuple(axis):

@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from keras_ddl.layers._precision import full_precision
+from keras_ddl.layers._sizes import at_least
 from keras_ddl.layers.normalization.group import is_count
-from keras_ddl.layers.normalization.moments import Cells, Moments, full_precision
+from keras_ddl.layers.normalization.moments import Cells, Moments
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -83,7 +85,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
 
     def _ghost_moments(self, examples, batch):
         """From moments of examples those of their ghost batches, for each example."""
-        count = -(-batch // self.virtual_batch_size)
+        count = at_least(-(-batch // self.virtual_batch_size), 1)  # an empty batch has one, too
         size = -(-batch // count)
         lacking = size * count - batch  # examples of weight 0 that fill up the last row
         channels = examples.mean.shape[-1]

@@ -5,9 +5,10 @@ import math
 import keras
 from keras import ops
 
+from keras_ddl.layers._precision import full_precision
 from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.layers.normalization.grouping import normalize_groups, normalize_masked_groups
-from keras_ddl.layers.normalization.moments import Cells, full_precision
+from keras_ddl.layers.normalization.moments import Cells
 
 DEFAULT_GROUPS = 32
 
