@@ -5,7 +5,7 @@ import functools
 import keras
 from keras import ops
 
-from keras_ddl._checks import positive_integer
+from keras_ddl._checks import is_integer, positive_integer
 from keras_ddl.layers._precision import maximum
 
 # What the layers below hand to the linear layer inside them, and find in its config.
@@ -63,12 +63,12 @@ class Maxout(keras.layers.Layer):
     def __init__(self, num_units, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.num_units = positive_integer("num_units", num_units)
-        if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
+        if not is_integer(axis) or axis == 0:
             raise ValueError(
                 "`axis` must be an integer other than 0, the axis of the batch. "
                 f"Received: axis={axis!r}"
             )
-        self.axis = axis
+        self.axis = int(axis)
         self.supports_masking = True
         self.built = True  # it has no weights
 

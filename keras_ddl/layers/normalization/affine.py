@@ -1,11 +1,9 @@
 """What normalization layers have in common: channel axes, and weights for every channel."""
 
-from numbers import Integral
-
 import keras
 from keras import constraints, initializers, ops, regularizers
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import is_integer, positive
 
 GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
@@ -24,7 +22,7 @@ class ChannelLayer(keras.layers.Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        if not as_tuple(axis) or not all(map(_is_integer, as_tuple(axis))):
+        if not as_tuple(axis) or not all(map(is_integer, as_tuple(axis))):
             raise ValueError(
                 "`axis` must be an integer, the axis of the channels, or several. Received: "
                 f"axis={axis!r}"
@@ -35,7 +33,7 @@ class ChannelLayer(keras.layers.Layer):
             )
         self.supports_masking = True
         self.autocast = False
-        self.axis = int(axis) if _is_integer(axis) else [int(one) for one in axis]  # as JSON has it
+        self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # as JSON has it
 
     def build(self, input_shape):
         self._channel_axes = channel_axes(self.axis, input_shape)
@@ -124,10 +122,6 @@ def weight_config(layer, weight):
         f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
         for kind, module in GETTERS.items()
     }
-
-
-def _is_integer(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def as_tuple(axis):

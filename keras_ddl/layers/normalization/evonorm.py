@@ -6,7 +6,7 @@ from keras import ops
 from keras_ddl._checks import unit_interval
 from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.affine import AffineNormalization
-from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, check_groups, group_shape
+from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, checked_groups, group_shape
 from keras_ddl.layers.normalization.moments import Cells, move
 
 
@@ -120,9 +120,7 @@ class EvoNormS0(AffineNormalization):
         **kwargs,
     ):
         super().__init__(axis, epsilon, center, scale, **kwargs)
-        check_groups(groups, channels_per_group)
-        self.groups = groups
-        self.channels_per_group = channels_per_group
+        self.groups, self.channels_per_group = checked_groups(groups, channels_per_group)
 
     def build(self, input_shape):
         super().build(input_shape)

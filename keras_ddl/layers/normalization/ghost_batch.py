@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from keras_ddl._checks import positive_integer
 from keras_ddl.layers._precision import full_precision
 from keras_ddl.layers._sizes import at_least
-from keras_ddl.layers.normalization.group import is_count
 from keras_ddl.layers.normalization.moments import Cells, Moments
 
 
@@ -51,11 +51,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, virtual_batch_size, axis=-1, momentum=0.99, **kwargs):
-        if not is_count(virtual_batch_size):
-            raise ValueError(
-                "`virtual_batch_size` must be a positive integer. "
-                f"Received: virtual_batch_size={virtual_batch_size!r}"
-            )
+        size = positive_integer("virtual_batch_size", virtual_batch_size)
         if axis == 0:
             raise ValueError("`axis` must name channels, not the batch. Received: axis=0")
         for name in ("renorm", "synchronized"):
@@ -66,7 +62,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
                 )
         super().__init__(axis=axis, momentum=momentum, **kwargs)
         self.autocast = False  # a mean of many values should not be of rounded ones
-        self.virtual_batch_size = virtual_batch_size
+        self.virtual_batch_size = size
 
     def call(self, inputs, training=False, mask=None):
         if not (training and self.trainable):

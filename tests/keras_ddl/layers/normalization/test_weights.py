@@ -165,11 +165,10 @@ def test_other_layers_are_refused(kind):
         kind(layers.LSTM(2))
 
 
-def test_a_bad_epsilon_is_refused():
-    with pytest.raises(
-        ValueError, match=r"`epsilon` must be a positive number\. Received: epsilon=0"
-    ):
-        WeightStandardization(layers.Dense(2), epsilon=0)
+@pytest.mark.parametrize("epsilon", [0, "1e-5"])
+def test_a_bad_epsilon_is_refused(epsilon):
+    with pytest.raises(ValueError, match=r"`epsilon` must be a positive number\..*Received: eps"):
+        WeightStandardization(layers.Dense(2), epsilon=epsilon)
 
 
 def test_arguments_of_tensorflow_addons_are_taken_or_explained():
