@@ -40,14 +40,37 @@ def positive(name, value, unit=""):
     return value
 
 
-def positive_integer(name, value):
-    """`value`, if it is an integer of at least 1.
+def finite(name, value):
+    """`value` unchanged, if it is a finite number.
 
     Raises:
         ValueError: naming the argument and what was received.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    if not -float("inf") < _number(value) < float("inf"):
+        raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
+    return value
+
+
+def is_integer(value):
+    """Whether it is an integer, of Python or NumPy, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def positive_integer(name, value, otherwise=""):
+    """`value` as an int, if it is an integer of at least 1.
+
+    Args:
+        name: the argument's name.
+        value: what was received.
+        otherwise: what else it may be, such as " or -1".
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if not is_integer(value) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive integer{otherwise}. Received: {name}={value!r}"
+        )
     return int(value)
 
 
