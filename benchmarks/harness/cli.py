@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.harness import data, interrupts, sharing
@@ -85,7 +85,9 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     store = Store(_folder(experiment, arguments), say)
     shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
-        outcome.show_plan(experiment, trials, set() if arguments.fresh else store.done_keys(), shown)
+        outcome.show_plan(
+            experiment, trials, set() if arguments.fresh else store.done_keys(), shown
+        )
         return DONE
     if arguments.fresh:
         store.check_writable()
@@ -98,17 +100,24 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     )
     if todo:
         store.check_writable()
-        _train(experiment, todo, dataset, store, arguments, pending)
+        progress = Progress(len(todo), experiment.label, arguments.quiet)
+        executor = EXECUTORS[arguments.executor]
+        _train(
+            todo,
+            store,
+            lambda trials, claim: executor(experiment, trials, dataset, progress, claim),
+            progress,
+            pending,
+        )
     failed = outcome.show_results(experiment, trials, store, shown)
     return SOME_FAILED if failed else DONE
 
 
 def _train(
-    experiment: Experiment,
     todo: list[Trial],
-    dataset: data.Dataset,
     store: Store,
-    arguments: argparse.Namespace,
+    execute: Callable[[list[Trial], Claim], Iterator[Record]],
+    progress: Progress,
     pending: list[int],
 ) -> None:
     """Trains what is left, together with other processes on the same folder."""
@@ -117,23 +126,18 @@ def _train(
         if pending:
             raise KeyboardInterrupt
 
-    with (
-        Leases(store.folder / "leases") as leases,
-        Progress(len(todo), experiment.label, arguments.quiet) as progress,
-    ):
+    def watched(trials: list[Trial], claim: Claim) -> Iterator[Record]:
+        def claimed(group: list[Trial]) -> list[Trial]:
+            stop_if_interrupted()
+            own = claim(group)
+            progress.begins(own)
+            return own
 
-        def execute(trials: list[Trial], claim: Claim) -> Iterator[Record]:
-            def claimed(group: list[Trial]) -> list[Trial]:
-                stop_if_interrupted()
-                own = claim(group)
-                progress.begins(own)
-                return own
+        return execute(trials, claimed)
 
-            executor = EXECUTORS[arguments.executor]
-            return executor(experiment, trials, dataset, progress, claimed)
-
+    with Leases(store.folder / "leases") as leases, progress:
         for record in sharing.run(
-            execute, todo, store, leases, notify=progress.note, elsewhere=progress.elsewhere
+            watched, todo, store, leases, notify=progress.note, elsewhere=progress.elsewhere
         ):
             progress.finished(record)
             stop_if_interrupted()
@@ -202,11 +206,13 @@ def _parser(
 
 
 def _repetitions(text: str) -> int:
-    number = int(text) if text.isdecimal() and len(text) <= 20 else 0
-    if not 1 <= number <= MOST_REPETITIONS:
+    number = int(text[:20]) if text.isdecimal() else 0  # int() refuses thousands of digits
+    if number > MOST_REPETITIONS:
         raise argparse.ArgumentTypeError(
-            f"a number from 1 to {MOST_REPETITIONS} is wanted. Received: {text!r}"
+            f"a number of at most {MOST_REPETITIONS} is wanted. Received: {text!r}"
         )
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
     return number
 
 

@@ -10,11 +10,10 @@ from types import FrameType
 from typing import Any
 
 CODE = 130  # the exit code of an interrupted command
-SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
-_message = "interrupted"  # what a command says that ends at once
+_messages = ["interrupted"]  # the last one is what a command says that ends at once
 
 
 def end_at_once(number: int = 0, frame: FrameType | None = None) -> None:

@@ -45,9 +45,7 @@ class Leases:
         self._descriptor = -1
         self._beats = 0
         self._machine = _machine()
-        self._heard: dict[
-            str, tuple[bytes, float]
-        ] = {}  # last sign by holder
+        self._heard: dict[str, tuple[bytes, float]] = {}  # last sign by holder
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="lease heartbeat", daemon=True)
@@ -71,8 +69,9 @@ class Leases:
         with contextlib.suppress(OSError):
             (self.folder / self._name).unlink()
         os.close(self._descriptor)
-        with contextlib.suppress(OSError):  # others are at work in it
-            self.folder.rmdir()
+        with contextlib.suppress(OSError):
+            self._sweep()
+            self.folder.rmdir()  # unless others are at work in it
 
     def take(self, keys: Collection[str]) -> list[str]:
         """Takes the leases that are free, and returns their keys.

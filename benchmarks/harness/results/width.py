@@ -18,7 +18,9 @@ def folded(text: str, width: int | None) -> str:
     return text if width is None else textwrap.fill(text, width, break_on_hyphens=False)
 
 
-def column_groups(headers: Sequence[Any], rows: Sequence[Sequence[Any]], width: int) -> list[list[int]]:
+def column_groups(
+    headers: Sequence[Any], rows: Sequence[Sequence[Any]], width: int
+) -> list[list[int]]:
     """Divides a table's columns so that each part fits; the first column is in every part."""
     sizes = [
         max(len(line) for cell in column for line in f"{cell}".split("\n"))

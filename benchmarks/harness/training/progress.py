@@ -61,17 +61,17 @@ class Progress:
         """Some trials are about to be trained, together."""
         self._group = self.done, len(group)
         if len(group) > 1:
-            self._print(f"[{self.done}/{self.total}] training {len(group)} trials together")
+            self._print(f"training {len(group)} trials together")
 
     def within_trial(self, point: int, points: int) -> None:
         """A trial has done `point` of `points` stretches; of a group, the sum over its trials."""
         self._reached = max(self._reached, self._group[0] + point / points)
         if self._bar:
             self._bar.update(self._task, completed=self._reached)
-        elif time.monotonic() - self._last >= INTERVAL:
+        elif point < points and time.monotonic() - self._last >= INTERVAL:
             share = (self._reached - self._group[0]) / max(self._group[1], 1)
             of = f"these {self._group[1]} trials" if self._group[1] > 1 else "this trial"
-            self._print(f"[{self.done}/{self.total}] {share:.0%} of {of}{self._left()}")
+            self._print(f"{share:.0%} of {of}, {self.done} of {self.total} done{self._left()}")
 
     def finished(self, record: Record) -> None:
         """A trial has left its record."""
