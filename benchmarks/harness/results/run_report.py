@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.harness.claims import Verdict
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import tables
+from benchmarks.harness.results.width import folded
 from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section, View, groups
 
@@ -20,16 +21,19 @@ class Report:
     sections: Sequence[Section]
     verdicts: dict[str, Verdict]
 
-    def text(self, fmt: str = "simple", figures: str | None = None) -> str:
+    def text(
+        self, fmt: str = "simple", figures: str | None = None, width: int | None = None
+    ) -> str:
         """Tables and verdicts as plain text, or as Markdown with tabulate's format "pipe".
 
         Args:
             fmt: tabulate's name of a table format.
             figures: the path to the figures, ending in "/" or empty, if they are to be shown.
+            width: the most characters of a line, for plain text. None (default): any number.
         """
-        parts = [_text(section, fmt, figures) for section in self.sections]
+        parts = [_text(section, fmt, figures, width) for section in self.sections]
         if self.verdicts:
-            parts.append(tables.verdict_table(self.experiment.claims, self.verdicts, fmt))
+            parts.append(tables.verdict_table(self.experiment.claims, self.verdicts, fmt, width))
         return "\n\n".join(parts)
 
     def draw(self, folder: Path) -> list[Path]:
@@ -94,9 +98,10 @@ def notes(section: Section) -> list[str]:
     return [*paper, ran]
 
 
-def _text(section: Section, fmt: str, figures: str | None) -> str:
-    table = tables.result_table(section, fmt)
-    parts = [section.title, section.setting, table, *notes(section)]
+def _text(section: Section, fmt: str, figures: str | None, width: int | None) -> str:
+    table = tables.result_table(section, fmt, width)
+    setting, below = folded(section.setting, width), [folded(n, width) for n in notes(section)]
+    parts = [folded(section.title, width), setting, table, *below]
     if figures is not None:
         parts.append(f"![{section.title}]({figures}{section.stem}.png)")
     return "\n\n".join(parts)

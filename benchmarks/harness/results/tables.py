@@ -1,5 +1,6 @@
 """Records as text: the result table, what was scaled down, and the verdicts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from tabulate import tabulate
 from benchmarks.harness.claims import Claim, Verdict
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.references import Reference
+from benchmarks.harness.results.width import column_groups
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import Section, Table, groups
@@ -20,11 +22,52 @@ def result_rows(section: Section) -> Table:
     return (section.view.table or _standard)(section)
 
 
-def result_table(section: Section, fmt: str = "simple") -> str:
-    """The rows as text."""
+def result_table(section: Section, fmt: str = "simple", width: int | None = None) -> str:
+    """The rows as text. Columns that do not fit into `width` follow below, after the first one."""
     headers, rows = result_rows(section)
-    align = ["left", *["right"] * (len(headers) - 1)]
-    return tabulate(rows, headers, tablefmt=fmt, colalign=align, disable_numparse=True)
+    parts = [[*range(len(headers))]] if width is None else column_groups(headers, rows, width)
+    return "\n\n".join(
+        tabulate(
+            [[row[column] for column in part] for row in rows],
+            [headers[column] for column in part],
+            tablefmt=fmt,
+            colalign=["left", *["right"] * (len(part) - 1)],
+            disable_numparse=True,
+        )
+        for part in parts
+    )
+
+
+def as_json(section: Section) -> dict[str, Any]:
+    """The table as it is printed, and the numbers behind it: plain values, None for no number."""
+    headers, rows = result_rows(section)
+    view = section.view
+    names = (view.axis, *view.series)
+    return {
+        "title": section.title,
+        "setting": section.setting,
+        "columns": [f"{header}" for header in headers],
+        "rows": [[_json_cell(value) for value in row] for row in rows],
+        "arms": [
+            {
+                **dict(zip(names, values, strict=True)),
+                "seeds": len(arm),
+                "diverged": sum(record.status == "diverged" for record in arm),
+                "metrics": {name: _numbers(arm, name) for name in view.metrics},
+            }
+            for values, arm in groups(section.records, names, optional=True).items()
+        ],
+    }
+
+
+def _json_cell(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | None) else f"{value}"
+
+
+def _numbers(arm: Sequence[Record], metric: str) -> dict[str, float | None]:
+    found = mean_interval([r.metrics[metric] for r in arm if metric in r.metrics])
+    values = {"mean": found.mean, "low": found.low, "high": found.high}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _standard(section: Section) -> Table:
@@ -80,7 +123,10 @@ def _plain(value: Any) -> str:
 
 
 def verdict_table(
-    claims: Sequence[Claim], verdicts: Mapping[str, Verdict], fmt: str = "simple"
+    claims: Sequence[Claim],
+    verdicts: Mapping[str, Verdict],
+    fmt: str = "simple",
+    width: int | None = None,
 ) -> str:
     """The claims with their verdicts and the figures these follow from."""
     breaks = "<br>" if fmt == "pipe" else "\n"
@@ -93,5 +139,10 @@ def verdict_table(
         )
         for claim in claims
     ]
-    widths = None if fmt == "pipe" else [None, 32, None, 60]
+    says, measured = 32, 60
+    if width is not None:
+        left = width - max(len(row[0]) for row in rows) - max(len(row[2]) for row in rows) - 6
+        says = min(says, max(12, left // 3))
+        measured = max(16, left - says)
+    widths = None if fmt == "pipe" else [None, says, None, measured]
     return tabulate(rows, ("claim", "says", "verdict", "measured"), fmt, maxcolwidths=widths)

@@ -3,6 +3,7 @@
 import functools
 import os
 
+from benchmarks.harness import interrupts
 from benchmarks.harness.env import gpu
 from benchmarks.harness.training.quiet import native_chatter_held
 
@@ -30,7 +31,7 @@ def name() -> str:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # native code: no notes, only warnings
     try:
-        with native_chatter_held():
+        with interrupts.at_once(), native_chatter_held():
             import keras
 
             backend = keras.backend.backend()

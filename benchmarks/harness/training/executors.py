@@ -19,38 +19,58 @@ from benchmarks.harness.training.progress import Progress
 # Trials of a group: enough, and at most. docs/results/throughput.md: what a larger one gains.
 ON_CPU, ON_GPU = (8, 16), (48, 64)
 
+Claim = Callable[[list[Trial]], list[Trial]]  # what of a group is to be trained here
+Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress, Claim], Iterator[Record]]
 
-Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress], Iterator[Record]]
+
+def _all(group: list[Trial]) -> list[Trial]:
+    return group
 
 
 def in_process(
-    experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    dataset: Dataset,
+    progress: Progress,
+    claim: Claim = _all,
 ) -> Iterator[Record]:
     """One trial after another. A trial that raises leaves an error record."""
-    return _train(experiment, ([trial] for trial in trials), dataset, progress)
+    return _train(experiment, ([trial] for trial in trials), dataset, progress, claim)
 
 
 def population(
-    experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    dataset: Dataset,
+    progress: Progress,
+    claim: Claim = _all,
 ) -> Iterator[Record]:
     """Trials of one structure together, as a `keras_ddl.Population`; the others alone.
 
     A group that does not fit in memory is halved. Its records come all at once.
     """
     sizes = ON_GPU if backend.has_gpu() else ON_CPU
-    return _train(experiment, groups(experiment, trials, *sizes), dataset, progress)
+    return _train(experiment, groups(experiment, trials, *sizes), dataset, progress, claim)
 
 
 def auto(
-    experiment: Experiment, trials: Sequence[Trial], dataset: Dataset, progress: Progress
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    dataset: Dataset,
+    progress: Progress,
+    claim: Claim = _all,
 ) -> Iterator[Record]:
     """`population` where it pays: PyTorch's vmap refuses what training needs."""
     pays = experiment.structure is not None and backend.name() != "torch"
-    return (population if pays else in_process)(experiment, trials, dataset, progress)
+    return (population if pays else in_process)(experiment, trials, dataset, progress, claim)
 
 
 def _train(
-    experiment: Experiment, groups: Iterable[list[Trial]], dataset: Dataset, progress: Progress
+    experiment: Experiment,
+    groups: Iterable[list[Trial]],
+    dataset: Dataset,
+    progress: Progress,
+    claim: Claim,
 ) -> Iterator[Record]:
     backend.name()  # an import that fails ends the run, and is no error of one trial
     try:
@@ -58,7 +78,7 @@ def _train(
     except ModuleNotFoundError as error:
         raise backend.BackendError(backend.how_to_mend(error)) from error
     train = (experiment.trainer or Trainer)(experiment, dataset)
-    for group in groups:
+    for group in filter(None, map(claim, groups)):
         yield from _records(train, group, progress)
 
 
