@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import keras
 import numpy as np
 
-from keras_ddl.callbacks._probe import random_stream_kept
+from keras_ddl._forward import random_states_kept, stateless, whole_batch
 from keras_ddl.graph import one_of_zeros
 
 
@@ -31,16 +31,14 @@ def first_examples(callback, model, data, count=None):
                 f"{who}: the model's input shapes are not known. Give `data`, a few inputs to "
                 f"trace it with. Received: model={model.name!r}, data=None"
             ) from error
-    if not is_arrays(data) and not _is_data_set(data):
-        raise ValueError(
-            f"{who}: `data` must be inputs as arrays, or a data set that can be gone through again "
-            "and again: a tf.data.Dataset, a PyDataset, a data loader. "
-            f"Received: data={data!r}"
-        )
+    require_examples(who, data)
     size = len(keras.tree.flatten(data)[0]) if is_arrays(data) else None
-    examples = next(batches(data, count or size, count))
+    examples = next(batches(data, count or size, count), None)
+    if examples is None:
+        raise ValueError(f"{who}: `data` must hold at least one example. Received: none")
     try:
-        model(examples, training=False)
+        with stateless(model):
+            model(whole_batch(model, examples), training=False)
     except Exception as error:
         shapes = keras.tree.map_structure(np.shape, data if is_arrays(data) else examples)
         raise ValueError(
@@ -48,6 +46,16 @@ def first_examples(callback, model, data, count=None):
             f"Received: data of shape {shapes}; {error}"
         ) from error
     return examples
+
+
+def require_examples(who, data):
+    """Raise ValueError unless `data` are arrays or a data set that can be read again and again."""
+    if not is_arrays(data) and not _is_data_set(data):
+        raise ValueError(
+            f"{who}: `data` must be inputs as arrays, or a data set that can be gone through again "
+            "and again: a tf.data.Dataset, a PyDataset, a data loader. A generator runs out. "
+            f"Received: data={data!r}"
+        )
 
 
 def is_arrays(data):
@@ -60,13 +68,13 @@ def batches(data, batch_size, limit=None):
     """Batches of inputs, as many examples as `limit` says, or all.
 
     Args:
-        data: arrays in any structure; or a data set, whose batches are taken as they come, and of
-            tuples the first part.
+        data: arrays in any structure; or a data set, whose batches keep their size. Of tuples
+            the first part is taken.
         batch_size: for arrays.
         limit: int or None.
     """
     left = np.inf if limit is None else limit
-    for whole in _sliced(data, batch_size) if is_arrays(data) else _given(data):
+    for whole in _sliced(data, batch_size) if is_arrays(data) else _inputs(data):
         count = len(keras.tree.flatten(whole)[0])
         stop = int(min(count, left))
         yield keras.tree.map_structure(lambda array, stop=stop: np.asarray(array[:stop]), whole)
@@ -87,8 +95,8 @@ def _is_data_set(data):
     return isinstance(data, Iterable) and not isinstance(data, Iterator | list | tuple | dict | str)
 
 
-def _given(data):
+def _inputs(data):
     indexed = isinstance(data, keras.utils.PyDataset)
-    with random_stream_kept():
+    with random_states_kept():
         for batch in (data[i] for i in range(data.num_batches)) if indexed else data:
             yield keras.utils.unpack_x_y_sample_weight(batch)[0]

@@ -24,6 +24,20 @@ def unit_interval(name, value, otherwise=""):
     return number
 
 
+def finite_number(name, value, optional=False):
+    """`value` unchanged, if it is a finite real number, or None where that is allowed.
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if optional and value is None:
+        return value
+    if not abs(_number(value)) < float("inf"):
+        otherwise = " or None" if optional else ""
+        raise ValueError(f"`{name}` must be a number{otherwise}. Received: {name}={value!r}")
+    return value
+
+
 def positive(name, value, unit=""):
     """`value` unchanged, if it is a finite number above 0.
 

@@ -104,8 +104,39 @@ def own_activation(layer):
     return None if function is keras.activations.linear or not callable(function) else function
 
 
+def leaf_paths(model):
+    """By identity of a leaf layer, the names of the layers that hold it and its own.
+
+    Returns:
+        Dictionary of strings such as "encoder/dense". The model's own name is left out.
+    """
+    found: dict[int, str] = {}
+
+    def visit(layer, above):
+        for child in _children(layer):
+            path = f"{above}{child.name}"
+            if _children(child):
+                visit(child, f"{path}/")
+            else:
+                found.setdefault(id(child), path)
+
+    visit(model, "")
+    return found
+
+
+def operations(model):
+    """The operations of functional models that are not layers, such as `keras.ops.relu`."""
+    found = {
+        id(operation): operation
+        for layer in model._flatten_layers()
+        for operation in getattr(layer, "operations", ())
+        if not isinstance(operation, keras.layers.Layer)
+    }
+    return [*found.values()]
+
+
 @contextlib.contextmanager
-def watch(model, hook):
+def watch(model, hook, with_operations=False):
     """Call a hook at every call of a leaf layer, in execution order.
 
     ```python
@@ -124,9 +155,11 @@ def watch(model, hook):
     Args:
         model: a `keras.Model` or any layer, built: layers that `build` makes must be there.
         hook: `(Call) -> outputs or None`.
+        with_operations: whether the operations of functional models that are not layers, such as
+            `keras.ops.relu` of a symbolic tensor, are watched too. Default False.
     """
     entry = _Entry(threading.get_ident(), Counter(), hook)
-    leaves = leaf_layers(model)
+    leaves = leaf_layers(model) + (operations(model) if with_operations else [])
     try:
         for layer in leaves:
             _Watched.begin(layer, entry)
