@@ -1,27 +1,24 @@
 """Names by which logs tell layers apart."""
 
-from collections import Counter
-
-from keras_ddl.graph import leaf_layers, leaf_paths
+from keras_ddl.graph import leaf_layers
 
 
 def layer_names(model):
     """By identity of a leaf layer, a name that no other leaf layer of the model has.
 
-    That is the layer's name. Leaf layers of one name get the names of the layers that hold them in
-    front ("encoder/dense"), and a number if that does not suffice ("dense_2").
+    That is the layer's name. Where nested models hold layers of one name, the first keeps it and
+    later ones get the first number that no layer's name ends with: "dense_3".
     """
-    layers, paths = leaf_layers(model), leaf_paths(model)
-    names = Counter(layer.name for layer in layers)
-    places = Counter(paths.get(id(layer), layer.name) for layer in layers)
-    used = {name for name, count in names.items() if count == 1}
+    layers = leaf_layers(model)
+    taken = {layer.name for layer in layers}
+    used: set[str] = set()
     found: dict[int, str] = {}
     for layer in layers:
-        name = layer.name
-        if names[name] > 1:
-            path = paths.get(id(layer), name)
-            name = unused(path if places[path] == 1 else name, used)
-        found[id(layer)] = name
+        if layer.name not in used:
+            used.add(layer.name)
+            found[id(layer)] = layer.name
+        else:
+            found[id(layer)] = unused(layer.name, taken)
     return found
 
 

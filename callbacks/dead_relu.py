@@ -117,13 +117,11 @@ class DeadReLUCounter(Monitor):
                 "callback out, or use layers for functions that a `call` method applies itself. "
                 f"Received: model={self.model.name!r}{some}"
             )
-        used: set[str] = set()
-        self._names = [unused(names.get(id(one.layer), one.layer.name), used) for one in found]
+        self._names = _unit_names(found, names)
         self._counted = found
         self._told: set[str] = set()
         self.skipped = {
-            unused(names[id(layer)], used): "its ReLUs run within a loop over time"
-            for layer in inside
+            names[id(layer)]: "its ReLUs run within a loop over time" for layer in inside
         }
         if self.mode == "data":
             self._begin_data()
@@ -246,6 +244,17 @@ class DeadReLUCounter(Monitor):
                 for position, fired in found.items():
                     silent[int(position)] &= ~fired
         return dict(zip(self._names, silent, strict=True))
+
+
+def _unit_names(counted, names):
+    """A name for each group of units: the layer's, with a number at its further places."""
+    taken, found = set(names.values()), []
+    for units in counted:
+        name = names.get(id(units.layer))
+        if name is None or name in found:
+            name = unused(name or units.layer.name, taken)
+        found.append(name)
+    return found
 
 
 def _measures(counted):

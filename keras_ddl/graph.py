@@ -104,26 +104,6 @@ def own_activation(layer):
     return None if function is keras.activations.linear or not callable(function) else function
 
 
-def leaf_paths(model):
-    """By identity of a leaf layer, the names of the layers that hold it and its own.
-
-    Returns:
-        Dictionary of strings such as "encoder/dense". The model's own name is left out.
-    """
-    found: dict[int, str] = {}
-
-    def visit(layer, above):
-        for child in _children(layer):
-            path = f"{above}{child.name}"
-            if _children(child):
-                visit(child, f"{path}/")
-            else:
-                found.setdefault(id(child), path)
-
-    visit(model, "")
-    return found
-
-
 def operations(model):
     """The operations of functional models that are not layers, such as `keras.ops.relu`."""
     found = {

@@ -364,7 +364,7 @@ def test_layers_of_one_name_are_told_apart():
     dead, stats = DeadReLUCounter("data", x), GradientStats()
     model.fit(x, x, verbose=0, callbacks=[dead, stats])
     sizes = {name: units.size for name, units in dead.history[0].items()}
-    assert sizes == {"p/dense": 8, "dense_1": 7, "p/dense_2": 5, "q/dense": 4, "q/dense_2": 3}
+    assert sizes == {"dense": 8, "dense_1": 7, "dense_2": 5, "dense_3": 4, "dense_2_2": 3}
     assert sum(name.startswith("gradient_norm/") for name in stats.history[0]) == 7
 
 
