@@ -16,7 +16,7 @@ from benchmarks.harness.experiment import Choice, Experiment
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.networks import dropout_mlp
+from benchmarks.networks.dropout_mlp import dropout_mlp
 
 KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)

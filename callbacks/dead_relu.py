@@ -5,15 +5,16 @@ import itertools
 import numpy as np
 from keras import ops
 
-from keras_ddl._checks import finite_number, one_of, positive_integer
-from keras_ddl._forward import batch_size
+from keras_ddl._checks import finite, one_of, positive_integer
+from keras_ddl._forward import batch_size, random_states_kept
 from keras_ddl.callbacks._attachment import attach, detach
-from keras_ddl.callbacks._examples import batches, first_examples, require_examples
+from keras_ddl.callbacks._examples import first_examples, require_examples
 from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
 from keras_ddl.callbacks._names import layer_names, unused
 from keras_ddl.callbacks._probe import Probe
 from keras_ddl.callbacks._relu import hidden_relus, leaky_layers
 from keras_ddl.callbacks._units import relu_units
+from keras_ddl.examples import batches
 from keras_ddl.optimizers import Instrumented
 
 
@@ -95,8 +96,8 @@ class DeadReLUCounter(Monitor):
         self.examples = examples if examples == "all" else positive_integer("examples", examples)
         self.batch_size = positive_integer("batch_size", batch_size)
         self.verbose = verbose
-        self.warn_above = finite_number("warn_above", warn_above, optional=True)
-        self.stop_above = finite_number("stop_above", stop_above, optional=True)
+        self.warn_above = finite("warn_above", warn_above, optional=True)
+        self.stop_above = finite("stop_above", stop_above, optional=True)
         self.per_layer = per_layer
         self.history: list[dict[str, np.ndarray]] = []
         self.skipped: dict[str, str] = {}
@@ -234,7 +235,7 @@ class DeadReLUCounter(Monitor):
         silent = [np.ones(units.count, bool) for units in self._counted]
         limit = None if self.examples == "all" else self.examples
         size = batch_size(self.model) or self.batch_size
-        for batch in batches(self.data, size, limit):
+        for batch in _without_draws(batches(self.data, size, limit, "data")):
             # Up to the last layer in which some unit has not fired yet.
             needed = max((i + 1 for i, units in enumerate(silent) if units.any()), default=0)
             if not needed:
@@ -244,6 +245,12 @@ class DeadReLUCounter(Monitor):
                 for position, fired in found.items():
                     silent[int(position)] &= ~fired
         return dict(zip(self._names, silent, strict=True))
+
+
+def _without_draws(given):
+    """Batches of a data set whose own draws leave the random streams of training as they are."""
+    with random_states_kept():
+        yield from given
 
 
 def _unit_names(counted, names):

@@ -2,7 +2,7 @@
 
 import math
 
-from keras_ddl._checks import finite_number, positive_integer
+from keras_ddl._checks import finite, positive_integer
 from keras_ddl.callbacks._attachment import attach, detach
 from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
 from keras_ddl.callbacks._names import layer_names
@@ -51,8 +51,8 @@ class GradientStats(Monitor):
     def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True) -> None:
         super().__init__()
         self.every = positive_integer("every", every)
-        self.vanishing = finite_number("vanishing", vanishing, optional=True)
-        self.exploding = finite_number("exploding", exploding, optional=True)
+        self.vanishing = finite("vanishing", vanishing, optional=True)
+        self.exploding = finite("exploding", exploding, optional=True)
         self.per_layer = per_layer
         self.history: list[dict[str, float]] = []
         self._warned: set[str] = set()

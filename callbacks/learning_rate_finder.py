@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_ddl._checks import finite_number, positive, positive_integer
+from keras_ddl._checks import finite, positive, positive_integer
 from keras_ddl._forward import Snapshot
 from keras_ddl.callbacks._attachment import attach, clear, detach
 from keras_ddl.callbacks._monitor import Monitor
@@ -68,7 +68,7 @@ class LearningRateFinder(Monitor):
                 f"LearningRateFinder: `steps` must be an integer above 1. Received: steps={steps!r}"
             )
         self.steps = int(steps)
-        if not 0 <= finite_number("smoothing", smoothing) < 1:
+        if not 0 <= finite("smoothing", smoothing) < 1:
             raise ValueError(
                 "LearningRateFinder: `smoothing` must be in [0, 1). "
                 f"Received: smoothing={smoothing!r}"

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl._checks import finite_number, positive_integer
+from keras_ddl._checks import finite, positive_integer
 from keras_ddl._forward import Snapshot, random_states_kept, stateless, whole_batch
 from keras_ddl.callbacks._attachment import attach, clear, detach
-from keras_ddl.callbacks._examples import is_arrays
 from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
 from keras_ddl.callbacks._targets import targets
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
+from keras_ddl.examples import is_arrays
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")
@@ -91,8 +91,8 @@ class SanityChecks(Monitor):
         self.overfit_steps = overfit_steps and positive_integer("overfit_steps", overfit_steps)
         low, high = update_ratio
         self.update_ratio = (
-            finite_number("update_ratio", low),
-            finite_number("update_ratio", high),
+            finite("update_ratio", low),
+            finite("update_ratio", high),
         )
         self.results: dict[str, str] = {}
 

@@ -1,10 +1,20 @@
 """The classic craft of training deep networks, for Keras 3 on TensorFlow, JAX and PyTorch.
 
-Layers, initializers, activations, schedules, optimizers, surgery and populations are here;
-callbacks that watch a run are in `keras_ddl.callbacks`.
+Layers, initializers, activations, schedules, optimizers, surgery, splitting and populations are
+here; callbacks that watch a run are in `keras_ddl.callbacks`.
 """
 
-from keras_ddl import activations, feed, graph, initializers, layers, optimizers, schedules, surgery
+from keras_ddl import (
+    activations,
+    feed,
+    graph,
+    initializers,
+    layers,
+    optimizers,
+    schedules,
+    splitting,
+    surgery,
+)
 from keras_ddl._version import __version__
 from keras_ddl.population import Population
 
@@ -18,5 +28,6 @@ __all__ = [
     "layers",
     "optimizers",
     "schedules",
+    "splitting",
     "surgery",
 ]

@@ -24,20 +24,6 @@ def unit_interval(name, value, otherwise=""):
     return number
 
 
-def finite_number(name, value, optional=False):
-    """`value` unchanged, if it is a finite real number, or None where that is allowed.
-
-    Raises:
-        ValueError: naming the argument and what was received.
-    """
-    if optional and value is None:
-        return value
-    if not abs(_number(value)) < float("inf"):
-        otherwise = " or None" if optional else ""
-        raise ValueError(f"`{name}` must be a number{otherwise}. Received: {name}={value!r}")
-    return value
-
-
 def positive(name, value, unit=""):
     """`value` unchanged, if it is a finite number above 0.
 
@@ -54,14 +40,40 @@ def positive(name, value, unit=""):
     return value
 
 
-def positive_integer(name, value):
-    """`value`, if it is an integer of at least 1.
+def finite(name, value, optional=False):
+    """`value` unchanged, if it is a finite number, or None where that is allowed.
 
     Raises:
         ValueError: naming the argument and what was received.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    if optional and value is None:
+        return value
+    if not -float("inf") < _number(value) < float("inf"):
+        otherwise = " or None" if optional else ""
+        raise ValueError(f"`{name}` must be a number{otherwise}. Received: {name}={value!r}")
+    return value
+
+
+def is_integer(value):
+    """Whether it is an integer, of Python or NumPy, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def positive_integer(name, value, otherwise=""):
+    """`value` as an int, if it is an integer of at least 1.
+
+    Args:
+        name: the argument's name.
+        value: what was received.
+        otherwise: what else it may be, such as " or -1".
+
+    Raises:
+        ValueError: naming the argument and what was received.
+    """
+    if not is_integer(value) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive integer{otherwise}. Received: {name}={value!r}"
+        )
     return int(value)
 
 

@@ -81,15 +81,16 @@ class Snapshot:
 def batch_size(model):
     """The batch size that a model demands, or None if it takes any.
 
-    Inputs with a `batch_shape`, and stateful recurrent layers, demand one.
+    Stateful recurrent layers demand one, and so do inputs of a functional model with a
+    `batch_shape`. Those of a Sequential do not: if it is built by its first call, Keras notes the
+    size of that batch, though the model takes any other.
     """
     layers = model._flatten_layers()  # Keras makes only a model's sublayers public
-    sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or ()]
-    sizes += [state.shape[0] for state in _recurrent_states(model)]
+    sizes = [state.shape[0] for state in _recurrent_states(model)]
     sizes += [
         tensor.shape[0]
         for layer in layers
-        if isinstance(layer, keras.Model)
+        if isinstance(layer, keras.Model) and not isinstance(layer, keras.Sequential)
         for tensor in getattr(layer, "inputs", None) or ()
     ]
     return next((size for size in sizes if size is not None), None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from keras_ddl._forward import Snapshot, batch_size, stateless
 from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
 
 ACTIVATION_LAYERS = (
@@ -149,13 +150,16 @@ def watch(model, hook, with_operations=False):
             _Watched.end(layer, entry)
 
 
-def trace(model, x=None, hook=None):
+def trace(model, x=None, hook=None) -> list[Step]:
     """Every call of a leaf layer in one forward pass at inference, in execution order.
+
+    The pass changes no state of the model and no random state.
 
     Args:
         model: a `keras.Model`: functional, sequential, subclassed or nested.
-        x: inputs of a few examples, as the model takes them. Default: one example of zeros, which
-            needs a model with a known input shape. An unbuilt model is built.
+        x: inputs of a few examples, as the model takes them, of the batch size that it demands.
+            Default: one example of zeros, which needs a model with a known input shape. An unbuilt
+            model is built.
         hook: optional `(Call) -> None`, called at every call.
 
     Returns:
@@ -174,12 +178,15 @@ def trace(model, x=None, hook=None):
     """
     x = one_of_zeros(model) if x is None else x
     if not model.built:
+        kept = Snapshot(model)
         model(x, training=False)
+        kept.restore()
     calls: list[Call] = []  # they keep all tensors, so no id is used twice
     with contextlib.ExitStack() as watches:
         for each in (calls.append, hook):
             if each is not None:
                 watches.enter_context(watch(model, each))
+        watches.enter_context(stateless(model))
         model(x, training=False)
     takers: dict[int, list[int]] = {}
     for position, call in enumerate(calls):
@@ -249,15 +256,19 @@ def _argument(layer):
     return getattr(layer, "activation", None) if shadow is None else shadow.activation
 
 
-def one_of_zeros(model):
-    """One example of zeros, in the structure of the inputs of a model whose shapes are known."""
+def one_of_zeros(model) -> Any:
+    """One example of zeros, in the structure of the inputs of a model whose shapes are known.
+
+    A model that demands a batch size gets as many.
+    """
     inputs = getattr(model, "inputs", None)
     if not inputs or any(None in tensor.shape[1:] for tensor in inputs):
         raise ValueError(
             "`x` is needed, a few examples, for the model's input shapes are not all known. "
             f"Received: x=None, model={model.name!r}"
         )
-    zeros = [keras.ops.zeros((1, *tensor.shape[1:]), dtype=tensor.dtype) for tensor in inputs]
+    count = batch_size(model) or 1
+    zeros = [keras.ops.zeros((count, *tensor.shape[1:]), dtype=tensor.dtype) for tensor in inputs]
     return zeros if len(zeros) > 1 else zeros[0]
 
 
@@ -282,10 +293,12 @@ class _Watched:
 
     def __init__(self, layer):
         self.layer = layer
+        # Keras runs another method of a quantized layer.
+        self.name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
         self.entries: list[_Entry] = []
         self.received = threading.local()
         self.hidden: dict[str, Any] = {}  # entries of the instance that the shadows stand before
-        self.call = layer.call
+        self.call = getattr(layer, self.name)
         self.activation: Any = getattr(layer, "activation", None)
         # A property, as of recurrent layers, cannot be shadowed.
         fixed = hasattr(type(layer), "activation")
@@ -294,15 +307,16 @@ class _Watched:
     @classmethod
     def before(cls, layer):
         """The one that stands before the layer, or None."""
-        owner = getattr(vars(layer).get("call"), "__self__", None)
-        return owner if isinstance(owner, cls) else None
+        shadows = (vars(layer).get(name) for name in ("call", "quantized_call"))
+        owners = (getattr(shadow, "__self__", None) for shadow in shadows)
+        return next((owner for owner in owners if isinstance(owner, cls)), None)
 
     @classmethod
     def begin(cls, layer, entry):
         with cls.lock:
             watched = cls.before(layer) or cls(layer)
             if not watched.entries:
-                watched._shadow("call", watched.run)
+                watched._shadow(watched.name, watched.run)
                 if watched.shadows_activation:
                     watched._shadow("activation", watched.activate)
             watched.entries = [*watched.entries, entry]
@@ -315,8 +329,9 @@ class _Watched:
                 return
             watched.entries = [other for other in watched.entries if other is not entry]
             if not watched.entries:
-                for name in ("call", "activation") if watched.shadows_activation else ("call",):
-                    del vars(layer)[name]
+                del vars(layer)[watched.name]
+                if watched.shadows_activation:
+                    del vars(layer)["activation"]
                 vars(layer).update(watched.hidden)
 
     def _shadow(self, name, method):

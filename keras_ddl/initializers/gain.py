@@ -1,7 +1,8 @@
 """The gain that keeps the scale of signals through an activation function."""
 
 import math
-from numbers import Real
+
+from keras_ddl._checks import finite
 
 _GAINS = {
     "linear": 1.0,
@@ -38,12 +39,7 @@ def calculate_gain(nonlinearity, param=None):
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
-        if not isinstance(slope, Real) or isinstance(slope, bool):
-            raise ValueError(
-                "`param` must be a number, the negative slope of 'leaky_relu'. "
-                f"Received: param={param!r}"
-            )
-        return math.sqrt(2.0 / (1.0 + float(slope) ** 2))
+        return math.sqrt(2.0 / (1.0 + float(finite("param", slope)) ** 2))
     if nonlinearity not in _GAINS:
         known = ", ".join([*_GAINS, "leaky_relu"])
         raise ValueError(

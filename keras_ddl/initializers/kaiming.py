@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_ddl._checks import one_of
 from keras_ddl.initializers.gain import calculate_gain
 from keras_ddl.initializers.seeding import FreshDraws
 
@@ -26,8 +27,7 @@ class _Kaiming(FreshDraws, keras.initializers.VarianceScaling):
     distribution_name = ""
 
     def __init__(self, negative_slope=0.0, mode="fan_in", nonlinearity="leaky_relu", seed=None):
-        if mode not in {"fan_in", "fan_out"}:
-            raise ValueError(f"`mode` must be 'fan_in' or 'fan_out'. Received: mode={mode!r}")
+        one_of("mode", mode, ("fan_in", "fan_out"))
         gain = calculate_gain(nonlinearity, negative_slope)
         super().__init__(scale=gain**2, mode=mode, distribution=self.distribution_name, seed=seed)
         self.negative_slope = negative_slope

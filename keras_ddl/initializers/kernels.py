@@ -19,6 +19,21 @@ def kernels(layer):
     return [kernel for kernel in found if isinstance(kernel, keras.Variable)]
 
 
+def hides_kernels(layer) -> bool:
+    """Whether a layer has a linear part, though `kernels` finds nothing in it that can be scaled.
+
+    Under LoRA and int4 a layer's `kernel` is computed anew at each reading. `TimeDistributed` may
+    hold a model, and a recurrent layer cells of any kind.
+    """
+    if isinstance(layer, keras.layers.RNN):
+        return True
+    if isinstance(layer, keras.layers.TimeDistributed):
+        inner = layer.layer._flatten_layers()  # Keras makes only a model's sublayers public
+        return any(kernels(one) or hides_kernels(one) for one in inner)
+    kernel = getattr(layer, "kernel", None)
+    return kernel is not None and not isinstance(kernel, keras.Variable)
+
+
 def recurrent_kernel(layer):
     """The kernel that a recurrent layer applies to its state, or None."""
     kernel = getattr(layer.cell, "recurrent_kernel", None) if hasattr(layer, "cell") else None

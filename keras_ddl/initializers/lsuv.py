@@ -1,15 +1,13 @@
 """Layer-sequential unit-variance initialization, in one sweep."""
 
-import math
-from numbers import Integral, Real
-
 import keras
 import numpy as np
-from keras import ops
 
+from keras_ddl._checks import one_of, positive, positive_integer
+from keras_ddl._forward import stateless, whole_batch
+from keras_ddl.examples import take
 from keras_ddl.graph import Call, trace, watch
-from keras_ddl.initializers.examples import take
-from keras_ddl.initializers.kernels import kernels, orthonormal_value, recurrent_kernel
+from keras_ddl.initializers.kernels import hides_kernels, kernels, orthonormal_value
 from keras_ddl.initializers.report import LSUVReport
 from keras_ddl.initializers.scaling import Scaled
 
@@ -28,7 +26,7 @@ def lsuv_init(
     measure="pre_activation",
     batch_size=128,
     seed=None,
-):
+) -> LSUVReport:
     """Give every layer's output the same variance on real examples, by scaling its kernel.
 
     Kernels become orthonormal, then one forward pass goes through the layers in the order in which
@@ -47,7 +45,8 @@ def lsuv_init(
     depthwise, separable and einsum layers, nested and in any graph. Biases are kept, and counted
     in. Of a recurrent layer the kernel is scaled that its inputs meet, so that this product has the
     variance, and the kernel that its state meets becomes orthonormal. Nothing else changes: no
-    frozen layer, no moving statistics, no random state.
+    frozen layer, no moving statistics, no recurrent state, no random state. A layer that cannot
+    be scaled is in the report, with the reason: a quantized one, `TimeDistributed` around a model.
 
     Args:
         model: a `keras.Model`. If it is not built, it is.
@@ -64,7 +63,7 @@ def lsuv_init(
             `activation=` or an activation layer, see `keras_ddl.graph.trace`. Where no scale
             gives the variance, as with tanh and 1, the linear part gets it instead.
         batch_size: how many examples the variances are measured on, in one forward pass. Default
-            128.
+            128. A model whose inputs have a fixed batch size is measured on one such batch.
         seed: optional integer, seed of the orthonormal kernels and of the choice of examples.
 
     Returns:
@@ -72,54 +71,69 @@ def lsuv_init(
         whether it converged; if not, why. Printed it is a table.
 
     Raises:
-        ValueError: if an argument is not as said above, or the model has no layer with a kernel.
+        ValueError: if an argument is not as said above, the model cannot run `x`, or the model has
+            no layer with a kernel.
 
     Reference: Mishkin & Matas, "All you need is a good init", arXiv 1511.06422.
     """
-    for name, value in (("target_variance", target_variance), ("tolerance", tolerance)):
-        if not isinstance(value, Real) or not 0 < float(value) < math.inf:
-            raise ValueError(f"`{name}` must be a positive number. Received: {name}={value!r}")
-    for name, value in (("max_iterations", max_iterations), ("batch_size", batch_size)):
-        if not isinstance(value, Integral) or int(value) < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    if measure not in MEASURES:
-        raise ValueError(f"`measure` must be one of {MEASURES}. Received: measure={measure!r}")
+    positive("target_variance", target_variance)
+    positive("tolerance", tolerance)
+    positive_integer("max_iterations", max_iterations)
+    one_of("measure", measure, MEASURES)
     rng = np.random.default_rng(seed)
-    batch = take(x, batch_size, rng)
-    first = keras.tree.map_structure(lambda array: array[:SAMPLE], batch)
+    batch = take(x, positive_integer("batch_size", batch_size), rng)
     calls: list[Call] = []
-    steps = trace(model, first, hook=calls.append)
+    steps = _traced(model, batch, calls)
     layers = _layers(steps, target_variance, tolerance, max_iterations, measure)
     if not layers:
         raise ValueError(
             f"`model` must have a layer with a kernel to be scaled. Received: {model.name!r}"
         )
-    for call in calls:
-        if id(call.layer) in layers:
-            layers[id(call.layer)].before(call)
-    calls.clear()
-    for layer in layers.values():
-        layer.begin()
-        if orthonormal and layer.open:
-            _make_orthonormal(layer.layer, rng)
-    sweep = {key: layer.visit for key, layer in layers.items()}
-    _pass(model, batch, sweep)
-    for _ in range(max_iterations):
-        moved = [layer.move() for layer in layers.values()]
-        if not any(moved):
-            break
-        _pass(model, batch, sweep)
+    with stateless(model, keep=[kernel for one in layers.values() for kernel in one.kernels]):
+        for call in calls:
+            if id(call.layer) in layers:
+                layers[id(call.layer)].before(call)
+        calls.clear()
+        for layer in layers.values():
+            layer.begin()
+            if orthonormal and layer.open:
+                _make_orthonormal(layer, rng)
+        _sweep(model, whole_batch(model, batch), layers, max_iterations)
     reports = tuple(layer.report() for layer in layers.values())
     return LSUVReport(reports, target_variance, tolerance, measure)
+
+
+def _traced(model, batch, calls):
+    """The model's calls on a few examples, which are appended to `calls`, as steps."""
+    few = keras.tree.map_structure(lambda array: array[:SAMPLE], batch)
+    try:
+        return trace(model, whole_batch(model, few), hook=calls.append)
+    except Exception as error:
+        shapes = keras.tree.map_structure(np.shape, batch)
+        raise ValueError(
+            "`model` cannot run `x`. Give inputs as the model takes them, without labels. "
+            f"Received: x of shape {shapes}; {error}"
+        ) from error
 
 
 def _layers(steps, *settings):
     """By identity, in execution order, the layers that are scaled or would be if they could."""
     found: dict[int, list] = {}
     for step in steps:
-        if kernels(step.layer) or isinstance(step.layer, keras.layers.RNN):
+        if kernels(step.layer) or hides_kernels(step.layer):
             found.setdefault(id(step.layer), []).append(step)
     return {key: Scaled(steps, *settings) for key, steps in found.items()}
+
+
+def _sweep(model, batch, layers, max_iterations):
+    """One pass that rescales every layer in turn, and more while layers of several calls move."""
+    visits = {key: layer.visit for key, layer in layers.items()}
+    _pass(model, batch, visits)
+    for _ in range(max_iterations):
+        moved = [layer.move() for layer in layers.values()]
+        if not any(moved):
+            break
+        _pass(model, batch, visits)
 
 
 def _pass(model, batch, visits):
@@ -127,17 +141,13 @@ def _pass(model, batch, visits):
 
     def hook(call):
         visit = visits.get(id(call.layer))
-        outputs = None if visit is None else visit(call)
-        # PyTorch would keep all that a gradient needs.
-        outputs = call.outputs if outputs is None else outputs
-        return keras.tree.map_structure(ops.stop_gradient, outputs)
+        return None if visit is None else visit(call)
 
     with watch(model, hook):
         model(batch, training=False)
 
 
-def _make_orthonormal(layer, rng):
-    recurrent = recurrent_kernel(layer)
-    for kernel in [*kernels(layer), *([] if recurrent is None else [recurrent])]:
+def _make_orthonormal(scaled, rng):
+    for kernel in scaled.kernels:
         if kernel.trainable:
-            kernel.assign(orthonormal_value(layer, kernel, rng))
+            kernel.assign(orthonormal_value(scaled.layer, kernel, rng))

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_ddl._checks import finite, one_of
 from keras_ddl.initializers.fan import fans
 from keras_ddl.initializers.gain import calculate_gain
 from keras_ddl.initializers.seeding import FreshDraws
@@ -34,7 +35,7 @@ class Orthonormal(FreshDraws, keras.initializers.Orthogonal):
     """
 
     def __init__(self, gain=1.0, seed=None):
-        super().__init__(gain=gain, seed=seed)
+        super().__init__(gain=finite("gain", gain), seed=seed)
 
     def __call__(self, shape, dtype=None):
         dtype = keras.backend.standardize_dtype(dtype)
@@ -58,8 +59,7 @@ class OrthonormalMSRA(Orthonormal):
     """
 
     def __init__(self, negative_slope=0.0, mode="fan_in", seed=None):
-        if mode not in {"fan_in", "fan_out"}:
-            raise ValueError(f"`mode` must be 'fan_in' or 'fan_out'. Received: mode={mode!r}")
+        one_of("mode", mode, ("fan_in", "fan_out"))
         super().__init__(gain=calculate_gain("leaky_relu", negative_slope), seed=seed)
         self.negative_slope = negative_slope
         self.mode = mode

@@ -6,8 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ddl._checks import finite, one_of, positive, positive_integer, unit_interval
+from keras_ddl._forward import batch_size as model_batch_size
+from keras_ddl._forward import stateless, whole_batch
+from keras_ddl.examples import batches, take
 from keras_ddl.graph import trace, watch
-from keras_ddl.initializers.examples import take
+from keras_ddl.initializers.kernels import kernels
 
 VISIBLE_UNITS = ("bernoulli", "gaussian")
 
@@ -44,7 +48,7 @@ def rbm_pretrain(
     weight_decay=2e-4,
     batch_size=100,
     seed=None,
-):
+) -> RBMReport:
     """Pre-train the dense layers of a network one by one, each as a restricted Boltzmann machine.
 
     The first machine learns the inputs, the next what the hidden units of the first make of them,
@@ -64,7 +68,8 @@ def rbm_pretrain(
     Args:
         model: a `keras.Model` whose dense layers, called once each, follow one another; flattening,
             dropout and the like may stand between.
-        x: array of inputs, in [0, 1] for Bernoulli units, standardized for Gaussian ones.
+        x: array of inputs, or a data set or finite generator of batches; in [0, 1] for Bernoulli
+            units, standardized for Gaussian ones.
         epochs: passes over `x` for each layer. Default 10.
         visible: kind of the model's input units: "bernoulli" (default) or "gaussian", of unit
             variance. The hidden units of one machine are the Bernoulli units of the next.
@@ -84,19 +89,20 @@ def rbm_pretrain(
     Reference: Hinton, Osindero & Teh, "A fast learning algorithm for deep belief nets", Neural
     Computation 18 (2006); Hinton, "A Practical Guide to Training Restricted Boltzmann Machines".
     """
-    if visible not in VISIBLE_UNITS:
-        raise ValueError(f"`visible` must be one of {VISIBLE_UNITS}. Received: visible={visible!r}")
+    one_of("visible", visible, VISIBLE_UNITS)
     for name, value in (("epochs", epochs), ("steps", steps), ("batch_size", batch_size)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+        positive_integer(name, value)
+    positive("learning_rate", learning_rate)
+    unit_interval("momentum", momentum)
+    finite("weight_decay", weight_decay)
     rng = np.random.default_rng(seed)
-    inputs = take(x, len(x), rng)
+    inputs = _matrix(x, rng)
     if visible == "bernoulli" and not (inputs.min() >= 0 and inputs.max() <= 1):
         raise ValueError(
             "`x` must lie in [0, 1] for Bernoulli units; scale it, or give visible='gaussian'. "
             f"Received: x from {inputs.min()} to {inputs.max()}"
         )
-    called = [step.layer for step in trace(model, inputs[:2])]
+    called = [step.layer for step in trace(model, whole_batch(model, inputs[:2]))]
     dense = [layer for layer in called if isinstance(layer, keras.layers.Dense)]
     *hidden, _ = dense or [None]
     if not hidden or len(set(map(id, dense))) < len(dense):
@@ -104,6 +110,12 @@ def rbm_pretrain(
             "`model` must have hidden dense layers, each called once, to be pre-trained. "
             f"Received: {model.name!r} with {len(dense)} calls of dense layers"
         )
+    for layer in hidden:
+        if not kernels(layer) or layer.quantization_mode:
+            raise ValueError(
+                "`model` must have hidden dense layers with plain kernels, neither quantized nor "
+                f"adapted by LoRA. Received: {model.name!r} with {layer!r}"
+            )
     errors: dict[str, tuple[float, ...]] = {}
     shown = _input_of(model, hidden[0], inputs, batch_size)
     for position, layer in enumerate(hidden):
@@ -125,6 +137,15 @@ def rbm_pretrain(
     return RBMReport(errors)
 
 
+def _matrix(x, rng):
+    """All examples of `x` as one array of numbers."""
+    found = keras.tree.flatten(take(x, None, rng))
+    if len(found) != 1 or found[0].dtype.kind not in "biuf":
+        kinds = [f"{array.dtype} {array.shape}" for array in found]
+        raise ValueError(f"`x` must be one array of numbers. Received: {', '.join(kinds)}")
+    return found[0]
+
+
 def _input_of(model, layer, inputs, batch_size):
     """What a layer receives for some inputs of the model, as a matrix."""
     received = []
@@ -133,10 +154,11 @@ def _input_of(model, layer, inputs, batch_size):
         if call.layer is layer:
             received.append(ops.convert_to_numpy(call.inputs).astype("float32"))
 
-    with watch(model, keep):
-        for start in range(0, len(inputs), batch_size):
-            model(inputs[start : start + batch_size], training=False)
-    found = np.concatenate(received)
+    demanded = model_batch_size(model)
+    with watch(model, keep), stateless(model):
+        for part in batches(inputs, demanded or batch_size):
+            model(whole_batch(model, part), training=False)
+    found = np.concatenate(received)[: len(inputs)]  # the last batch may have been filled up
     if found.ndim != 2:
         raise ValueError(
             "`model` must flatten its inputs before the first dense layer. "

@@ -34,6 +34,12 @@ class Scaled:
         self.search = ScaleSearch(target, 2.0 * len(steps))
 
     @property
+    def kernels(self):
+        """The variables that may be assigned to: the linear part's, and a recurrent one."""
+        recurrent = recurrent_kernel(self.layer)
+        return [*kernels(self.layer), *([] if recurrent is None else [recurrent])]
+
+    @property
     def open(self):
         """Whether its kernel may be changed."""
         return self.status not in {report.FROZEN, report.REFUSED}
@@ -80,9 +86,9 @@ class Scaled:
         return True
 
     def _obstacle(self):
-        if not kernels(self.layer):
-            return report.REFUSED, "a recurrent layer whose cell has no plain kernel"
         timed = isinstance(self.layer, keras.layers.TimeDistributed)
+        if not kernels(self.layer):
+            return report.REFUSED, _why_no_kernel(self.layer)
         if timed and own_activation(holder(self.layer)) is not None:
             return report.REFUSED, "give the activation inside TimeDistributed a layer of its own"
         kernel = kernels(self.layer)[-1]
@@ -202,6 +208,17 @@ class Scaled:
         self._outside_casts(lambda: kernels(self.layer)[-1].assign(first))
         self.note = "scaling the kernel does not scale the output as it should"
         return call.again()
+
+
+def _why_no_kernel(layer):
+    if isinstance(layer, keras.layers.RNN):
+        return "a recurrent layer whose cell has no plain kernel"
+    inner = holder(layer)
+    if getattr(inner, "lora_enabled", False):
+        return "its kernel is frozen under LoRA"
+    if getattr(inner, "quantization_mode", None):
+        return "its kernel is quantized"
+    return "the calls of the layers inside TimeDistributed cannot be seen"
 
 
 class _FullPrecision(keras.layers.Layer):

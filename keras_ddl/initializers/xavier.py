@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_ddl._checks import positive
 from keras_ddl.initializers.seeding import FreshDraws
 
 _ARGUMENTS = """
@@ -21,8 +22,7 @@ class _Xavier(FreshDraws, keras.initializers.VarianceScaling):
     distribution_name = ""
 
     def __init__(self, gain=1.0, seed=None):
-        if not gain > 0:
-            raise ValueError(f"`gain` must be positive. Received: gain={gain!r}")
+        positive("gain", gain)
         super().__init__(
             scale=gain**2, mode="fan_avg", distribution=self.distribution_name, seed=seed
         )

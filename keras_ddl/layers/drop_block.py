@@ -57,6 +57,7 @@ class DropBlock2D(VariableDropout):
         self.supports_masking = False
 
     def call(self, inputs, training=False):
+        inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         if not training:
             return inputs
         first = self.data_format == "channels_first"

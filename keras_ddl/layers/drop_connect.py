@@ -74,19 +74,22 @@ class DropConnect(KernelWrapper):
             return self.layer(inputs)
         if self.sampling == "example":
             return self._call_per_example(inputs)
-        weights = (self.layer.kernel, self.layer.bias)
-        return self._call_layer(
-            inputs, {id(weight): self._drop(weight) for weight in weights if weight is not None}
-        )
+        tensors = {"kernel": self._drop(self._kernel())}
+        if self.layer.bias is not None:
+            tensors["bias"] = self._drop(ops.convert_to_tensor(self.layer.bias))
+        return self._call_layer(inputs, **tensors)
+
+    def effective_kernel(self):
+        """The kernel at inference, which is the wrapped layer's own."""
+        return self._kernel()
 
     def _drop(self, values):
-        values = ops.convert_to_tensor(values)  # of a variable
         return keras.random.dropout(values, self.rate, seed=self.seed_generator)
 
     def _call_per_example(self, inputs):
         layer = self.layer
         inputs = ops.cast(inputs, self.compute_dtype)
-        kernel = ops.cast(layer.kernel, self.compute_dtype)
+        kernel = ops.cast(self._kernel(), self.compute_dtype)
         patches, channels_last = inputs, True
         if not isinstance(layer, layers.Dense):
             patches = _windows(layer, inputs)

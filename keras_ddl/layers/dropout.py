@@ -69,6 +69,7 @@ class VariableDropout(keras.layers.Layer):
         self._rate.assign(unit_interval("rate", rate))
 
     def call(self, inputs, training=False):
+        inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         if not training:
             return inputs
         # One draw whatever the rate is, so runs that differ in rate see the same uniforms: a unit

@@ -5,7 +5,8 @@ import functools
 import keras
 from keras import ops
 
-from keras_ddl._checks import positive_integer
+from keras_ddl._checks import is_integer, positive_integer
+from keras_ddl.layers._precision import maximum
 
 # What the layers below hand to the linear layer inside them, and find in its config.
 _LINEAR = (
@@ -17,6 +18,8 @@ _LINEAR = (
     "kernel_constraint",
     "bias_constraint",
 )
+# What quantization changes in the linear layer's config.
+_QUANTIZED = ("dtype", "quantization_config")
 _CONVOLUTION = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
 
 
@@ -24,7 +27,7 @@ def _max_of_pieces(inputs, num_pieces, axis):
     """The elementwise maximum of `num_pieces` equal stretches along an axis."""
     # Faster than reshaping and reducing: TensorFlow's gradient of a split is one concatenation,
     # and the gradient of `maximum` compares once, where that of `max` counts ties and divides.
-    return functools.reduce(ops.maximum, ops.split(inputs, num_pieces, axis=axis))
+    return functools.reduce(maximum, ops.split(inputs, num_pieces, axis=axis))
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -60,17 +63,18 @@ class Maxout(keras.layers.Layer):
     def __init__(self, num_units, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.num_units = positive_integer("num_units", num_units)
-        if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
+        if not is_integer(axis) or axis == 0:
             raise ValueError(
                 "`axis` must be an integer other than 0, the axis of the batch. "
                 f"Received: axis={axis!r}"
             )
-        self.axis = axis
+        self.axis = int(axis)
         self.supports_masking = True
         self.built = True  # it has no weights
 
     def call(self, inputs):
         num_pieces = self._num_pieces(inputs.shape)
+        inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         return _max_of_pieces(inputs, num_pieces, self.axis)
 
     def compute_output_shape(self, input_shape):
@@ -127,7 +131,8 @@ class _MaxoutOfLinear(keras.layers.Layer):
         self.linear.build(input_shape)
 
     def call(self, inputs):
-        return _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
+        outputs = _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
+        return ops.cast(outputs, self.compute_dtype)  # on PyTorch core's float64 product is float32
 
     def compute_output_shape(self, input_shape):
         shape = list(self.linear.compute_output_shape(input_shape))
@@ -136,12 +141,28 @@ class _MaxoutOfLinear(keras.layers.Layer):
 
     def _config(self, *names):
         linear = self.linear.get_config()
-        return {
+        config = {
             **super().get_config(),
             "num_pieces": self.num_pieces,
             **{name: linear[name] for name in (*names, *_LINEAR)},
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }
+        if self.linear.quantization_mode:  # which `quantize` sets on the linear layer alone
+            config["quantized"] = {name: linear[name] for name in _QUANTIZED}
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        quantized = config.get("quantized")
+        rest = {name: value for name, value in config.items() if name != "quantized"}
+        layer = super().from_config(rest)
+        if quantized is not None:
+            policy, settings = map(
+                keras.saving.deserialize_keras_object, (quantized[name] for name in _QUANTIZED)
+            )
+            layer.linear.dtype_policy = policy
+            layer.linear.quantization_config = settings
+        return layer
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")

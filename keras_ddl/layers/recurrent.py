@@ -3,6 +3,8 @@
 import keras
 from keras import initializers, ops
 
+from keras_ddl._checks import positive
+
 
 class _LayerNormCell(keras.layers.Layer):
     """What both cells share: their arguments, their normalization layers, and one dropout mask."""
@@ -21,7 +23,7 @@ class _LayerNormCell(keras.layers.Layer):
         super().__init__(units, *args, **kwargs)
         self.norm_gamma_initializer = initializers.get(norm_gamma_initializer)
         self.norm_beta_initializer = initializers.get(norm_beta_initializer)
-        self.norm_epsilon = norm_epsilon
+        self.norm_epsilon = positive("norm_epsilon", norm_epsilon)
         # The gates are normalized together, so they share their input and its dropout mask. Core
         # draws a mask for each gate if there is recurrent dropout.
         self.implementation = 2

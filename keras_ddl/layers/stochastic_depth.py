@@ -55,12 +55,15 @@ class StochasticDepth(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         pair = isinstance(inputs, list | tuple)
-        if pair and len(inputs) != 2:
+        if isinstance(inputs, dict) or (pair and len(inputs) != 2):
             raise ValueError(
                 "`inputs` must be a residual branch or a list [shortcut, residual]. "
-                f"Received: a list of {len(inputs)}"
+                f"Received: a {type(inputs).__name__} of {len(inputs)}"
             )
-        shortcut, residual = inputs if pair else (None, inputs)
+        tensors = inputs if pair else (None, inputs)
+        shortcut, residual = (
+            None if tensor is None else ops.cast(tensor, self.compute_dtype) for tensor in tensors
+        )
         scaled = residual * ops.cast(self._scale(residual, training), residual.dtype)
         return shortcut + scaled if pair else scaled
 
@@ -74,6 +77,8 @@ class StochasticDepth(keras.layers.Layer):
         return uniform < self.survival_probability
 
     def compute_output_shape(self, input_shape):
+        if isinstance(input_shape, dict):  # refused by `call`, with a message
+            return next(iter(input_shape.values()))
         return tuple(input_shape[-1] if isinstance(input_shape[0], list | tuple) else input_shape)
 
     def compute_mask(self, inputs, previous_mask):

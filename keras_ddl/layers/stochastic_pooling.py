@@ -1,10 +1,12 @@
 """Stochastic pooling: one activation of each region, drawn by its size."""
 
+import functools
 import itertools
 
 import keras
 from keras import ops
 
+from keras_ddl.layers._precision import maximum
 from keras_ddl.layers._sizes import at_least
 
 
@@ -28,8 +30,8 @@ class _StochasticPooling(keras.layers.Layer):
 
     def __init__(self, average, seed, **kwargs):
         super().__init__(**kwargs)
-        # Sums of squares leave the range of float16.
-        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        # Sums leave the range of float16.
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
         self._average = average(dtype)
         self.input_spec = self._average.input_spec
         self.seed = seed
@@ -58,25 +60,32 @@ class _StochasticPooling(keras.layers.Layer):
             widths[axis] = (total // 2, total - total // 2)
         return ops.pad(activations, widths)
 
-    def _expect(self, activations):
-        """The activations' mean in each region, weighted by themselves."""
-        average = self._average
+    def _candidates(self, activations):
+        """Regions as whole tensors, one for each offset in the window, and their maximum.
 
-        def pool(x):
-            return ops.average_pool(
-                x, average.pool_size, average.strides, data_format=average.data_format
-            )
-
-        return ops.divide_no_nan(pool(ops.square(activations)), pool(activations))
-
-    def _sample(self, activations):
-        """One activation of each region, drawn with a probability proportional to itself."""
-        # Regions as whole tensors, one for each offset in the window: a uniform number in
-        # [0, sum) falls into the stretch of one of them.
+        Sums and squares of activations may leave the range of numbers; those of the candidates
+        divided by the maximum do not.
+        """
         candidates = [activations]
         for axis, window, stride in self._windows():
             candidates = [part for x in candidates for part in _offsets(x, axis, window, stride)]
-        ends = list(itertools.accumulate(candidates))
+        largest = ops.stop_gradient(functools.reduce(maximum, candidates))
+        # A region of zeros is divided by 1.
+        return candidates, ops.where(largest > 0, largest, 1)
+
+    def _expect(self, activations):
+        """The activations' mean in each region, weighted by themselves."""
+        candidates, largest = self._candidates(activations)
+        parts = [candidate / largest for candidate in candidates]
+        total = sum(parts)
+        squares = sum(ops.square(part) for part in parts)
+        return largest * (squares / ops.where(total > 0, total, 1))
+
+    def _sample(self, activations):
+        """One activation of each region, drawn with a probability proportional to itself."""
+        candidates, largest = self._candidates(activations)
+        # A uniform number in [0, sum) falls into the stretch of one candidate.
+        ends = list(itertools.accumulate(candidate / largest for candidate in candidates))
         uniform = keras.random.uniform(
             ops.shape(ends[-1]), dtype=ends[-1].dtype, seed=self.seed_generator
         )

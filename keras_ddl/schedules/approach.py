@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import finite, positive
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -31,8 +31,8 @@ class ExponentialApproach(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_value, final_value, time_constant):
         super().__init__()
-        self.initial_value = initial_value
-        self.final_value = final_value
+        self.initial_value = finite("initial_value", initial_value)
+        self.final_value = finite("final_value", final_value)
         self.time_constant = positive("time_constant", time_constant, " of steps")
 
     def __call__(self, step):

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_ddl._checks import one_of, positive, unit_interval
+from keras_ddl._checks import finite, one_of, positive, unit_interval
 
 MODES = ("triangular", "triangular2", "exp_range")
 
@@ -39,8 +39,8 @@ class Cyclical(LearningRateSchedule):
 
     def __init__(self, minimum, maximum, step_size, mode="triangular", decay=0.9999):
         super().__init__()
-        self.minimum = minimum
-        self.maximum = maximum
+        self.minimum = finite("minimum", minimum)
+        self.maximum = finite("maximum", maximum)
         self.step_size = positive("step_size", step_size, " of steps")
         self.mode = one_of("mode", mode, MODES)
         self.decay = positive("decay", decay)
@@ -95,10 +95,14 @@ class OneCycle(LearningRateSchedule):
 
     def __init__(self, peak_value, total_steps, initial_value=None, final_value=None, rise=0.3):
         super().__init__()
-        self.peak_value = peak_value
+        self.peak_value = finite("peak_value", peak_value)
         self.total_steps = positive("total_steps", total_steps, " of steps")
-        self.initial_value = peak_value / 25 if initial_value is None else initial_value
-        self.final_value = self.initial_value / 1e4 if final_value is None else final_value
+        if initial_value is None:
+            initial_value = peak_value / 25
+        self.initial_value = finite("initial_value", initial_value)
+        if final_value is None:
+            final_value = initial_value / 1e4
+        self.final_value = finite("final_value", final_value)
         self.rise = unit_interval("rise", rise)
 
     def __call__(self, step):

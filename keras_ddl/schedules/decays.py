@@ -4,7 +4,7 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import finite, positive
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -29,7 +29,7 @@ class StepDecay(LearningRateSchedule):
 
     def __init__(self, initial_value, step_size, factor=0.1):
         super().__init__()
-        self.initial_value = initial_value
+        self.initial_value = finite("initial_value", initial_value)
         self.step_size = positive("step_size", step_size, " of steps")
         self.factor = positive("factor", factor)
 
@@ -64,9 +64,9 @@ class LinearDecay(LearningRateSchedule):
 
     def __init__(self, initial_value, decay_steps, final_value=0.0):
         super().__init__()
-        self.initial_value = initial_value
+        self.initial_value = finite("initial_value", initial_value)
         self.decay_steps = positive("decay_steps", decay_steps, " of steps")
-        self.final_value = final_value
+        self.final_value = finite("final_value", final_value)
 
     def __call__(self, step):
         done = ops.minimum(ops.cast(step, "float32") / self.decay_steps, 1.0)
@@ -103,7 +103,7 @@ class InverseSqrtDecay(LearningRateSchedule):
 
     def __init__(self, initial_value, decay_steps=1):
         super().__init__()
-        self.initial_value = initial_value
+        self.initial_value = finite("initial_value", initial_value)
         self.decay_steps = positive("decay_steps", decay_steps, " of steps")
 
     def __call__(self, step):

@@ -1,10 +1,12 @@
 """A gentle start for any schedule."""
 
+from numbers import Real
+
 import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import finite, positive
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -21,7 +23,7 @@ class WarmUp(LearningRateSchedule):
     ```
 
     Args:
-        schedule: any `LearningRateSchedule`, or a float, which is kept after the climb.
+        schedule: any `LearningRateSchedule`, or a number, which is kept after the climb.
         warm_up_steps: how long the climb takes, in steps, > 0.
         start: float, the value at step 0. Default 0.
 
@@ -34,14 +36,16 @@ class WarmUp(LearningRateSchedule):
 
     def __init__(self, schedule, warm_up_steps, start=0.0):
         super().__init__()
-        if not isinstance(schedule, LearningRateSchedule | float):
-            raise ValueError(
-                "`schedule` must be a LearningRateSchedule or a float. "
-                f"Received: schedule={schedule!r}"
-            )
+        if not isinstance(schedule, LearningRateSchedule):
+            if isinstance(schedule, bool) or not isinstance(schedule, Real):
+                raise ValueError(
+                    "`schedule` must be a LearningRateSchedule or a number. "
+                    f"Received: schedule={schedule!r}"
+                )
+            schedule = float(finite("schedule", schedule))
         self.schedule = schedule
         self.warm_up_steps = positive("warm_up_steps", warm_up_steps, " of steps")
-        self.start = start
+        self.start = finite("start", start)
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

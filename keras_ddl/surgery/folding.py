@@ -1,11 +1,13 @@
 """Batch normalization folded into the layers around it."""
 
+import keras
+
 from keras_ddl.surgery import affine
 from keras_ddl.surgery.plan import Folding, Plan
 from keras_ddl.surgery.wiring import copy_of, copy_state, rebuild, trace
 
 
-def fold_batch_normalization(model, strict=False):
+def fold_batch_normalization(model, strict=False) -> keras.Model:
     """A model for inference whose BatchNormalization layers are part of the layers around them.
 
     At inference batch normalization is a multiplication and an addition with constants. They are
@@ -23,7 +25,9 @@ def fold_batch_normalization(model, strict=False):
 
     The given model is not changed. Names, data types, shared layers and nested models are kept; a
     layer that is called several times is folded if every call allows it. The new model is not
-    compiled; train the given one, and fold it again.
+    compiled; train the given one, and fold it again. The new model has copies of the layers; only
+    a layer whose config cannot make another one, such as a subclassed model without `get_config`,
+    is in both models.
 
     Args:
         model: a functional model, or a Sequential that has been built. Nested models of these

@@ -2,6 +2,7 @@
 
 import inspect
 
+import keras
 from keras import layers
 
 from keras_ddl.layers.normalization.affine import AffineNormalization
@@ -23,7 +24,7 @@ NORMALIZATIONS = (
 )
 
 
-def swap_normalization(model, to, which=NORMALIZATIONS):
+def swap_normalization(model, to, which=NORMALIZATIONS) -> keras.Model:
     """A model with another normalization, or none, and all its other weights.
 
     ```python
@@ -35,9 +36,11 @@ def swap_normalization(model, to, which=NORMALIZATIONS):
     ```
 
     The given model is not changed. Weights, random state, names, shared layers and nested models
-    are kept; the new normalization layers start from their own initial weights. The new model is
-    not compiled. Removing normalization leaves layers that have no bias without one, and
-    activations of a scale that was never trained: initialize anew.
+    are kept; the new normalization layers start from their own initial weights. What is frozen
+    stays frozen, and so do the layers that replace frozen ones. The new model is not compiled. A
+    layer whose config cannot make another one, such as a subclassed model without `get_config`, is
+    in both models; all others are copies. Removing normalization leaves layers that have no bias
+    without one, and activations of a scale that was never trained: initialize anew.
 
     Args:
         model: a functional model, or a Sequential that has been built. Nested models of these
@@ -69,6 +72,8 @@ def swap_normalization(model, to, which=NORMALIZATIONS):
             if chosen(layer):
                 new = make(layer)
                 if new is not layer:
+                    if new is not None and not layer.trainable:
+                        new.trainable = False
                     return new
             _check_inside(layer, chosen)
         new = copy_of(layer)
@@ -86,10 +91,11 @@ def _maker(to):
         return lambda old: None
     if inspect.isclass(to) and issubclass(to, layers.Layer):
         return lambda old: _like(to, old)
-    if not callable(to):
+    if not callable(to) or isinstance(to, layers.Layer):
         raise ValueError(
-            "`to` must be a layer class, a function of the old layer, or None to remove it. "
-            f"Received: to={to!r}"
+            "`to` must be a layer class, a function of the old layer that makes a new one, as "
+            "`lambda old: GroupNormalization(8, axis=old.axis, name=old.name)`, or None to remove "
+            f"it. Received: to={to!r}"
         )
 
     def make(old):
@@ -114,13 +120,22 @@ def _like(to, old):
     if axes is not None:
         shared["axis"] = axes
     settings = {key: value for key, value in shared.items() if key in takes}
-    return to(**settings, name=old.name, dtype=old.dtype_policy)
+    settings |= {"name": old.name, "dtype": old.dtype_policy}
+    try:
+        inspect.signature(to).bind(**settings)
+    except TypeError as error:
+        raise ValueError(
+            "`to` must be a layer class that needs no further arguments, or a function of the old "
+            f"layer, as `lambda old: {to.__name__}(..., axis=old.axis, name=old.name)`. "
+            f"Received: to={to.__name__}, {error}"
+        ) from error
+    return to(**settings)
 
 
 def _chooser(which):
-    if inspect.isclass(which) or isinstance(which, tuple):
+    if all(map(inspect.isclass, which if isinstance(which, tuple) else (which,))):
         return lambda layer: isinstance(layer, which)
-    if callable(which):
+    if callable(which) and not isinstance(which, layers.Layer):
         return which
     raise ValueError(
         "`which` must be a layer class, a tuple of classes, or a function that tells whether a "

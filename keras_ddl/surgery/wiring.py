@@ -35,12 +35,33 @@ class Wiring:
 
     model: Any
     path: str  # of the model within the one traced first, "" for that one itself
+    entries: Any  # an `Entry` for each input, in the structure of the inputs
     inputs: Any
     outputs: Any
     calls: tuple[Call, ...]
 
     def name(self, layer) -> str:
         return f"{self.path}{layer.name}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an input of a model is made with."""
+
+    shape: tuple
+    dtype: str
+    name: str
+    sparse: bool
+    optional: bool
+
+    def make(self):
+        return keras.Input(
+            batch_shape=self.shape,
+            dtype=self.dtype,
+            name=self.name,
+            sparse=self.sparse,
+            optional=self.optional,
+        )
 
 
 def tensors(structure) -> list:
@@ -90,14 +111,16 @@ def _trace(model, path: str, found: dict[int, Wiring]) -> None:
         return outputs
 
     if isinstance(model, keras.Sequential):
-        inputs = outputs = _input_like(model.inputs[0])
+        entries = _entry(model.inputs[0])
+        inputs = outputs = entries.make()
         for layer in model.layers:
             outputs = record(layer, outputs)
     else:
-        names = {id(layer.output): layer.name for layer in model.layers if _is_input(layer)}
-        inputs = keras.tree.map_structure(
-            lambda tensor: _input_like(tensor, names.get(id(tensor))), model.input
+        layers = {id(layer.output): layer for layer in model.layers if _is_input(layer)}
+        entries = keras.tree.map_structure(
+            lambda tensor: _entry(tensor, layers.get(id(tensor))), model.input
         )
+        inputs = _make(entries)
         # clone_model is the public way to see a functional model's calls.
         twin = keras.models.clone_model(
             keras.Model(model.input, model.output),  # without the compile arguments
@@ -106,7 +129,7 @@ def _trace(model, path: str, found: dict[int, Wiring]) -> None:
             call_function=record,
         )
         outputs = twin.output
-    found[id(model)] = Wiring(model, path, inputs, outputs, tuple(calls))
+    found[id(model)] = Wiring(model, path, entries, inputs, outputs, tuple(calls))
 
 
 class _StandIn(keras.Operation):
@@ -124,10 +147,19 @@ def _is_input(layer) -> bool:
     return isinstance(layer, keras.layers.InputLayer)
 
 
-def _input_like(tensor, name: str | None = None):
-    # An input that was given no name has one as a layer, and its tensor has another.
-    name = name or tensor.name
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+def _entry(tensor, layer=None) -> Entry:
+    # Without a name from its user an input has one as a layer, and its tensor has another.
+    return Entry(
+        shape=tuple(tensor.shape),
+        dtype=tensor.dtype,
+        name=tensor.name if layer is None else layer.name,
+        sparse=bool(getattr(tensor, "sparse", False)),
+        optional=bool(getattr(layer, "optional", False)),
+    )
+
+
+def _make(entries):
+    return keras.tree.map_structure(Entry.make, entries)
 
 
 def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]):
@@ -145,17 +177,20 @@ def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]):
                 new[id(call.layer)] = replace(call.layer)
         play = _play_sequential if isinstance(wiring.model, keras.Sequential) else _play_functional
         new[id(wiring.model)] = play(wiring, new)
+    for wiring in reversed(wirings):  # the outermost first: it freezes what is inside
+        if not wiring.model.trainable:
+            new[id(wiring.model)].trainable = False
     return new[id(wirings[-1].model)]
 
 
 def _play_sequential(wiring: Wiring, new: dict[int, Any]):
     layers = [new[id(call.layer)] for call in wiring.calls]
     kept = [layer for layer in layers if layer is not None]
-    return keras.Sequential([_input_like(wiring.inputs), *kept], name=wiring.model.name)
+    return keras.Sequential([wiring.entries.make(), *kept], name=wiring.model.name)
 
 
 def _play_functional(wiring: Wiring, new: dict[int, Any]):
-    inputs = keras.tree.map_structure(_input_like, wiring.inputs)
+    inputs = _make(wiring.entries)
     known: dict[int, Any] = {}
 
     def make_known(old, current):
@@ -185,16 +220,27 @@ def _accepted(layer, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def copy_of(layer, **changes):
-    """A layer or operation of the same class and configuration, but for `changes`; not built."""
-    config = {**layer.get_config(), **changes}
-    if isinstance(layer, keras.layers.Lambda):
-        # The function is this program's own: no file is being trusted.
-        return type(layer).from_config(config, safe_mode=False)
-    return type(layer).from_config(config)
+    """A layer or operation of the same class and configuration, but for `changes`; not built.
+
+    A layer whose configuration is not enough to make another one, such as a subclassed model
+    without `get_config`, is returned itself.
+    """
+    try:
+        config = {**layer.get_config(), **changes}
+        if isinstance(layer, keras.layers.Lambda):
+            # The function is this program's own: no file is being trusted.
+            return type(layer).from_config(config, safe_mode=False)
+        return type(layer).from_config(config)
+    except (TypeError, NotImplementedError):
+        if changes:
+            raise
+        return layer
 
 
 def copy_state(source, target) -> None:
     """Give a layer the values of another of the same structure: weights, and random state."""
+    if source is target:
+        return
     for old, new in zip(_variables(source), _variables(target), strict=True):
         # A copy: JAX deletes the arrays of a model that trains, whoever else has them.
         new.assign(keras.ops.copy(old.value))

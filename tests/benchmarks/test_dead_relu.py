@@ -29,7 +29,7 @@ def test_arms_are_all_pairs_and_start_from_the_same_weights():
 
 
 def test_a_trial_counts_dead_units_and_units_without_gradient():
-    from benchmarks.harness.train import Trainer
+    from benchmarks.harness.training.trainer import Trainer
 
     params = {"train_size": 100, "validation_size": 50, "batch_size": 20, "updates": 4, "points": 2}
     for trial in (trials()[0], trials()[-1]):

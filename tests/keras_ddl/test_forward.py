@@ -103,6 +103,11 @@ def test_a_snapshot_restores_model_optimizer_and_seeds():
 def test_the_batch_size_of_a_model():
     assert batch_size(restless()) == 4
     assert batch_size(keras.Sequential([keras.Input((3,)), layers.Dense(2)])) is None
+    inputs = keras.Input(batch_shape=(4, 3))
+    assert batch_size(keras.Model(inputs, layers.Dense(2)(inputs))) == 4
+    late = keras.Sequential([layers.Dense(2)])
+    late(np.ones((6, 3), "float32"))
+    assert batch_size(late) is None
 
     class Subclassed(keras.Model):
         def __init__(self):

@@ -5,19 +5,65 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ddl.splitting import train_validation_test_split
+from keras_ddl.splitting import stratified_order, train_validation_test_split
+
+
+def deviations(labels):
+    """For each class, how far its number in every beginning is from its share."""
+    fraction = np.arange(len(labels) + 1) / len(labels)
+    for label in np.unique(labels):
+        counts = np.concatenate([[0], np.cumsum(labels == label)])
+        yield np.abs(counts - fraction * counts[-1]).max()
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=300), st.integers(0, 2**64))
+def test_every_beginning_of_the_order_is_stratified_to_within_one_example(labels, seed):
+    labels = np.array(labels)
+    order = stratified_order(labels, np.random.default_rng(seed))
+    assert sorted(order) == list(range(len(labels)))
+    assert max(deviations(labels[order])) < 1
+
+
+@pytest.mark.parametrize("sizes", [[6000] * 10, [1, 1, 1, 9997], [7, 5000, 13, 999, 3981]])
+def test_so_it_is_in_large_and_uneven_sets(sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    order = stratified_order(labels, np.random.default_rng(0))
+    assert max(deviations(labels[order])) < 1
+
+
+def test_classes_take_turns_in_no_fixed_order():
+    order = stratified_order(np.arange(3).repeat(200), np.random.default_rng(0))
+    turns = {tuple(turn) for turn in (order // 200).reshape(-1, 3).tolist()}
+    assert len(turns) == 6
+
+
+def test_an_empty_set_has_an_order():
+    assert len(stratified_order(np.zeros(0, np.int64), np.random.default_rng(0))) == 0
 
 
 @settings(max_examples=50)
-@given(st.lists(st.integers(0, 3), min_size=5, max_size=200), st.floats(0, 0.4), st.floats(0, 0.4))
-def test_each_set_has_each_class_in_its_share(labels, validation, test):
-    y = np.array(labels)
+@given(
+    st.lists(st.integers(0, 3), min_size=5, max_size=200),
+    st.floats(0, 0.4),
+    st.floats(0, 0.4),
+    st.sampled_from(["(n,)", "(n, 1)", "one-hot", "strings"]),
+)
+def test_each_set_has_each_class_in_its_share(labels, validation, test, form):
+    """The first and the last set to rounding, that between them to one example more."""
+    labels = np.array(labels)
+    y = {
+        "(n,)": labels,
+        "(n, 1)": labels[:, None],
+        "one-hot": np.eye(4)[labels],
+        "strings": labels.astype(str),
+    }[form]
     parts = train_validation_test_split(np.arange(len(y)), y, validation, test, seed=3)
     assert sorted(np.concatenate([x for x, _ in parts])) == list(range(len(y)))
-    for x, part in parts:
+    for (x, part), bound in zip(parts, (1, 2, 1), strict=True):
         np.testing.assert_array_equal(part, y[x])
         for label in set(labels):
-            assert abs((part == label).sum() - len(part) * (y == label).mean()) < 6
+            share = len(part) * (labels == label).mean()
+            assert abs((labels[x] == label).sum() - share) < bound
 
 
 def test_sizes_may_be_numbers_and_labels_one_hot():
@@ -43,6 +89,8 @@ def test_a_larger_validation_set_takes_from_the_training_set_alone():
         ({"validation": 1.0}, "`validation` must be a share.*Received: validation=1.0"),
         ({"test": -1}, "`test` must be.*Received: test=-1"),
         ({"validation": 6, "test": 4}, "leave at least one.*Received: validation=6, test=4"),
+        ({"validation": "0.2"}, "`validation` must be.*Received: validation='0.2'"),
+        ({"x": np.float32(3)}, r"same length.*Received: shapes \(\) and \(10,\)"),
         ({"y": np.zeros(9)}, r"same length.*Received: shapes \(10,\) and \(9,\)"),
     ],
 )

@@ -487,3 +487,90 @@ def test_bad_arguments_of_swapping():
         swap_normalization(model, lambda old: 3)
     with pytest.raises(ValueError, match=r"`which` must be a layer class.*Received: which='bn'"):
         swap_normalization(model, None, which="bn")
+    with pytest.raises(ValueError, match=r"`which` must be a layer class.*Received: which=\('bn'"):
+        swap_normalization(model, None, which=("bn",))
+    with pytest.raises(ValueError, match=r"`to` must be .*Received: to=<GroupNormalization"):
+        swap_normalization(model, GroupNormalization(2))
+    with pytest.raises(ValueError, match=r"`to` must be .*Received: .*'virtual_batch_size'"):
+        swap_normalization(model, GhostBatchNormalization)
+
+
+class AddIfGiven(layers.Layer):
+    def call(self, inputs, other=None):
+        return inputs if other is None else inputs + other
+
+    def compute_output_shape(self, inputs_shape, other_shape=None):
+        return inputs_shape
+
+
+SURGERIES = [fold_batch_normalization, lambda model: swap_normalization(model, None)]
+
+
+@pytest.mark.parametrize("surgery", SURGERIES, ids=["fold", "swap"])
+def test_an_optional_input_stays_optional(surgery):
+    first, second = keras.Input((4,), name="one"), keras.Input((4,), optional=True, name="two")
+    outputs = BN()(layers.Dense(3)(AddIfGiven()(first, second)))
+    model = randomized(keras.Model([first, second], outputs))
+    new = surgery(model)
+    x = np.ones((2, 4), "float32")
+    for inputs in ([x, None], [x, 2 * x]):
+        given = [None if one is None else ops.convert_to_tensor(one) for one in inputs]
+        assert np.isfinite(ops.convert_to_numpy(new(given))).all()
+        if surgery is fold_batch_normalization:
+            expected = ops.convert_to_numpy(model(given))
+            np.testing.assert_allclose(ops.convert_to_numpy(new(given)), expected, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch has no sparse inputs")
+@pytest.mark.parametrize("surgery", SURGERIES, ids=["fold", "swap"])
+def test_a_sparse_input_stays_sparse(surgery):
+    inputs = keras.Input((4,), sparse=True)
+    model = randomized(keras.Model(inputs, BN()(layers.Dense(3)(inputs))))
+    assert surgery(model).inputs[0].sparse
+
+
+class WithoutConfig(keras.Model):
+    def __init__(self, width):
+        super().__init__()
+        self.dense, self.norm = layers.Dense(width), BN()
+
+    def call(self, inputs, training=False):
+        return self.norm(self.dense(inputs), training=training)
+
+
+class LayerWithoutConfig(layers.Layer):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [lambda: WithoutConfig(4), lambda: LayerWithoutConfig(ops.tanh)],
+    ids=["model", "layer"],
+)
+def test_what_has_no_config_stays_as_it_is(inner):
+    one = inner()
+    model = chain((4,), one, layers.Dense(2), BN())
+    folded = assert_folded_equals(model, left=isinstance(one, WithoutConfig))
+    assert one in folded.layers
+    swapped = swap_normalization(model, None, which=lambda layer: layer is model.layers[-1])
+    assert one in swapped.layers
+
+
+@pytest.mark.parametrize("to", [layers.LayerNormalization, lambda old: GroupNormalization(1)])
+def test_what_is_frozen_stays_frozen(to):
+    model = chain((8, 8, 4), layers.Conv2D(4, 3), BN(), layers.Conv2D(2, 3), BN())
+    model.layers[1].trainable = False
+    swapped = swap_normalization(model, to)
+    assert [layer.trainable for layer in swapped.layers] == [True, False, True, True]
+    model.trainable = False
+    assert swap_normalization(model, to).trainable_weights == []
+    assert fold_batch_normalization(model).trainable_weights == []
+    outer = keras.Sequential([keras.Input((8, 8, 4)), model, layers.Flatten(), layers.Dense(2)])
+    swapped = swap_normalization(outer, to)
+    assert len(swapped.trainable_weights) == 2
+    assert not swapped.layers[0].trainable

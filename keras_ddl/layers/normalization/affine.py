@@ -3,6 +3,8 @@
 import keras
 from keras import constraints, initializers, ops, regularizers
 
+from keras_ddl._checks import is_integer, positive
+
 GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
@@ -20,13 +22,18 @@ class ChannelLayer(keras.layers.Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
+        if not as_tuple(axis) or not all(map(is_integer, as_tuple(axis))):
+            raise ValueError(
+                "`axis` must be an integer, the axis of the channels, or several. Received: "
+                f"axis={axis!r}"
+            )
         if 0 in as_tuple(axis):
             raise ValueError(
                 f"`axis` must name channels, not 0, the batch. Received: axis={axis!r}"
             )
         self.supports_masking = True
         self.autocast = False
-        self.axis = axis if isinstance(axis, int) else list(axis)  # as JSON has it
+        self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # as JSON has it
 
     def build(self, input_shape):
         self._channel_axes = channel_axes(self.axis, input_shape)
@@ -76,9 +83,7 @@ class AffineNormalization(ChannelLayer):
         **kwargs,
     ):
         super().__init__(axis=axis, **kwargs)
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
-        self.epsilon = epsilon
+        self.epsilon = positive("epsilon", epsilon)
         self.center = center
         self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)

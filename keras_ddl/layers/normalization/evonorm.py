@@ -4,9 +4,10 @@ import keras
 from keras import ops
 
 from keras_ddl._checks import unit_interval
+from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.affine import AffineNormalization
-from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, check_groups, group_shape
-from keras_ddl.layers.normalization.moments import Cells, full_precision, move
+from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, checked_groups, group_shape
+from keras_ddl.layers.normalization.moments import Cells, move
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -59,15 +60,15 @@ class EvoNormB0(AffineNormalization):
         gamma, beta = self._gamma_and_beta(x.dtype)
         instances = cells.moments(x, mask)
         if training and self.trainable:
-            variance = instances.pool(0).variance
-            move(self.moving_variance, variance, self.momentum)
+            _, variance, weight = instances.pool(0)
+            move(self.moving_variance, variance, self.momentum, weight)
         else:
             variance = ops.reshape(ops.cast(self.moving_variance, x.dtype), (1, -1))
         batch_std, instance_std = (
             cells.spread(ops.sqrt(value + self.epsilon)) for value in (variance, instances.variance)
         )
         v = cells.spread(ops.cast(self.v, x.dtype))
-        outputs = x / ops.maximum(batch_std, v * x + instance_std)
+        outputs = x / maximum(batch_std, v * x + instance_std)
         outputs = outputs * cells.spread(gamma) + cells.spread(beta)
         return ops.cast(outputs, self.compute_dtype)
 
@@ -119,9 +120,7 @@ class EvoNormS0(AffineNormalization):
         **kwargs,
     ):
         super().__init__(axis, epsilon, center, scale, **kwargs)
-        check_groups(groups, channels_per_group)
-        self.groups = groups
-        self.channels_per_group = channels_per_group
+        self.groups, self.channels_per_group = checked_groups(groups, channels_per_group)
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -3,8 +3,9 @@
 import keras
 from keras import constraints, initializers, ops, regularizers
 
+from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.affine import AffineNormalization, ChannelLayer, weight_config
-from keras_ddl.layers.normalization.moments import Cells, full_precision
+from keras_ddl.layers.normalization.moments import Cells
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -123,7 +124,7 @@ class ThresholdedLinearUnit(ChannelLayer):
         shape = [1] * len(inputs.shape)
         for axis, size in zip(self._channel_axes, self._channel_shape, strict=True):
             shape[axis] = size
-        return ops.maximum(x, ops.reshape(ops.cast(self.tau, x.dtype), shape))
+        return maximum(x, ops.reshape(ops.cast(self.tau, x.dtype), shape))
 
     def get_config(self):
         return {**super().get_config(), **weight_config(self, "tau")}

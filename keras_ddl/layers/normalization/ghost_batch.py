@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
-from keras_ddl.layers.normalization.group import is_count
-from keras_ddl.layers.normalization.moments import Cells, Moments, full_precision
+from keras_ddl._checks import positive_integer
+from keras_ddl.layers._precision import full_precision
+from keras_ddl.layers._sizes import at_least
+from keras_ddl.layers.normalization.moments import Cells, Moments
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -49,11 +51,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, virtual_batch_size, axis=-1, momentum=0.99, **kwargs):
-        if not is_count(virtual_batch_size):
-            raise ValueError(
-                "`virtual_batch_size` must be a positive integer. "
-                f"Received: virtual_batch_size={virtual_batch_size!r}"
-            )
+        size = positive_integer("virtual_batch_size", virtual_batch_size)
         if axis == 0:
             raise ValueError("`axis` must name channels, not the batch. Received: axis=0")
         for name in ("renorm", "synchronized"):
@@ -64,7 +62,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
                 )
         super().__init__(axis=axis, momentum=momentum, **kwargs)
         self.autocast = False  # a mean of many values should not be of rounded ones
-        self.virtual_batch_size = virtual_batch_size
+        self.virtual_batch_size = size
 
     def call(self, inputs, training=False, mask=None):
         if not (training and self.trainable):
@@ -83,7 +81,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
 
     def _ghost_moments(self, examples, batch):
         """From moments of examples those of their ghost batches, for each example."""
-        count = -(-batch // self.virtual_batch_size)
+        count = at_least(-(-batch // self.virtual_batch_size), 1)  # an empty batch has one, too
         size = -(-batch // count)
         lacking = size * count - batch  # examples of weight 0 that fill up the last row
         channels = examples.mean.shape[-1]

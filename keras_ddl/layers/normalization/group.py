@@ -5,9 +5,11 @@ import math
 import keras
 from keras import ops
 
+from keras_ddl._checks import positive_integer
+from keras_ddl.layers._precision import full_precision
 from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.layers.normalization.grouping import normalize_groups, normalize_masked_groups
-from keras_ddl.layers.normalization.moments import Cells, full_precision
+from keras_ddl.layers.normalization.moments import Cells
 
 DEFAULT_GROUPS = 32
 
@@ -100,9 +102,7 @@ class GroupNormalization(AffineNormalization):
             gamma_constraint=gamma_constraint,
             **kwargs,
         )
-        check_groups(groups, channels_per_group)
-        self.groups = groups
-        self.channels_per_group = channels_per_group
+        self.groups, self.channels_per_group = checked_groups(groups, channels_per_group)
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -123,25 +123,19 @@ class GroupNormalization(AffineNormalization):
         return {**super().get_config(), **config}
 
 
-def check_groups(groups, channels_per_group):
-    if not is_count(groups) and groups != -1:
-        raise ValueError(f"`groups` must be a positive integer or -1. Received: groups={groups!r}")
+def checked_groups(groups, channels_per_group):
+    """Both arguments, if they are numbers of groups and of channels, and not both are given."""
+    if groups != -1:
+        groups = positive_integer("groups", groups, " or -1")
     if channels_per_group is None:
-        return
-    if not is_count(channels_per_group):
-        raise ValueError(
-            "`channels_per_group` must be None or a positive integer. "
-            f"Received: channels_per_group={channels_per_group!r}"
-        )
+        return groups, None
+    channels_per_group = positive_integer("channels_per_group", channels_per_group, " or None")
     if groups != DEFAULT_GROUPS:
         raise ValueError(
             "Give `groups` or `channels_per_group`, not both. "
             f"Received: groups={groups!r}, channels_per_group={channels_per_group!r}"
         )
-
-
-def is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return groups, channels_per_group
 
 
 def group_shape(channel_shape, groups, channels_per_group):

@@ -37,13 +37,25 @@ class InstanceNormalization(GroupNormalization):
     (8, 32, 32, 3)
 
     Raises:
-        ValueError: if the input has channels only: each would be normalized to 0.
+        ValueError: if the input has channels only: each would be normalized to 0; if `axis` is
+            None or `groups` is given.
 
     Reference: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast
     Stylization", 2016, arXiv 1607.08022.
     """
 
     def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, **kwargs):
+        for name in ("groups", "channels_per_group"):
+            if name in kwargs:
+                raise ValueError(
+                    "InstanceNormalization has a group for every channel; with other groups it is "
+                    f"GroupNormalization. Received: {name}={kwargs[name]!r}"
+                )
+        if axis is None:
+            raise ValueError(
+                "`axis` must name the channels. To normalize each example as a whole use "
+                "GroupNormalization(groups=1). Received: axis=None"
+            )
         super().__init__(-1, axis, epsilon, center, scale, **kwargs)
 
     def build(self, input_shape):

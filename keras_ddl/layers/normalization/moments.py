@@ -11,10 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-
-def full_precision(x):
-    """`x` in float32 or better: half precision overflows in squares and sums."""
-    return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+from keras_ddl.layers._precision import maximum
 
 
 class Cells:
@@ -72,7 +69,7 @@ class Cells:
         mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(self.shape) - len(mask.shape))))
         mask = ops.broadcast_to(ops.cast(mask, "bool"), self.shape)
         count = self.sum(ops.cast(mask, x.dtype))
-        some = ops.maximum(count, 1)
+        some = maximum(count, 1)
         mean = self.sum(ops.where(mask, x, 0)) / some
         deviation = ops.where(mask, x - self.spread(mean), 0)
         return Moments(mean, self.sum(ops.square(deviation)) / some, count)
@@ -95,13 +92,17 @@ class Moments(NamedTuple):
         """The moments of the union of the parts along `axis`, which stays with length 1."""
         weight = ops.sum(self.weight, axis=axis, keepdims=True)
         # Where everything is masked all shares are 0, and so are the mean and the variance.
-        share = self.weight / ops.maximum(weight, keras.config.epsilon())
+        share = self.weight / maximum(weight, keras.config.epsilon())
         mean = ops.sum(share * self.mean, axis=axis, keepdims=True)
         spread = self.variance + ops.square(self.mean - mean)
         return Moments(mean, ops.sum(share * spread, axis=axis, keepdims=True), weight)
 
 
-def move(moving, value, momentum):
-    """Move a running average towards the value of a batch."""
-    value = ops.reshape(value, moving.shape)
-    moving.assign(ops.cast(moving, value.dtype) * momentum + value * (1 - momentum))
+def move(moving, value, momentum, weight):
+    """Move a running average towards the value of a batch, or not at all if its weight is 0.
+
+    An empty batch and one that is masked as a whole have weight 0.
+    """
+    value, weight = ops.reshape(value, moving.shape), ops.reshape(weight, moving.shape)
+    before = ops.cast(moving, value.dtype)
+    moving.assign(ops.where(weight > 0, before * momentum + value * (1 - momentum), before))

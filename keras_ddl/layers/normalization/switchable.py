@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from keras_ddl._checks import unit_interval
+from keras_ddl.layers._precision import full_precision
 from keras_ddl.layers.normalization.affine import AffineNormalization
-from keras_ddl.layers.normalization.moments import Cells, Moments, full_precision, move
+from keras_ddl.layers.normalization.moments import Cells, Moments, move
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -79,8 +80,8 @@ class SwitchableNormalization(AffineNormalization):
     def _batch_moments(self, instances, training):
         if training and self.trainable:
             batch = instances.pool(0)
-            move(self.moving_mean, batch.mean, self.momentum)
-            move(self.moving_variance, batch.variance, self.momentum)
+            move(self.moving_mean, batch.mean, self.momentum, batch.weight)
+            move(self.moving_variance, batch.variance, self.momentum, batch.weight)
             return batch
         mean, variance = (
             ops.reshape(ops.cast(moving, instances.mean.dtype), (1, -1))

@@ -5,8 +5,8 @@ from contextvars import ContextVar
 import keras
 from keras import ops
 
+from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.kernel import KernelWrapper
-from keras_ddl.layers.normalization.moments import full_precision
 
 # While `initialize` runs: the ids of the layers that it has done.
 _initialized: ContextVar[set | None] = ContextVar("initialized", default=None)
@@ -32,6 +32,8 @@ class WeightNormalization(KernelWrapper):
     Args:
         layer: Dense, a convolution, a depthwise or a transposed convolution, not shared with
             other wrappers.
+        data_init: False, what TensorFlow Addons' layer does with this value. Its default True is
+            refused: call `initialize`, with a batch of your choice.
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
@@ -47,31 +49,42 @@ class WeightNormalization(KernelWrapper):
     >>> plain = layer.remove()  # a Dense layer that computes the same
 
     Raises:
-        ValueError: if `layer` is of another kind.
+        ValueError: if `layer` is of another kind or `data_init` is not False.
 
     Reference: Salimans and Kingma, "Weight Normalization", 2016, arXiv 1602.07868.
     """
 
+    def __init__(self, layer, data_init=False, **kwargs):
+        if data_init is not False:
+            raise ValueError(
+                "`data_init` must be False. For data-dependent initialization call "
+                "`WeightNormalization.initialize(model, inputs)` before training. "
+                f"Received: data_init={data_init!r}"
+            )
+        super().__init__(layer, **kwargs)
+
     def build(self, input_shape=None):
         super().build(input_shape)
-        shape = self._length(self.layer.kernel).shape
+        axes = self.fan_in_axes
+        kernel_shape = self.layer.kernel.shape
+        shape = [1 if axis in axes else size for axis, size in enumerate(kernel_shape)]
         # A callable, not a value: it is called once the kernel exists, which is later where a
         # model is built inside a compiled function.
         self.g = self.add_weight(
             shape=shape,
-            initializer=lambda shape, dtype=None: self._length(self.layer.kernel),
+            initializer=lambda shape, dtype=None: self._length(self._kernel()),
             name="g",
             autocast=False,
         )
 
     def effective_kernel(self):
-        kernel = self.layer.kernel
+        kernel = self._kernel()
         return kernel * (self.g / self._length(kernel))
 
     def _length(self, kernel):
         """The norm of the weights of each unit; of zeros the smallest, which divides them well."""
         squares = ops.sum(ops.square(kernel), axis=self.fan_in_axes, keepdims=True)
-        return ops.sqrt(ops.maximum(squares, keras.config.epsilon() ** 2))
+        return ops.sqrt(maximum(squares, keras.config.epsilon() ** 2))
 
     def call(self, inputs):
         done = _initialized.get()
@@ -100,12 +113,13 @@ class WeightNormalization(KernelWrapper):
 
     def _initialize(self, inputs):
         layer = self.layer
-        replaced = {id(layer.kernel): ops.divide(layer.kernel, self._length(layer.kernel))}
+        kernel = self._kernel()
+        replaced = {"kernel": kernel / self._length(kernel)}
         if layer.bias is not None:
-            replaced[id(layer.bias)] = ops.zeros(layer.bias.shape, layer.bias.dtype)
+            replaced["bias"] = ops.zeros(layer.bias.shape, layer.bias.dtype)
         activation, layer.activation = layer.activation, keras.activations.linear
         try:
-            outputs = full_precision(self._call_layer(inputs, replaced))
+            outputs = full_precision(self._call_layer(inputs, **replaced))
         finally:
             layer.activation = activation
         first = getattr(layer, "data_format", None) == "channels_first"
@@ -117,10 +131,11 @@ class WeightNormalization(KernelWrapper):
         if layer.bias is not None:
             layer.bias.assign(-mean * inverse)
 
-    def remove(self):
-        """The wrapped layer, its kernel set to the effective one: it computes the same alone.
+    def remove(self) -> keras.layers.Layer:
+        """Set the wrapped layer's kernel to the effective one, and return that layer.
 
-        The wrapper computes the same too, and may stay in a model. To take all wrappers out:
+        It computes the same without the wrapper. The wrapper computes the same too and may stay
+        in a model. To take all wrappers out:
 
         ```python
         plain = keras.models.clone_model(
@@ -131,6 +146,6 @@ class WeightNormalization(KernelWrapper):
         )
         ```
         """
-        self.layer.kernel.assign(self.effective_kernel())
+        layer = super().remove()
         self.g.assign(ops.abs(self.g))
-        return self.layer
+        return layer

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_ddl._checks import positive
 from keras_ddl.layers.normalization.kernel import KernelWrapper
 
 
@@ -46,12 +47,10 @@ class WeightStandardization(KernelWrapper):
 
     def __init__(self, layer, epsilon=1e-5, **kwargs):
         super().__init__(layer, **kwargs)
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}")
-        self.epsilon = epsilon
+        self.epsilon = positive("epsilon", epsilon)
 
     def effective_kernel(self):
-        kernel = self.layer.kernel
+        kernel = self._kernel()
         deviation = kernel - ops.mean(kernel, axis=self.fan_in_axes, keepdims=True)
         variance = ops.mean(ops.square(deviation), axis=self.fan_in_axes, keepdims=True)
         return deviation * ops.rsqrt(variance + self.epsilon)

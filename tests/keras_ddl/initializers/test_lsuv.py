@@ -1,5 +1,7 @@
 """LSUV: variances after it, measured afresh without the library, and what it leaves alone."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -304,6 +306,78 @@ def test_time_distributed_layers():
     assert lsuv_init(model, x).layers[0].status == "refused"
 
 
+def test_a_model_built_by_a_call_is_measured_on_whole_batches():
+    model = keras.Sequential([layers.Dense(6, activation="relu"), layers.Dense(4)])
+    model(X[:2])
+    assert lsuv_init(model, X, batch_size=96).converged
+    assert abs(array(model(X)).var() - 1) <= TOLERANCE
+
+
+def test_what_is_inside_time_distributed_models_is_refused_by_name():
+    inner = keras.Sequential([keras.Input((5,)), layers.Dense(4), layers.Dense(3)])
+    model = keras.Sequential([keras.Input((6, 5)), layers.TimeDistributed(inner), layers.Dense(2)])
+    report = lsuv_init(model, RNG.normal(size=(20, 6, 5)).astype("float32"))
+    assert [row.status for row in report.layers] == ["refused", "converged"]
+    assert "TimeDistributed" in report.layers[0].note
+    assert not report.converged
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_a_kernel_under_lora_is_refused_by_name(timed):
+    dense = layers.Dense(4)
+    first = layers.TimeDistributed(dense) if timed else dense
+    model = keras.Sequential([keras.Input((6, 5)), first, layers.Dense(2)])
+    dense.enable_lora(2)
+    before = array(dense.kernel)
+    report = lsuv_init(model, RNG.normal(size=(20, 6, 5)).astype("float32"))
+    assert [row.status for row in report.layers] == ["refused", "converged"]
+    assert "LoRA" in report.layers[0].note
+    assert not report.converged
+    np.testing.assert_array_equal(array(dense.kernel), before)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_a_quantized_kernel_is_in_the_report(mode):
+    model = mlp(2)
+    next(layer for layer in model.layers if isinstance(layer, layers.Dense)).quantize(mode)
+    report = lsuv_init(model, X)
+    assert report.layers[0].status in {"refused", "frozen"}
+    assert len(report.layers) == sum(isinstance(one, layers.Dense) for one in model.layers)
+
+
+class Draws(layers.Layer):
+    """Draws at inference and moves a weight, as recurrent dropout and spectral norms do."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(3)
+
+    def build(self, shape):
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.count.assign(self.count + 1)
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.generator)
+
+
+def test_seeds_recurrent_states_and_moving_weights_stay():
+    memory = layers.GRU(4, stateful=True, recurrent_dropout=0.5, dropout=0.5)
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(16, 6, 5)), Draws(), memory, layers.Dense(3)]
+    )
+    x = RNG.normal(size=(40, 6, 5)).astype("float32")
+    model(x[:16])
+    kernels = {id(weight) for weight in model.trainable_weights}
+    others = [one for one in model.variables if id(one) not in kernels] + list(memory.states)
+    before = [array(variable.value) for variable in others]
+    python, numpy = random.getstate(), np.random.get_state()[1].copy()
+    assert lsuv_init(model, x).converged
+    for variable, value in zip(others, before, strict=True):
+        np.testing.assert_array_equal(array(variable.value), value)
+    assert random.getstate() == python
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy)
+
+
 class Batches(keras.utils.PyDataset):
     def __len__(self):
         return 6
@@ -361,6 +435,9 @@ def test_a_seed_repeats_it_and_the_report_prints_a_table():
         ({"max_iterations": 0}, "max_iterations"),
         ({"batch_size": 1.5}, "batch_size"),
         ({"measure": "activation"}, "measure"),
+        ({"target_variance": "1"}, "target_variance"),
+        ({"tolerance": True}, "tolerance"),
+        ({"max_iterations": "10"}, "max_iterations"),
     ],
 )
 def test_bad_arguments_are_named(arguments, name):
@@ -373,6 +450,11 @@ def test_a_model_or_data_without_anything_to_scale_is_refused():
         lsuv_init(keras.Sequential([keras.Input((10,)), layers.ReLU()]), X)
     with pytest.raises(ValueError, match="`x` must hold at least one example"):
         lsuv_init(mlp(1), iter(()))
+    with pytest.raises(ValueError, match=r"`x` must be inputs as arrays.*Received: x is None"):
+        lsuv_init(mlp(1), None)
+    for wrong in ({"a": X, "b": X}, (X, X[:, :1]), X[:, :3]):
+        with pytest.raises(ValueError, match=r"`model` cannot run `x`.*Received: x of shape"):
+            lsuv_init(mlp(1), wrong)
 
 
 def test_relu_networks_keep_their_signal_over_thirty_layers():

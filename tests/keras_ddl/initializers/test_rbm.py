@@ -10,7 +10,7 @@ from keras_ddl.initializers import rbm_pretrain
 RNG = np.random.default_rng(0)
 PATTERNS = RNG.random((4, 20)) < 0.5
 X = PATTERNS[RNG.integers(0, 4, 400)].astype("float32")  # four patterns, a few bits flipped
-X = np.abs(X - (RNG.random(X.shape) < 0.02)).astype("float32")
+X = np.abs(X - (RNG.random(X.shape) < 0.02)).astype("float32").reshape(-1, 4, 5)
 
 
 def network(**kwargs):
@@ -32,7 +32,7 @@ def kernel(model, name):
 
 def pretrain(model, x=X, epochs=15, **options):
     options = {"learning_rate": 0.2, "batch_size": 20, "seed": 1, **options}
-    return rbm_pretrain(model, x.reshape(-1, 4, 5), epochs, **options)
+    return rbm_pretrain(model, x, epochs, **options)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -73,9 +73,9 @@ def test_it_starts_a_network_better_than_chance():
     """What the features are for: a linear readout of them tells the patterns apart."""
     model = network()
     pretrain(model)
-    labels = (X[:, None] == PATTERNS[None]).mean(axis=-1).argmax(axis=-1)
+    labels = (X.reshape(-1, 1, 20) == PATTERNS[None]).mean(axis=-1).argmax(axis=-1)
     features = keras.Model(model.inputs[0], model.get_layer("second").output)
-    codes = ops.convert_to_numpy(features(X.reshape(-1, 4, 5)))
+    codes = ops.convert_to_numpy(features(X))
     centres = np.stack([codes[labels == label].mean(axis=0) for label in range(4)])
     nearest = np.square(codes[:, None] - centres).sum(axis=-1).argmin(axis=-1)
     assert (nearest == labels).mean() > 0.95
@@ -106,11 +106,35 @@ def test_a_seed_repeats_it():
         ({"steps": 1.5}, "steps"),
         ({"batch_size": 0}, "batch_size"),
         ({"x": X - 1}, "x"),
+        ({"x": None}, "x"),
+        ({"x": [X, X]}, "x"),
+        ({"x": X.astype(str)}, "x"),
+        ({"x": X.tolist()}, "x"),
+        ({"x": iter(())}, "x"),
+        ({"learning_rate": "0.1"}, "learning_rate"),
+        ({"momentum": 2}, "momentum"),
+        ({"weight_decay": None}, "weight_decay"),
     ],
 )
 def test_bad_arguments_are_named(options, name):
     with pytest.raises(ValueError, match=rf"`{name}` must .*Received: "):
         pretrain(network(), **options)
+
+
+@pytest.mark.parametrize("form", [lambda x: [x], lambda x: {"images": x}, lambda x: iter([x])])
+def test_one_input_may_come_in_any_form(form):
+    models = [network(), network()]
+    models[1].set_weights(models[0].get_weights())
+    pretrain(models[0])
+    pretrain(models[1], x=form(X))
+    np.testing.assert_array_equal(kernel(models[0], "first"), kernel(models[1], "first"))
+
+
+def test_a_layer_under_lora_is_refused():
+    model = network()
+    model.get_layer("first").enable_lora(2)
+    with pytest.raises(ValueError, match=r"plain kernels.*Received: .* with <Dense"):
+        pretrain(model)
 
 
 def test_a_network_without_hidden_dense_layers_is_refused():

@@ -66,6 +66,8 @@ def applies(function, case):
     """Whether a case is held to a check."""
     return {
         masks_pass_through: case.masks,
+        a_wholly_masked_batch_moves_nothing: case.masks,
+        float64_stays: BACKEND != "jax",  # which computes in float32 unless it is told otherwise
         channels_first_is_channels_last_transposed: case.channels_first is not None,
         exports_to_a_saved_model: case.export and BACKEND == "tensorflow",
         gradients_are_right: case.gradient is not None,
@@ -182,6 +184,57 @@ def calls_in_training_draw_anew(case):
     model, x = build(case.make(), case.shape), sample(case)
     first = run(model, x, training=True)
     assert any((run(model, x, training=True) != first).any() for _ in range(20))
+
+
+def state(model):
+    """What is not trained, random state aside."""
+    return [
+        ops.convert_to_numpy(variable.value)
+        for layer in model.layers
+        for variable in layer.non_trainable_weights
+    ]
+
+
+@check
+def an_empty_batch_moves_nothing(case):
+    model, x = build(case.make(), case.shape), sample(case)
+    run(model, x, training=True)
+    before = state(model)
+    for training in (False, True):
+        out = run(model, x[:0], training)
+        assert out.shape == tuple(model.compute_output_shape(x[:0].shape))
+    for one, other in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@check
+def a_wholly_masked_batch_moves_nothing(case):
+    model = keras.Sequential([keras.layers.Masking(9.0), case.make()])
+    x = sample(case)
+    run(model, x, training=True)
+    before = state(model)
+    assert np.isfinite(run(model, np.full_like(x, 9.0), training=True)).all()
+    for one, other in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@check
+def float64_stays(case):
+    with policy("float64"):
+        model = build(case.make(), case.shape)
+    x = sample(case).astype("float64")
+    for training in (False, True):
+        out = model(ops.convert_to_tensor(x), training=training)
+        assert keras.backend.standardize_dtype(out.dtype) == "float64"
+
+
+@check
+def integers_count_as_numbers(case):
+    model, x = build(case.make(), case.shape), np.round(3 * sample(case))
+    numbers = run(model, x)
+    integers = run(model, x.astype("int32"))
+    assert integers.dtype == numbers.dtype
+    np.testing.assert_array_equal(integers, numbers)
 
 
 @check

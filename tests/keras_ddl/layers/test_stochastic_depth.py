@@ -72,6 +72,12 @@ def test_another_sampling_is_refused():
         StochasticDepth(sampling="unit")
 
 
+def test_a_dictionary_is_refused():
+    x = np.ones((2, 3), "float32")
+    with pytest.raises(ValueError, match=r"`inputs` must be .*Received: a dict of 2"):
+        StochasticDepth(0.5)({"a": x, "b": x})
+
+
 def test_other_than_a_pair_is_refused():
     with pytest.raises(ValueError, match=r"`inputs` must be a residual branch.*a list of 3"):
         StochasticDepth()([RESIDUAL] * 3)

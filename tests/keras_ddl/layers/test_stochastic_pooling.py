@@ -81,6 +81,17 @@ def test_what_is_below_zero_counts_as_zero():
         np.testing.assert_array_equal(apply(StochasticPooling1D(2), x, training), [[[2], [0]]])
 
 
+@pytest.mark.parametrize("scale", [1e19, 1e-25, 1e37])
+def test_activations_of_any_size_are_pooled(scale):
+    """Squares of these leave the range of float32, and the sum of the last ones does."""
+    x = (scale * np.array([1.0, 2.0, 0.0, 30.0])).astype("float32").reshape(1, 2, 2, 1)
+    layer = StochasticPooling2D(2, seed=1)
+    expected = scale * (1 + 4 + 900) / 33
+    np.testing.assert_allclose(apply(layer, x, training=False).ravel(), [expected], rtol=1e-6)
+    drawn = {float(apply(layer, x)[0, 0, 0, 0]) for _ in range(20)}
+    assert drawn <= set(x.ravel().tolist()) - {0.0}
+
+
 def test_large_float16_activations_stay_finite():
     x = np.full((1, 4, 1), 1000.0, "float16")
     np.testing.assert_array_equal(apply(StochasticPooling1D(2, dtype="float16"), x, False), 1000)

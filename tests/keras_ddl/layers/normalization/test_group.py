@@ -174,7 +174,12 @@ def test_groups_by_their_size_and_the_config_after_building():
         ({"groups": 2.0}, "`groups` must be"),
         ({"channels_per_group": -1}, "`channels_per_group` must be"),
         ({"groups": 2, "channels_per_group": 2}, "not both"),
-        ({"epsilon": 0}, "`epsilon` must be positive. Received: epsilon=0"),
+        ({"epsilon": 0}, "`epsilon` must be a positive number. Received: epsilon=0"),
+        ({"epsilon": "1e-3"}, "`epsilon` must be a positive number. Received: epsilon='1e-3'"),
+        ({"axis": None}, "`axis` must be an integer, .*Received: axis=None"),
+        ({"axis": 1.0}, "`axis` must be an integer, .*Received: axis=1.0"),
+        ({"axis": "channels"}, "`axis` must be an integer, .*Received: axis='channels'"),
+        ({"axis": ()}, "`axis` must be an integer, .*Received: axis=\\(\\)"),
         ({"axis": 0}, "`axis` must name channels, not 0, the batch. Received: axis=0"),
         ({"axis": (0, 1)}, "not 0, the batch"),
     ],
@@ -193,7 +198,6 @@ def test_bad_arguments_are_refused(options, message):
         ({"axis": 3}, (2, 4, 32), "`axis` must name axes of the input"),
         ({"axis": -3}, (2, 4, 32), "not the batch, axis 0"),
         ({"axis": (1, -2)}, (2, 4, 32), "different axes"),
-        ({"axis": ()}, (2, 4, 32), "must name axes"),
         ({}, (2, 4, None), "must have a known size"),
     ],
 )
@@ -210,6 +214,19 @@ def test_instances(axis):
     channels = int(np.prod([x.shape[a] for a in axes]))
     expected = standardized(x, group_blocks(x.shape, channels, axes), layer.epsilon)
     np.testing.assert_allclose(run(layer, x, None), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"axis": None}, r"GroupNormalization\(groups=1\)\. Received: axis=None"),
+        ({"groups": 2}, "it is GroupNormalization. Received: groups=2"),
+        ({"channels_per_group": 2}, "GroupNormalization. Received: channels_per_group=2"),
+    ],
+)
+def test_arguments_of_other_libraries_layers_are_explained(options, message):
+    with pytest.raises(ValueError, match=message):
+        InstanceNormalization(**options)
 
 
 def test_instances_of_one_value_are_refused():

@@ -165,9 +165,18 @@ def test_other_layers_are_refused(kind):
         kind(layers.LSTM(2))
 
 
-def test_a_bad_epsilon_is_refused():
-    with pytest.raises(ValueError, match=r"`epsilon` must be positive\. Received: epsilon=0"):
-        WeightStandardization(layers.Dense(2), epsilon=0)
+@pytest.mark.parametrize("epsilon", [0, "1e-5"])
+def test_a_bad_epsilon_is_refused(epsilon):
+    with pytest.raises(ValueError, match=r"`epsilon` must be a positive number\..*Received: eps"):
+        WeightStandardization(layers.Dense(2), epsilon=epsilon)
+
+
+def test_arguments_of_tensorflow_addons_are_taken_or_explained():
+    x, layer = sample(3, 4), layers.Dense(2)
+    expected = run(layer, x, None)
+    np.testing.assert_allclose(run(WeightNormalization(layer, False), x, None), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"`data_init` .*initialize.*Received: data_init=True"):
+        WeightNormalization(layers.Dense(2), data_init=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)

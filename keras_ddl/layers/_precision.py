@@ -1,0 +1,23 @@
+"""Arithmetic in float32 or better, on every backend."""
+
+import keras
+from keras import ops
+
+
+def full_precision(x):
+    """`x` in float32, or in float64 if it is: half precision overflows in squares and sums."""
+    return x if _is_float64(x) else ops.cast(x, "float32")
+
+
+def maximum(x, y):
+    """The larger of a tensor and a tensor or number, in the dtype of `x`.
+
+    `keras.ops.maximum` gives float32 for float64 on PyTorch.
+    """
+    if _is_float64(x) and keras.backend.result_type("float64") != "float64":
+        return ops.where(x >= y, x, y)  # by the operator: `ops.greater_equal` rounds to float32
+    return ops.maximum(x, y)
+
+
+def _is_float64(x):
+    return keras.backend.standardize_dtype(x.dtype) == "float64"
