@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -65,14 +66,14 @@ class Chart:
     mark: float | None = None
     warned: frozenset[str] = field(default=frozenset())
 
-    @property
+    @cached_property
     def values(self):
         """All that can be drawn, as an array."""
         array = np.array([*self.series.values()], float).ravel()
         array = array[np.isfinite(array)]
         return array[array > 0] if self.scale == "log" else array
 
-    @property
+    @cached_property
     def limits(self):
         """The ends of the scale. A few extreme values of a heat map do not stretch it."""
         values = self.values

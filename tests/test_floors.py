@@ -16,8 +16,8 @@ FLOORS = {
     "benchmarks": 4,
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
-# Keras has no public switch for tf.data's autotuner, no fused update, and no common way to compile a
-# function, to keep random states and to sum over replicas.
+# Keras has no public switch for tf.data's autotuner, no fused update, and no common way to compile,
+# to keep random states and to sum over replicas.
 EXEMPT = {
     ("keras_ddl/_backend.py", "jax"),
     ("keras_ddl/_backend.py", "tensorflow"),

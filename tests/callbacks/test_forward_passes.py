@@ -97,9 +97,8 @@ def test_statistics_of_a_model_with_a_batch_size_are_those_of_all_whole_batches(
     statistics = []
     for batch_shape in ((None, 7, 6), (16, 7, 6)):
         keras.utils.set_random_seed(1)
-        model = keras.Sequential(
-            [keras.Input(batch_shape=batch_shape), layers.Dense(4, "tanh", name="a")]
-        )
+        inputs = keras.Input(batch_shape=batch_shape)
+        model = keras.Model(inputs, layers.Dense(4, "tanh", name="a")(inputs))
         model.compile("sgd", "mse")
         stats = ActivationStats(X[:32] if batch_shape[0] is None else X[:40])
         stats.set_model(model)
@@ -112,7 +111,8 @@ def test_statistics_of_a_model_with_a_batch_size_are_those_of_all_whole_batches(
 
 
 def test_a_set_that_does_not_fill_whole_batches_is_refused_by_name():
-    model = keras.Sequential([keras.Input(batch_shape=(16, 7, 6)), layers.Flatten()])
+    inputs = keras.Input(batch_shape=(16, 7, 6))
+    model = keras.Model(inputs, layers.Flatten()(inputs))
     model.compile("sgd", "mse")
     sets = ValidationSets({"odd": (X[:20], X[:20].reshape(20, -1))})
     sets.set_model(model)

@@ -126,4 +126,4 @@ def test_one_cycle_has_the_values_of_pytorch_s(total, rise):
     cycle = OneCycle(0.5, total, rise=rise)
     found = [float(cycle(step)) for step in range(total)]
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-8)
-    assert found[-1] == pytest.approx(cycle.final_value, rel=1e-4)
+    assert found[-1] == pytest.approx(cycle.final_value, abs=1e-8)
