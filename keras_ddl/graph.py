@@ -105,8 +105,19 @@ def own_activation(layer):
     return None if function is keras.activations.linear or not callable(function) else function
 
 
+def operations(model):
+    """The operations of functional models that are not layers, such as `keras.ops.relu`."""
+    found = {
+        id(operation): operation
+        for layer in model._flatten_layers()
+        for operation in getattr(layer, "operations", ())
+        if not isinstance(operation, keras.layers.Layer)
+    }
+    return [*found.values()]
+
+
 @contextlib.contextmanager
-def watch(model, hook):
+def watch(model, hook, with_operations=False):
     """Call a hook at every call of a leaf layer, in execution order.
 
     ```python
@@ -125,9 +136,11 @@ def watch(model, hook):
     Args:
         model: a `keras.Model` or any layer, built: layers that `build` makes must be there.
         hook: `(Call) -> outputs or None`.
+        with_operations: whether the operations of functional models that are not layers, such as
+            `keras.ops.relu` of a symbolic tensor, are watched too. Default False.
     """
     entry = _Entry(threading.get_ident(), Counter(), hook)
-    leaves = leaf_layers(model)
+    leaves = leaf_layers(model) + (operations(model) if with_operations else [])
     try:
         for layer in leaves:
             _Watched.begin(layer, entry)

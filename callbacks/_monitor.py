@@ -1,14 +1,17 @@
-"""What callbacks have in common: warnings that are kept, and checks of the model."""
+"""The base of callbacks that watch training, and the warnings that they keep."""
 
 import warnings
 
 import keras
 
-from keras_ddl.graph import leaf_layers
+NOT_MEASURED = (
+    "the model's optimizer was not asked for an update in this epoch, so nothing was measured. A "
+    "`train_step` of the model's own must call `self.optimizer.apply`."
+)
 
 
 class TrainingWarning(UserWarning):
-    """Something about a training run that its owner should know."""
+    """A callback noticed a problem in a training run."""
 
 
 class Monitor(keras.callbacks.Callback):
@@ -17,17 +20,22 @@ class Monitor(keras.callbacks.Callback):
     `messages` holds its warnings, each as `(epoch, text)`, from 0; `TrainingReport` shows them.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.messages: list[tuple[int, str]] = []
 
-    def warn(self, epoch, text):
-        """Keep a warning, and give it out."""
+    def warn(self, epoch: int, text: str) -> None:
+        """Keep a warning, and issue it.
+
+        Args:
+            epoch: the epoch that it concerns, from 0.
+            text: the message, without the callback's name.
+        """
         text = f"{type(self).__name__}: {text}"
         self.messages.append((epoch, text))
         warnings.warn(f"epoch {epoch + 1}: {text}", TrainingWarning, stacklevel=2)
 
-    def require_built(self):
+    def require_built(self) -> None:
         """Raise ValueError if the model has no weights yet."""
         if not self.model.built:
             raise ValueError(
@@ -35,13 +43,3 @@ class Monitor(keras.callbacks.Callback):
                 "Call it on a batch, or `model.build(input_shape)`, before `fit`. "
                 f"Received: model={self.model.name!r}"
             )
-
-
-def layer_names(model):
-    """By identity of a leaf layer, a name that no other leaf layer of the model has."""
-    found: dict[int, str] = {}
-    used: dict[str, int] = {}
-    for layer in leaf_layers(model):
-        used[layer.name] = count = used.get(layer.name, 0) + 1
-        found[id(layer)] = layer.name if count == 1 else f"{layer.name}_{count}"
-    return found
