@@ -60,12 +60,9 @@ class StochasticDepth(keras.layers.Layer):
                 "`inputs` must be a residual branch or a list [shortcut, residual]. "
                 f"Received: a {type(inputs).__name__} of {len(inputs)}"
             )
-        tensors = inputs if pair else (None, inputs)
-        shortcut, residual = (
-            None if tensor is None else ops.cast(tensor, self.compute_dtype) for tensor in tensors
-        )
+        residual = ops.cast(inputs[1] if pair else inputs, self.compute_dtype)
         scaled = residual * ops.cast(self._scale(residual, training), residual.dtype)
-        return shortcut + scaled if pair else scaled
+        return ops.cast(inputs[0], self.compute_dtype) + scaled if pair else scaled
 
     def _scale(self, residual, training):
         if not training:
