@@ -1,5 +1,7 @@
 """The layers of a model that hold no others, and their activation functions."""
 
+from collections.abc import Callable
+
 import keras
 
 from keras_ddl.graph.shadow import Shadow
@@ -18,7 +20,7 @@ ACTIVATION_LAYERS = (
 _WHOLE = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
-def leaf_layers(layer):
+def leaf_layers(layer) -> list[keras.layers.Layer]:
     """The layers without sublayers in a layer or model, each once, in order of creation.
 
     A layer given as `activation=` counts as part of the layer that holds it. Recurrent and
@@ -31,7 +33,7 @@ def leaf_layers(layer):
     return [*found.values()]
 
 
-def own_activation(layer):
+def own_activation(layer) -> Callable | None:
     """A layer's `activation=` function, or None if it has none or the linear one.
 
     An activation layer is its own.

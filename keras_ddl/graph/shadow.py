@@ -35,7 +35,7 @@ class Call:
     again: Callable[..., "Call"]
 
     @property
-    def inputs(self):
+    def inputs(self) -> Any:
         """The first argument: a tensor, or several for a layer that merges."""
         return self.args[0] if self.args else next(iter(self.kwargs.values()))
 

@@ -3,13 +3,14 @@
 import contextlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
 
 from keras_ddl.graph.leaves import leaf_layers
 from keras_ddl.graph.shadow import Shadow, Watch
 
 
 @contextlib.contextmanager
-def watch(model, hook):
+def watch(model, hook) -> Iterator[None]:
     """Call a hook at every call of a leaf layer, in execution order.
 
     ```python

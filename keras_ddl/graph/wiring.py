@@ -52,7 +52,7 @@ class Entry:
     sparse: bool
     optional: bool
 
-    def make(self):
+    def make(self) -> Any:
         return keras.Input(
             batch_shape=self.shape,
             dtype=self.dtype,
@@ -62,7 +62,7 @@ class Entry:
         )
 
 
-def make_inputs(entries):
+def make_inputs(entries) -> Any:
     return keras.tree.map_structure(Entry.make, entries)
 
 

@@ -1,5 +1,7 @@
 """Stochastic depth: residual branches are dropped as a whole."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -53,7 +55,7 @@ class StochasticDepth(keras.layers.Layer):
         self.supports_masking = True
         self.built = True  # it has no weights
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         pair = isinstance(inputs, list | tuple)
         if isinstance(inputs, dict) or (pair and len(inputs) != 2):
             raise ValueError(
@@ -73,15 +75,15 @@ class StochasticDepth(keras.layers.Layer):
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         return uniform < self.survival_probability
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         if isinstance(input_shape, dict):  # refused by `call`, with a message
             return next(iter(input_shape.values()))
         return tuple(input_shape[-1] if isinstance(input_shape[0], list | tuple) else input_shape)
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(self, inputs, previous_mask) -> Any:
         return previous_mask[0] if isinstance(inputs, list | tuple) else previous_mask
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "survival_probability": self.survival_probability,

@@ -1,5 +1,7 @@
 """A schedule put on an optimizer that was made without one."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -27,17 +29,17 @@ class ScheduledRate(OptimizerWrapper):
         self._first = self.add_variable(shape=(), dtype="int", name="first_step")
         self._first.assign(host_integer(self.optimizer.iterations))
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads, trainable_variables=None) -> Any:
         step = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         self.optimizer.learning_rate = self.schedule(step)
         super().apply(grads, trainable_variables)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         schedule = keras.saving.serialize_keras_object(self.schedule)
         return {**super().get_config(), "schedule": schedule}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         schedule = keras.saving.deserialize_keras_object(
             config["schedule"], custom_objects=custom_objects
         )

@@ -9,7 +9,7 @@ import keras
 from keras_ddl.graph.wiring import Wiring, make_inputs, tensors
 
 
-def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]):
+def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]) -> keras.Model:
     """The model of the last wiring anew, with other layers.
 
     Args:
@@ -66,7 +66,7 @@ def _accepted(layer, kwargs: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in kwargs.items() if key not in optional}
 
 
-def copy_of(layer, **changes):
+def copy_of(layer, **changes) -> Any:
     """A layer or operation of the same class and configuration, but for `changes`; not built.
 
     A layer whose configuration is not enough to make another one, such as a subclassed model
