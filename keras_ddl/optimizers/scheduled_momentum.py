@@ -1,5 +1,7 @@
 """SGD whose momentum follows a schedule."""
 
+from typing import Any
+
 import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
@@ -54,13 +56,13 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         self._momentum_schedule = momentum if scheduled else None
 
     @property
-    def current_momentum(self):
+    def current_momentum(self) -> Any:
         """The momentum that the next step will use: a float, or a scalar tensor of a schedule."""
         if self._momentum_schedule is None:
             return self.momentum
         return self._momentum_schedule(self.iterations)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient, variable, learning_rate) -> None:
         if self._momentum_schedule is None:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -70,14 +72,14 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         self.assign(velocity, velocity * momentum - step)
         self.assign_add(variable, velocity * momentum - step if self.nesterov else velocity)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self._momentum_schedule is not None:
             config["momentum"] = keras.saving.serialize_keras_object(self._momentum_schedule)
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         if isinstance(config["momentum"], dict):
             momentum = keras.saving.deserialize_keras_object(
                 config["momentum"], custom_objects=custom_objects

@@ -1,6 +1,7 @@
 """A schedule put on an optimizer that was made without one."""
 
 import inspect
+from typing import Any
 
 import keras
 from keras import ops
@@ -34,17 +35,17 @@ class ScheduledRate(OptimizerWrapper):
         """Count so that the next update is number `step`. Not for a compiled step."""
         self._first.assign(host_integer(self.optimizer.iterations) - step)
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads, trainable_variables=None) -> Any:
         step = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         self.optimizer.learning_rate = rate_at(self.schedule, step, self.optimizer.learning_rate)
         super().apply(grads, trainable_variables)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         schedule = keras.saving.serialize_keras_object(self.schedule)
         return {**super().get_config(), "schedule": schedule}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         schedule = keras.saving.deserialize_keras_object(
             config["schedule"], custom_objects=custom_objects
         )

@@ -1,6 +1,7 @@
 """An optimizer around another one: the base of those that watch or steer it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 from keras import ops
@@ -27,31 +28,31 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer inside. It may be replaced by one built for the same variables."""
         return self._held.optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer):
+    def optimizer(self, optimizer) -> None:
         self._held.optimizer = optimizer
 
     @property
-    def variables(self):
+    def variables(self) -> list[keras.Variable]:
         return self._variables + self.optimizer.variables
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         return self.optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate):
+    def learning_rate(self, learning_rate) -> None:
         self.optimizer.learning_rate = learning_rate
 
     @property
-    def iterations(self):
+    def iterations(self) -> Any:
         return self.optimizer.iterations
 
-    def build(self, variables):
+    def build(self, variables) -> None:
         if not self.optimizer.built:
             self.optimizer.build(variables)
         super().build(variables)
@@ -60,40 +61,40 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if self.use_ema:
             self._model_variables_moving_average = self.optimizer._model_variables_moving_average
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads, trainable_variables=None) -> Any:
         grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))
         self.optimizer.apply(grads, trainable_variables)
 
-    def scale_loss(self, loss):
+    def scale_loss(self, loss) -> Any:
         return self.optimizer.scale_loss(loss)
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list) -> None:
         self.optimizer.finalize_variable_values(var_list)
         if self.finalized is not None:
             self.finalized()
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store) -> None:
         self.optimizer.save_own_variables(store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store) -> None:
         self.optimizer.load_own_variables(store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         optimizer = keras.saving.deserialize_keras_object(
             config["optimizer"], custom_objects=custom_objects
         )
         return cls(**{**config, "optimizer": optimizer})
 
 
-def host_integer(x):
+def host_integer(x) -> int:
     """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
     return int(ops.convert_to_numpy(x))
