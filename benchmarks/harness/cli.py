@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import data, interrupts, sharing
+from benchmarks.harness import data, endings, interrupts, sharing
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
@@ -18,7 +18,7 @@ from benchmarks.harness.training.backend import BackendError
 from benchmarks.harness.training.executors import EXECUTORS, Claim
 from benchmarks.harness.training.progress import Progress
 
-DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, interrupts.CODE
+DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
 MOST_REPETITIONS = 10_000
 
 

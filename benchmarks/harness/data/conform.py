@@ -46,8 +46,7 @@ def conform(
         check_counts(facts, counts, checked[y], origins[y])
     known = facts.lossy_contents if lossy else facts.contents
     verified = verified or (bool(known) and content(checked) in known)
-    remarks = ["JPEG"] * lossy + ["unverified"] * (not verified)
-    title = f"{facts.title} ({', '.join(remarks)})" if remarks else facts.title
+    title = facts.title + " (JPEG)" * lossy + " (unverified)" * (not verified)
     return Dataset(name=facts.name, title=title, maximum=255, source=source, **checked)
 
 

@@ -161,6 +161,39 @@ def test_kills_under_a_clock_that_jumps_by_an_hour_lose_and_double_nothing(tmp_p
         sweep.check(generations=2)
 
 
+REAL = ("mnist_dropout", "mnist_dataset_size", "dead_relu")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_kills_of_real_sweeps_lose_and_double_nothing(tmp_path, name):
+    """Two processes on one folder; of each pair, one is killed at a random moment."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--profile", "smoke"]
+    command += ["--dataset", "digits", "--executor", "in-process", "--out", str(tmp_path)]
+    generator = random.Random(name)
+
+    def start():
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    pair = [start(), start()]
+    for _ in range(max(KILLS // 40, 1)):
+        time.sleep(generator.uniform(4, 16))
+        victim = pair.pop(generator.randrange(2))
+        victim.kill()
+        victim.wait()
+        pair.append(start())
+    assert [process.wait(timeout=500) for process in pair] == [0, 0]
+    shards = [*(tmp_path / name / "records").glob("*.jsonl")]
+    lines = [line for shard in shards for line in shard.read_text().splitlines()]
+    counts = collections.Counter(json.loads(line)["key"] for line in lines if line.endswith("}"))
+    plan = subprocess.run([*command, "--dry-run", "--json"], cwd=ROOT, capture_output=True)
+    assert json.loads(plan.stdout)["to_run"] == 0
+    assert set(counts.values()) == {1}
+    assert counts.total() == json.loads(plan.stdout)["trials"]
+
+
 def test_two_processes_share_the_trials_of_a_folder(tmp_path):
     sweep = Sweep(tmp_path, "alone")
     sweep.finish()

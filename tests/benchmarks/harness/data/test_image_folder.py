@@ -59,7 +59,7 @@ def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds,
 def test_jpeg_images_are_called_so(tmp_path, facts, tiny_arrays, suffix, notes):
     save(tmp_path, tiny_arrays(facts), facts, suffix)
 
-    assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG, unverified)"
+    assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG) (unverified)"
 
 
 def test_decoded_once_wherever_the_folder_is(folder, notes):
