@@ -188,10 +188,11 @@ def test_kills_of_real_sweeps_lose_and_double_nothing(tmp_path, name):
     shards = [*(tmp_path / name / "records").glob("*.jsonl")]
     lines = [line for shard in shards for line in shard.read_text().splitlines()]
     counts = collections.Counter(json.loads(line)["key"] for line in lines if line.endswith("}"))
-    plan = subprocess.run([*command, "--dry-run", "--json"], cwd=ROOT, capture_output=True)
-    assert json.loads(plan.stdout)["to_run"] == 0
+    dry = [*command, "--dry-run", "--json"]
+    shown = subprocess.run(dry, cwd=ROOT, capture_output=True, check=True)
+    plan = json.loads(shown.stdout)
     assert set(counts.values()) == {1}
-    assert counts.total() == json.loads(plan.stdout)["trials"]
+    assert (plan["to_run"], plan["trials"]) == (0, counts.total())
 
 
 def test_two_processes_share_the_trials_of_a_folder(tmp_path):
