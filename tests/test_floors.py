@@ -17,7 +17,8 @@ FLOORS = {
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
 # Keras has no public switch for tf.data's autotuner, no fused update, no native group norm
-# and no common way to compile, to keep random states and to sum over replicas.
+# and no common way to compile, to keep random states, to sum over replicas and to run without
+# gradients.
 EXEMPT = {
     ("keras_ddl/_backend.py", "jax"),
     ("keras_ddl/_backend.py", "tensorflow"),
@@ -25,6 +26,7 @@ EXEMPT = {
     ("keras_ddl/feed.py", "tensorflow"),
     ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
     ("keras_ddl/layers/normalization/native.py", "torch"),
+    ("keras_ddl/_forward.py", "torch"),
 }
 
 Graph = dict[str, set[str]]

@@ -122,8 +122,9 @@ def _trials(
         )
     )
     for trial in trials:
-        data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
-        _check_step(trial)
+        if "train_size" in trial.params:  # measurements may do without data
+            data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
+            _check_step(trial)
     return trials
 
 

@@ -60,6 +60,14 @@ class Section:
     reference: Reference | None
 
     @property
+    def metrics(self) -> dict[str, str]:
+        """The view's metrics that the records hold; all of them if every run diverged."""
+        held = {name for record in self.records for name in record.metrics}
+        return {
+            name: title for name, title in self.view.metrics.items() if name in held or not held
+        }
+
+    @property
     def curves(self) -> dict[str, str]:
         """The view's curves that the records hold: the paper's protocol has no validation set."""
         held = {name for record in self.records for name in record.curves}

@@ -23,7 +23,7 @@ class Entry:
         id: the claim's.
         says: the claim, as precisely as it is judged.
         measured_as: what has to be measured, in words.
-        by: what measures it: names of experiments, or "unit test".
+        by: what measures it: names of experiments.
         verdict: one of `VERDICTS`.
         findings: what the verdict follows from; none where nothing was run.
         run: where it was measured, or None.

@@ -42,7 +42,7 @@ def draw(section: Section, folder: Path) -> list[Path]:
 def _panels(section: Section, figure: Figure) -> None:
     """The first metric against the axis, and a panel for each curve."""
     view, records = section.view, section.records
-    metric, metric_title = next(iter(view.metrics.items()))
+    metric, metric_title = next(iter(section.metrics.items()))
     panels = figure.subplots(1, 1 + len(section.curves), squeeze=False)[0]
     _against_axis(panels[0], view, records, metric, section.reference)
     panels[0].set(xlabel=view.axis_title, ylabel=metric_title)

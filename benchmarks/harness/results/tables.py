@@ -73,11 +73,11 @@ def _numbers(arm: Sequence[Record], metric: str) -> dict[str, float | None]:
 def _standard(section: Section) -> Table:
     view, reference = section.view, section.reference
     names = reference.values if reference else {}
-    headers = [view.axis_title, *view.metrics.values(), "seeds"]
+    headers = [view.axis_title, *section.metrics.values(), "seeds"]
     headers += [f"paper: {view.metrics.get(name, name)}" for name in names]
     rows = []
     for (value,), arm in groups(section.records, (view.axis,)).items():
-        row = [value, *(cell(arm, metric) for metric in view.metrics), len(arm)]
+        row = [value, *(cell(arm, metric) for metric in section.metrics), len(arm)]
         rows.append([*row, *(published(reference, name, value) for name in names)])
     return headers, rows
 

@@ -52,10 +52,15 @@ def test_an_arm_of_which_some_seeds_diverged_says_how_many(make_record, table):
     assert table(records)[1] == ["0.5", "1.50 ± 6.35 (n/c 1)", "0.75 ± 3.18 (n/c 1)", "3"]
 
 
-def test_a_metric_that_no_record_has_prints_a_dash(make_record, table):
-    record = make_record(kind="b")
-    record = replace(record, metrics={"test_error": 1.0})
-    assert table([record])[1] == ["0.5", "1.00", "-", "1"]
+def test_a_metric_that_an_arm_does_not_have_prints_a_dash(make_record, table):
+    without = replace(make_record(kind="b", rate=0.1), metrics={"test_error": 1.0})
+    with_both = make_record(kind="b", rate=0.5)
+    assert table([without, with_both])[1] == ["0.1", "1.00", "-", "1"]
+
+
+def test_a_metric_that_no_arm_has_gets_no_column(make_record, table):
+    record = replace(make_record(kind="b"), metrics={"test_error": 1.0})
+    assert table([record])[1] == ["0.5", "1.00", "1"]
 
 
 def test_the_papers_column_stands_beside_when_there_is_a_reference(make_record, table):

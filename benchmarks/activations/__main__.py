@@ -1,0 +1,16 @@
+"""`python -m benchmarks.activations`: the catalogue of activation functions, checked and shown."""
+
+import sys
+
+from benchmarks.activations import experiment, page
+from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.studies import Command, main
+
+SUMMARY = "the catalogue of activation functions: every cell checked, or shown as a page"
+STUDIES: dict[str, Experiment | Command] = {
+    "table": experiment.EXPERIMENT,
+    "page": Command(page.SUMMARY, page.main),
+}
+
+if __name__ == "__main__":
+    sys.exit(main("activations", STUDIES))

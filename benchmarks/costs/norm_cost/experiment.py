@@ -1,0 +1,161 @@
+"""What normalization costs: at test time, folded and not, and in training.
+
+A ResNet-50 whose moving statistics have been trained a few steps is folded by
+`fold_batch_normalization` and compared with itself and with the same network without
+normalization. A small convolutional network is trained with BatchNormalization, with none, with
+LayerNormalization and with GroupNormalization. The arms of a part take turns in one process, so
+that a slow minute of the machine falls on all of them; memory is measured in further processes.
+"""
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.harness import profiles
+from benchmarks.harness.claims import Claim, Finding, Verdict, all_of, within
+from benchmarks.harness.data.random_numbers import RandomNumbers
+from benchmarks.harness.env import ROOT
+from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
+from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.stats import mean_interval
+from benchmarks.harness.views import View, groups, values
+
+EXACT = -4.0  # log10 of the largest relative difference that counts as none
+FREE = 1.05  # the largest ratio of times that counts as no cost
+USED = {
+    "test": ("test_image", "test_batch"),
+    "training": ("training_image", "training_batch", "memory_of"),
+}
+
+
+def grid(settings: Params) -> list[Params]:
+    return [
+        {
+            "part": part,
+            "on": backend,
+            "rounds": settings["rounds"],
+            **{name: settings[name] for name in USED[part]},
+        }
+        for part in USED
+        for backend in settings["backends"]
+    ]
+
+
+def in_process(backend: str, params: Params) -> dict[str, Any]:
+    """What the worker measures on a backend."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.costs.norm_cost.worker", json.dumps(params)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
+    """The median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def measure(trial: Trial) -> tuple[Metrics, Curves]:
+    params = {**trial.params, "seed": trial.derive("numbers")}
+    backend = params["on"]
+    found = in_process(backend, params)
+    times = found["times"]
+    curves: Curves = {f"seconds, {name}": spent for name, spent in times.items()}
+    if params["part"] == "test":
+        metrics = {
+            "latency_folded": ratio(times, "BN folded", "none"),
+            "latency_bn": ratio(times, "BN", "none"),
+            "log10_difference": math.log10(max(*found["differences"], 1e-12)),
+        }
+        return metrics, {**curves, "difference": found["differences"]}
+    metrics = {f"step_{name.lower()}": ratio(times, name, "none") for name in ("BN", "LN", "GN")}
+    peaks = {
+        arm: in_process(backend, {**params, "memory": arm})["peak"]
+        for arm in ("none", *params["memory_of"])
+    }
+    metrics |= {f"peak_{arm.lower()}": peaks[arm] / peaks["none"] for arm in params["memory_of"]}
+    return metrics, curves
+
+
+def _findings(
+    records: Sequence[Record], metric: str, what: str, unit: str, **bounds: float
+) -> list[Finding]:
+    """One for each backend that was measured."""
+    return [
+        within(
+            f"{backend}: {what}",
+            mean_interval([*values(records, metric, on=backend).values()]),
+            unit,
+            **bounds,
+        )
+        for (backend,) in groups(records, ("on",))
+    ]
+
+
+def judge_fused(records: Sequence[Record]) -> Verdict:
+    """Folded, the outputs are the same and the time is that of no normalization."""
+    what = "log10 of the largest output difference, folded and not, relative"
+    return all_of(
+        [
+            *_findings(records, "log10_difference", what, "", high=EXACT),
+            *_findings(records, "latency_folded", "latency, folded / without", "times", high=FREE),
+        ]
+    )
+
+
+def judge_cost(records: Sequence[Record]) -> Verdict:
+    """A training step takes more time and more memory."""
+    return all_of(
+        [
+            *_findings(records, "step_bn", "step time, BN / none", "times", low=1),
+            *_findings(records, "peak_bn", "peak memory of a step, BN / none", "times", low=1),
+        ]
+    )
+
+
+EXPERIMENT = Experiment(
+    name="norm_cost",
+    version=1,
+    summary="what normalization costs: folded or not at test time, and in training",
+    profiles=profiles.load("norm_cost"),
+    paper_dataset=RandomNumbers.title,
+    grid=grid,
+    work=Measuring(measure),
+    load=RandomNumbers,
+    views=(
+        View(
+            axis="on",
+            axis_title="backend",
+            metrics={
+                "latency_folded": "latency, folded / no norm",
+                "latency_bn": "latency, BN / no norm",
+                "log10_difference": "log10 difference, folded and not",
+                "step_bn": "step time, BN / none",
+                "step_ln": "LN / none",
+                "step_gn": "GN / none",
+                "peak_bn": "peak memory, BN / none",
+                "peak_ln": "LN / none",
+                "peak_gn": "GN / none",
+            },
+            split_by=("part",),
+        ),
+    ),
+    claims=(
+        Claim(
+            "bn-fused",
+            "BN costs nothing at test time: folded into Conv/Dense it gives the same outputs (but "
+            "for 1e-4) in the time of a network without (but for 5 %)",
+            judge_fused,
+        ),
+        Claim("bn-cost", "BN costs memory and time in training", judge_cost),
+    ),
+)

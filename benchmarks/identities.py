@@ -1,0 +1,181 @@
+"""Statements that follow from a definition, checked on random numbers.
+
+Maxout computes ReLU and leaky ReLU and has twice the parameters; the variance of a sum of products
+is n Var(w) Var(x), from which Xavier's initializer follows; a bias before batch normalization has
+no effect on its output.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from benchmarks.harness import profiles
+from benchmarks.harness.claims import Claim, Verdict, all_of, within
+from benchmarks.harness.cli import main
+from benchmarks.harness.data.random_numbers import RandomNumbers
+from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
+from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.stats import mean_interval
+from benchmarks.harness.views import View, values
+
+SLOPE = 0.1  # of the leaky ReLU
+ROUNDING = -5.0  # log10 of the largest relative difference that counts as rounding
+
+
+def grid(settings: Params) -> list[Params]:
+    shared = {name: value for name, value in settings.items() if name != "inputs"}
+    return [
+        {**shared, "statement": statement, "inputs": inputs}
+        for statement in STATEMENTS
+        for inputs in settings["inputs"]
+    ]
+
+
+def maxout(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
+    """`MaxoutDense` with pieces (w x + b, s (w x + b)) beside ReLU (s = 0) and leaky ReLU."""
+    import keras
+
+    from keras_ddl.layers import MaxoutDense
+
+    metrics: Metrics = {}
+    for name, slope in (("relu", 0.0), ("leaky_relu", SLOPE)):
+        activation = keras.layers.LeakyReLU(negative_slope=slope)
+        dense = keras.layers.Dense(units, activation=activation)
+        layer = MaxoutDense(units, num_pieces=2)
+        dense.build(x.shape)
+        layer.build(x.shape)
+        kernel, bias = rng.normal(size=(x.shape[1], units)), rng.normal(size=units)
+        dense.set_weights([kernel, bias])
+        pieces = np.concatenate([kernel, slope * kernel], 1), np.concatenate([bias, slope * bias])
+        layer.set_weights(list(pieces))
+        metrics[f"log10_difference_{name}"] = difference(layer(x), dense(x))
+        metrics["parameters"] = layer.count_params() / dense.count_params()
+    return metrics
+
+
+def variance(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
+    """The variance of a dense layer's outputs over n Var(w) Var(x)."""
+    import keras
+
+    dense = keras.layers.Dense(units, use_bias=False)
+    dense.build(x.shape)
+    kernel = rng.normal(scale=1 / np.sqrt(x.shape[1]), size=(x.shape[1], units))
+    dense.set_weights([kernel])
+    outputs = keras.ops.convert_to_numpy(dense(x))
+    return {"variance_ratio": float(outputs.var() / (x.shape[1] * kernel.var() * x.var()))}
+
+
+def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
+    """Batch normalization of w x + b beside that of w x, in training."""
+    import keras
+
+    linear = (x @ rng.normal(size=(x.shape[1], units))).astype("float32")
+    shifted = linear + linear.std() * rng.normal(size=units).astype("float32")
+    with_bias, without = (
+        keras.layers.BatchNormalization()(part, training=True) for part in (shifted, linear)
+    )
+    return {"log10_difference_bias": difference(with_bias, without)}
+
+
+def difference(one, other) -> float:
+    """log10 of the largest difference relative to the largest value; -12 stands for none."""
+    import keras
+
+    one, other = (keras.ops.convert_to_numpy(part).astype("float64") for part in (one, other))
+    return float(np.log10(max(np.abs(one - other).max() / np.abs(other).max(), 1e-12)))
+
+
+STATEMENTS: dict[str, Callable[[np.ndarray, int, np.random.Generator], Metrics]] = {
+    "maxout": maxout,
+    "variance": variance,
+    "bias before BN": bias,
+}
+
+
+def measure(trial: Trial) -> tuple[Metrics, Curves]:
+    params = trial.params
+    rng = np.random.default_rng(trial.derive("numbers"))
+    x = rng.normal(size=(params["examples"], params["inputs"])).astype("float32")
+    return STATEMENTS[params["statement"]](x, params["units"], rng), {}
+
+
+def _all_sizes(records: Sequence[Record], metric: str) -> list[float]:
+    """A metric's largest value over all numbers of inputs, for each repetition."""
+    sizes = sorted({record.trial.params["inputs"] for record in records})
+    found = [values(records, metric, inputs=size) for size in sizes]
+    found = [seeds for seeds in found if seeds]
+    repetitions = sorted({key for seeds in found for key in seeds})
+    return [max(seeds[key] for seeds in found if key in seeds) for key in repetitions]
+
+
+def judge_maxout(records: Sequence[Record]) -> Verdict:
+    findings = [
+        within(
+            f"log10 of the largest difference, maxout and {name}, relative",
+            mean_interval(_all_sizes(records, f"log10_difference_{metric}")),
+            "",
+            high=ROUNDING,
+        )
+        for name, metric in (("ReLU", "relu"), ("leaky ReLU", "leaky_relu"))
+    ]
+    ratio = mean_interval(_all_sizes(records, "parameters"))
+    return all_of([*findings, within("parameters, maxout / dense", ratio, "times", low=2, high=2)])
+
+
+def judge_variance(records: Sequence[Record]) -> Verdict:
+    sizes = sorted({record.trial.params["inputs"] for record in records})
+    findings = []
+    for size in sizes:
+        ratios = values(records, "variance_ratio", statement="variance", inputs=size)
+        what = f"Var(s) / (n Var(w) Var(x)), n = {size}"
+        findings.append(within(what, mean_interval([*ratios.values()]), "", low=0.95, high=1.05))
+    return all_of(findings)
+
+
+def judge_bias(records: Sequence[Record]) -> Verdict:
+    largest = mean_interval(_all_sizes(records, "log10_difference_bias"))
+    what = "log10 of the largest difference, BN with and without the bias before it, relative"
+    return all_of([within(what, largest, "", high=ROUNDING)])
+
+
+EXPERIMENT = Experiment(
+    name="identities",
+    version=1,
+    summary="statements that follow from definitions: maxout, variance of a sum, bias before BN",
+    profiles=profiles.load("identities"),
+    paper_dataset=RandomNumbers.title,
+    grid=grid,
+    work=Measuring(measure),
+    load=RandomNumbers,
+    views=(
+        View(
+            axis="inputs",
+            axis_title="inputs n",
+            metrics={
+                "log10_difference_relu": "log10 difference, maxout and ReLU",
+                "log10_difference_leaky_relu": "log10 difference, maxout and leaky ReLU",
+                "parameters": "parameters, maxout / dense",
+                "variance_ratio": "Var(s) / (n Var(w) Var(x))",
+                "log10_difference_bias": "log10 difference, BN with and without bias",
+            },
+            split_by=("statement",),
+        ),
+    ),
+    claims=(
+        Claim(
+            "maxout-general",
+            "maxout computes ReLU and leaky ReLU (but for 1e-5) with twice the parameters",
+            judge_maxout,
+        ),
+        Claim("xavier-variance", "Var(s) = n Var(w) Var(x), within 5 %", judge_variance),
+        Claim(
+            "bn-bias-free",
+            "BN's output does not depend on the preceding bias (but for rounding, 1e-5)",
+            judge_bias,
+        ),
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(EXPERIMENT))
