@@ -15,12 +15,11 @@ from benchmarks.harness.curves import cost_ratios
 from benchmarks.harness.experiment import Choice, Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.views import View, values
+from benchmarks.harness.views import GUESSING, View, values
 from benchmarks.networks.dropout_mlp import dropout_mlp
 
 KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)
-GUESSING = 90.0  # error in % of a network that diverged: ten classes
 UNUSED = {"n": "expected_widths", "pn": "widths"}
 
 

@@ -15,7 +15,7 @@ from tabulate import tabulate
 
 from benchmarks.costs.turns import seconds
 from benchmarks.harness import commands
-from benchmarks.harness.env import environment
+from benchmarks.harness.env import described, environment
 
 SUMMARY = "what lsuv_init costs beside a forward pass and the reference algorithm"
 TOLERANCE, MAX_ITERATIONS = 0.02, 10
@@ -158,9 +158,8 @@ def page(rows: Sequence[tuple], examples: int, backend: str) -> str:
             "# What LSUV costs",
             f"Written by `python -m benchmarks.costs.lsuv_speed`: {examples} random images, "
             "FitNet-4 of 32x32 pixels, VGG-16 of 64x64, ResNet-50 without norms of 112x112, "
-            f"tolerance {TOLERANCE}, orthonormal kernels in both algorithms, on {ran['device']} "
-            f"({ran['cores']} cores), Keras {ran['packages']['keras']} on {backend}, commit "
-            f"{ran['commit']}.",
+            f"tolerance {TOLERANCE}, orthonormal kernels in both algorithms, on "
+            f"{described(ran, 'keras', backend)}.",
             tabulate(rows, headers, tablefmt="pipe", floatfmt=".2f"),
             "The reference algorithm measures each layer from the input until it is within the "
             "tolerance; `lsuv_init` passes once. What its orthonormal kernels cost does not depend "

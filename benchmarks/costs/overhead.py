@@ -18,7 +18,7 @@ from tabulate import tabulate
 from benchmarks import mnist_dropout
 from benchmarks.costs.turns import take_turns
 from benchmarks.harness import commands, data
-from benchmarks.harness.env import environment
+from benchmarks.harness.env import described, environment
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
 from benchmarks.harness.training.scoring import score
@@ -120,8 +120,7 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
         [
             "# What the harness costs",
             f"Written by `python -m benchmarks.costs.overhead`: mnist_dropout, keep .5, {setting}, "
-            f"on {ran['device']} ({ran['cores']} cores), Keras {ran['packages']['keras']} on "
-            f"{backend.name()}, commit {ran['commit']}.",
+            f"on {described(ran, 'keras', ran['backend'])}.",
             tabulate(rows, headers, tablefmt="pipe", floatfmt=".3f"),
         ]
     )

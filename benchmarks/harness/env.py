@@ -4,6 +4,7 @@ import functools
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,22 @@ def environment(backend: str) -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
     }
+
+
+def described(environment: Mapping[str, Any], *packages: str) -> str:
+    """Device, versions and commit as a phrase for pages.
+
+    Args:
+        environment: what `environment` returned, perhaps stored since.
+        packages: whose versions are named; those that were not installed are left out.
+    """
+    versions = [
+        f"{name} {environment['packages'][name]}"
+        for name in packages
+        if name in environment["packages"]
+    ]
+    device = f"{environment['device']} ({environment['cores']} cores)"
+    return ", ".join([device, *versions, f"commit {environment['commit']}"])
 
 
 @functools.cache

@@ -49,10 +49,3 @@ def paired_difference(
     """The interval of a - b over the repetitions that both have."""
     shared = sorted(a.keys() & b.keys())
     return mean_interval([a[repetition] - b[repetition] for repetition in shared], confidence)
-
-
-def interquartile_mean(values: Sequence[float]) -> float:
-    """The mean of the middle half: less moved by one lucky or unlucky seed than the mean."""
-    from scipy import stats  # slow to import
-
-    return float(stats.trim_mean(values, 0.25)) if len(values) else math.nan

@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Params, Record
 
+GUESSING = 90.0  # error in % of guessing among ten classes: what a diverged run counts as
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmarks.harness import commands, data
-from benchmarks.harness.env import environment
+from benchmarks.harness.env import described, environment
 from benchmarks.initialization import signals
 from benchmarks.networks.fitnet import ACTIVATIONS, fitnet4
 
@@ -79,8 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parts = [
         "# Signals and gradients in FitNet-4 at initialization",
         f"Written by `python -m benchmarks.initialization --study fitnet_signals`: {len(x)} images "
-        f"of {dataset.title}, standardized, one seed, on {ran['device']}, Keras "
-        f"{ran['packages']['keras']} on {ran['backend']}, commit {ran['commit']}. A cell is the "
+        f"of {dataset.title}, standardized, one seed, on "
+        f"{described(ran, 'keras', ran['backend'])}. A cell is the "
         "standard deviation of the layer's linear part / the norm of the loss's gradient with "
         "respect to its kernel. Layers 1-17 are convolutions, 18 has 500 units, 19 gives the "
         "logits.",

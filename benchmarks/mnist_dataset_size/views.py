@@ -8,10 +8,9 @@ from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import Interval, mean_interval
-from benchmarks.harness.views import Section, Table, arm, groups, values
+from benchmarks.harness.views import GUESSING, Section, Table, arm, groups, values
 
 WITH, WITHOUT = "dropout", "none"
-GUESSING = 90.0  # error in % of a network that diverged: ten classes
 COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange"}
 
 

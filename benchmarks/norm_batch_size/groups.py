@@ -12,10 +12,9 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record
 from benchmarks.harness.stats import paired_difference
-from benchmarks.harness.views import View, arm, groups, values
+from benchmarks.harness.views import GUESSING, View, arm, groups, values
 from benchmarks.norm_batch_size.training import (
     ERROR,
-    GUESSING,
     build,
     image_trial,
     last_errors,

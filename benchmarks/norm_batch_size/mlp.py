@@ -12,8 +12,8 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
-from benchmarks.harness.views import View, values
-from benchmarks.norm_batch_size.training import ERROR, GUESSING, last_errors, trial_params
+from benchmarks.harness.views import GUESSING, View, values
+from benchmarks.norm_batch_size.training import ERROR, last_errors, trial_params
 from benchmarks.norm_batch_size.views import draw, table
 
 

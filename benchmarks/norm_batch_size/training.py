@@ -9,7 +9,6 @@ from benchmarks.networks import norms
 from benchmarks.networks.resnet import resnet
 
 ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
-GUESSING = 90.0  # error in % of a network that diverged: ten classes
 MOMENTUM = 0.9
 NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import paired_difference
-from benchmarks.harness.views import values
+from benchmarks.harness.views import GUESSING, values
 from benchmarks.norm_batch_size.devices import of_one_setup
-from benchmarks.norm_batch_size.training import ERROR, GUESSING
+from benchmarks.norm_batch_size.training import ERROR
 
 LARGE, SMALL = 32, 2
 ORDER = ("BN", "GN", "LN", "IN")  # of the paper at batch 32, the best first

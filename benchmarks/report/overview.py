@@ -37,8 +37,7 @@ def markdown(reports: Reports, results: Path) -> str:
         "[report.html](report.html), which has all tables and figures on one page: open it from "
         f"the disk. What the verdicts mean: [Experiments]({guide}#verdicts).",
         "## Claims",
-        f"{found}; *not run* stands also where a unit test or a measurement, linked, speaks in "
-        "place of stored runs.",
+        f"{found}.",
         ledger.markdown(entries, pages(reports, results)),
         "## Experiments" if listed else "",
         "\n".join(listed),

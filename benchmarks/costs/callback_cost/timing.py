@@ -138,21 +138,19 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list
 
 
 def _fed(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """The data for `fit`. What Keras makes of arrays on TensorFlow has the autotuner on.
+    """The data for `fit`, without tf.data's autotuner.
 
-    Its thread sleeps ever longer while the other arms have their turns, and the end of an epoch
-    waits for it.
+    The autotuner's thread sleeps ever longer while the other arms have their turns, and the end of
+    an epoch waits for it.
     """
     import keras
 
+    from keras_ddl import feed
+
     if keras.backend.backend() != "tensorflow":
         return {"x": x, "y": y, "batch_size": contenders.BATCH}
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(contenders.BATCH).prefetch(2)
-    return {"x": data.with_options(options), "shuffle": False}
+    data = feed.arrays(x, y, batch_size=contenders.BATCH, shuffle=False)
+    return {"x": data, "shuffle": False}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

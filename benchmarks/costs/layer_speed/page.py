@@ -10,6 +10,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+from benchmarks.harness.env import described
 from benchmarks.harness.results.plots import STYLE
 
 Record = dict[str, Any]
@@ -81,10 +82,7 @@ def records_by_layer(records: Sequence[Record]) -> list[Record]:
 def _environment(record: Record) -> str:
     ran = record["environment"]
     backend = ran["backend"]
-    return (
-        f"{backend} {ran['packages'][backend]}, Keras {ran['packages']['keras']}, "
-        f"{ran['device']} ({ran['cores']} cores), commit {ran['commit']}"
-    )
+    return f"{backend}: {described(ran, backend, 'keras')}"
 
 
 def _summary(records: Sequence[Record], present: Sequence[str]) -> str:

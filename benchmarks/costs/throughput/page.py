@@ -19,7 +19,9 @@ from benchmarks.costs.throughput.arms import (
     flops,
 )
 from benchmarks.costs.throughput.worker import PRODUCTS, SIDE
+from benchmarks.harness.env import described
 
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 Records = Sequence[dict[str, Any]]
 BY_NAME = {arm.name: arm for arm in ARMS}
 
@@ -115,16 +117,11 @@ def _times(value: float | None, form: str = "{:.2f}") -> str:
 
 def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
     """The page as Markdown."""
-    packages = ", ".join(
-        f"{name} {ran['packages'][name]}"
-        for name in ("keras", "tensorflow", "jax", "torch", "numpy")
-        if name in ran["packages"]
-    )
     parts = [
         "# Throughput",
         "Written by `python -m benchmarks.costs.throughput`, one run: ReLU networks with dropout "
-        f".5, SGD with momentum, batches of {BATCH}, on {ran['device']} ({ran['cores']} cores), "
-        f"{packages}, commit {ran['commit']}. The arms took turns. "
+        f".5, SGD with momentum, batches of {BATCH}, on "
+        f"{described(ran, *PACKAGES)}. The arms took turns. "
         "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
         f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "
         "have `FusedSGD`, what is beside them core's or their own SGD, unless the name says else. "

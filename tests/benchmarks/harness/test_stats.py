@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.stats import (
     Interval,
-    interquartile_mean,
     mean_interval,
     paired_difference,
 )
@@ -104,15 +103,3 @@ def test_a_paired_difference_takes_the_confidence():
     expected = scipy.stats.t.interval(0.8, 2, np.mean([1, 2, 4]), scipy.stats.sem([1, 2, 4]))
     interval = paired_difference(a, b, confidence=0.8)
     assert (interval.low, interval.high) == pytest.approx(expected)
-
-
-def test_the_interquartile_mean_is_that_of_the_middle_half():
-    assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 4]) == 4.5
-
-
-def test_the_interquartile_mean_does_not_follow_one_unlucky_seed():
-    assert interquartile_mean([1, 2, 3, 4]) == interquartile_mean([1, 2, 3, 400]) == 2.5
-
-
-def test_the_interquartile_mean_of_nothing_is_nan():
-    assert math.isnan(interquartile_mean([]))
