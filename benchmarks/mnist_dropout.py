@@ -109,7 +109,7 @@ def judge_slower(records: Sequence[Record]) -> Verdict:
             continue  # the paper's protocol has no validation set
         for cost in ("updates", "seconds"):
             if not any(cost in record.curves for record in records):
-                continue  # trials that train together have no seconds of their own
+                continue  # trials that train together have no separate times
             ratios = cost_ratios(records, curve, cost, slow, fast, sweep="n")
             what = f"{cost} to the same {curve.replace('_', ' ')}, dropout / none"
             findings.append(within(what, mean_interval([*ratios.values()]), "times", low=2, high=3))

@@ -11,7 +11,7 @@ from benchmarks.harness.experiment import Experiment
 
 @dataclass(frozen=True)
 class Command:
-    """A study with a command line of its own.
+    """A study with its own command line.
 
     Args:
         summary: one line for `--help`.

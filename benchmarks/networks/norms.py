@@ -36,7 +36,7 @@ def make(params: Params) -> Norm:
 
 
 def _batch(params: Params, momentum: float) -> Norm:
-    """Core's BN. On JAX it sees the images of all devices: ghost batches stand for each one's."""
+    """Keras' BN. On JAX a layer sees the images of all devices, so ghost batches replace it."""
     import keras
 
     devices, synchronized = params.get("devices", 1), params.get("synchronized", False)
@@ -44,7 +44,7 @@ def _batch(params: Params, momentum: float) -> Norm:
         return batch_norm(momentum, EPSILON, synchronized)
     if devices == 1 or synchronized:
         return batch_norm(momentum, EPSILON)
-    # They reach back over as many images as the moving statistics of one device.
+    # Their moving statistics average over as many images as those of one device.
     return _ghost_batch(params["batch_size"], momentum)
 
 

@@ -14,10 +14,10 @@ class Norm:
     """How a network normalizes; the fields make Keras layers.
 
     Args:
-        layer: `(channels, gamma_initializer) -> layer` behind each convolution. None: there is
-            none, and convolutions have a bias.
+        layer: `(channels, gamma_initializer) -> layer` after each convolution. None: no
+            normalization, and convolutions have a bias.
         activation: `() -> layer`; by default ReLU.
-        convolution: `(convolution) -> layer`, what is put around each convolution.
+        convolution: `(convolution) -> layer`, a wrapper of each convolution.
     """
 
     layer: Callable[[int, str], Any] | None

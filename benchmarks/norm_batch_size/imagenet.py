@@ -1,9 +1,9 @@
-"""Error by batch size on ImageNet, for who has it: ResNet-50 by the recipe of Wu and He (2018).
+"""Error by batch size on ImageNet, for those who have it: ResNet-50 as in Wu and He (2018).
 
-The images come from TensorFlow Datasets, prepared beforehand, and every one of `--devices` devices
-of TensorFlow takes `batch_size` images of each batch. BN's statistics are those of one device, as
-in the paper, or of all (`--synchronized yes`). A killed trial goes on after its last whole epoch,
-on all devices with the moving statistics of the first.
+TensorFlow Datasets must have prepared the images. Each of the `--devices` TensorFlow devices takes
+`batch_size` images of a batch. BN uses the statistics of one device, as in the paper, or of all
+devices (`--synchronized yes`). A killed trial resumes after its last complete epoch; all devices
+then start from the moving statistics of the first device.
 """
 
 import csv
@@ -26,7 +26,7 @@ from benchmarks.norm_batch_size.training import ERROR, sgd, trial_params
 from benchmarks.norm_batch_size.verdicts import CLAIMS
 from benchmarks.norm_batch_size.views import draw, table
 
-DEVICES_OF_PAPER = 8  # on which its rate of .1 x batch / 32 was used
+DEVICES_OF_PAPER = 8  # the paper's learning rate, .1 x batch / 32, is for this many
 
 
 def grid(settings: Params, devices: str, synchronized: str) -> list[Params]:
@@ -47,7 +47,7 @@ def grid(settings: Params, devices: str, synchronized: str) -> list[Params]:
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
-    """Core's ResNet-50, its normalization swapped; gamma 0 ends the residual branches."""
+    """Keras' ResNet-50 with another normalization; the last gamma of each branch starts at 0."""
     import keras
 
     from keras_ddl.surgery import swap_normalization
@@ -68,7 +68,7 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 
 
 class Trainer:
-    """Trains trials one after another; their unfinished states lie in the folder of the cache."""
+    """Trains one trial after another; the cache folder holds the state of unfinished trials."""
 
     def __init__(self, experiment: Experiment, dataset: imagenet.ImageNet):
         from benchmarks.harness.env import environment
@@ -125,7 +125,9 @@ class Trainer:
 
     def _record(self, trial: Trial, epochs: Path, seconds: float) -> Record:
         with epochs.open(newline="") as file:
-            rows = {int(row["epoch"]): row for row in csv.DictReader(file)}  # the later of two
+            rows = {
+                int(row["epoch"]): row for row in csv.DictReader(file)
+            }  # of two rows for one epoch, the later
         loss = [float(row["loss"]) for row in rows.values()]
         errors = [100 * (1 - float(row["val_accuracy"])) for row in rows.values()]
         whole = len(rows) == trial.params["epochs"] and all(map(math.isfinite, loss))

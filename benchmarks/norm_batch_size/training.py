@@ -1,4 +1,4 @@
-"""How the normalization experiments train, and the error that they report."""
+"""Training that the normalization studies share, and the error that they report."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters with a learning rate proportional to a device's batch size."""
+    """A trial's parameters; the learning rate is proportional to the batch size of one device."""
     rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
     return trial_params(settings, **arm, learning_rate=rate)
 
 
 def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters, its epochs counted in updates, for which each device takes a batch."""
+    """A trial's parameters, with epochs converted to updates; each device takes a batch."""
     images = arm["batch_size"] * arm.get("devices", 1)
     shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
     return {
@@ -45,10 +45,10 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 
 
 def sgd(trial: Trial):
-    """SGD with momentum, its rate falling by steps or along a cosine.
+    """SGD with momentum and a learning rate that falls in steps or along a cosine.
 
-    The paper's weight decay is part of the gradient. Keras' is not, and momentum does not add up
-    what it takes: so it takes 1 / (1 - momentum) times as much, which is the same in the long run.
+    The paper adds weight decay to the gradient. Keras' decay bypasses momentum; dividing by
+    (1 - momentum) gives the same long-run decay.
     """
     from keras.optimizers import SGD, schedules
 

@@ -103,7 +103,7 @@ def lines(axes, records: Iterable[Record], axis: str, metric: str, norm: str) ->
 
 
 def paper(axes, reference: Reference) -> None:
-    """The published errors, in grey on an axis of their own."""
+    """The published errors, in grey on a second axis."""
     for norm, style in GREYS.items():
         if norm in reference.values:
             values = reference.values[norm]

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; tell which pages are not current, and exit with 1 if any is not",
+        help="write nothing; list the pages that are not current, and exit with 1 if there are any",
     )
     arguments = parser.parse_args(argv)
     results = arguments.results

@@ -85,7 +85,7 @@ def pages(reports: Reports, results: Path) -> dict[str, str]:
 
 
 def measurements(reports: Reports, results: Path) -> list[tuple[str, str]]:
-    """Titles and links of the pages in the results folder that no experiment's records gave."""
+    """Titles and links of the pages in the results folder that are not made from records."""
     experiments = {run[0] for run in reports}
     found = [path for path in results.glob("*.md") if path.name != "README.md"]
     found += [path for path in results.glob("*/README.md") if path.parent.name not in experiments]

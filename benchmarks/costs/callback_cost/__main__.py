@@ -1,6 +1,6 @@
 """What the callbacks cost: epochs with none, with each and with all, beside the usual way.
 
-Each network and backend runs in a process of its own. Records go to `<out>/callback_cost/` in place
+Each network and backend runs in a separate process. Records go to `<out>/callback_cost/` in place
 of earlier ones of the same network and backend, and the page is made from all of them, so that they
 may be run one at a time.
 """

@@ -1,6 +1,6 @@
 """Times one network on the backend of this process; `__main__` starts one for each.
 
-Every arm is a `fit` of its own; the fits take turns, a batch each, so that a slow second of the
+Every arm is a separate `fit`; the fits take turns, a batch each, so that a slow second of the
 machine falls on all of them. The first epoch, in which functions are traced, is not counted.
 """
 

@@ -1,6 +1,6 @@
 """How fast the layers are, beside Keras core and PyTorch, on every backend installed.
 
-Each backend is timed in a process of its own, where contenders take turns. Records go to
+Each backend is timed in a separate process, where contenders take turns. Records go to
 `<out>/layer_speed/BACKEND.jsonl` in place of earlier ones of the same layers, and the page and its
 figure are made from all of them, so that backends and layers may be run one at a time.
 """

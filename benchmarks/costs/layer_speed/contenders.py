@@ -15,7 +15,7 @@ class Comparison:
     Attributes:
         name: the layer's name.
         ours: makes it, from the number of channels.
-        core: makes the core layer it is held against.
+        core: makes the core layer it is compared with.
         against: what that core layer is.
         torch: makes PyTorch's own module, channels first, where PyTorch has one.
         shapes: of the inputs, channels last.

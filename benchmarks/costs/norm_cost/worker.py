@@ -1,4 +1,4 @@
-"""Measures in a process of its own, on the backend of `KERAS_BACKEND`; prints a line of JSON.
+"""Measures in a separate process, on the backend of `KERAS_BACKEND`; prints a line of JSON.
 
 `python -m benchmarks.costs.norm_cost.worker '{"part": "test", "test_image": 64, ...}'`. With
 `memory` among the parameters only that arm runs: allocators keep what other arms have freed.

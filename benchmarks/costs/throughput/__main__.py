@@ -1,7 +1,7 @@
 """Throughput of a Population beside Keras' fit, a PyTorch loop and a JAX scan, in one run.
 
 Networks 784-2048-2048-2048-10 and 784-256-256-256-10, ReLU, dropout .5, SGD with momentum, batches
-of 128. Every arm lives in a process of its own, and the arms take turns, so that a slow minute of
+of 128. Every arm runs in a separate process, and the arms take turns, so that a slow minute of
 the machine falls on all of them. What is not installed is left out.
 """
 

@@ -97,7 +97,7 @@ def weights(network: str) -> list[tuple[int, int]]:
 def flops(network: str) -> int:
     """Of the matrix products of one model's step: forward, and two backward.
 
-    The first layer has one less, since nobody wants the gradient of the images.
+    The first layer has one product less, because the gradient of the images is not needed.
     """
     products = [3 * fan_in * units for fan_in, units in weights(network)]
     return 2 * BATCH * (sum(products) - products[0] // 3)

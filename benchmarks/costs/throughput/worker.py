@@ -1,8 +1,8 @@
-"""One arm in a process of its own.
+"""One arm in a separate process.
 
 `python -m benchmarks.costs.throughput.worker NETWORK ARM` takes a turn, some steps of training, for
-every line that it reads, and tells its seconds. At the end of its input it tells the most memory
-that it held. The first turn holds the compiling.
+every line of its input, and prints the seconds. At the end of the input it prints the peak memory.
+The first turn includes compiling.
 """
 
 import json

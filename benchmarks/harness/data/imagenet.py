@@ -1,4 +1,4 @@
-"""ImageNet as TensorFlow Datasets has prepared it, for who has it, in batches for Keras."""
+"""ImageNet as prepared by TensorFlow Datasets, in batches for Keras."""
 
 import contextlib
 import sys
@@ -15,11 +15,11 @@ _SHUFFLED = 10_000  # images among which the next is drawn
 
 
 class ImageNet:
-    """What experiments ask of a data set; images are read when they are trained on.
+    """The attributes that experiments use of a data set; images are read during training.
 
     Args:
-        data_dir: where TensorFlow Datasets prepared it; by default its usual folder. Nothing is
-            downloaded.
+        data_dir: the folder that TensorFlow Datasets prepared; its default folder if None. Nothing
+            is downloaded.
     """
 
     name, title = NAME, TITLE
@@ -43,7 +43,7 @@ class ImageNet:
         return f"tfds:{self.builder.info.full_name}"
 
     def images(self, split: str, seed: int | None = None):
-        """A `tf.data.Dataset` of `(image, label)`, in an order by the seed, if one is given."""
+        """A `tf.data.Dataset` of `(image, label)`, shuffled by the seed unless it is None."""
         import tensorflow as tf
         import tensorflow_datasets as tfds
 
@@ -66,8 +66,8 @@ def batches(images, size: int, batch_size: int, *, augment: bool):
         images: what `ImageNet.images` returned.
         size: height and width in pixels.
         batch_size: images in a batch, over all devices.
-        augment: whether a random part of the image is taken, mirrored or not, in an endless row of
-            full batches, as for training; if not, its middle, once.
+        augment: True for training: random crops and flips, in endless full batches. False for
+            evaluation: the central crop of each image, once.
     """
     import tensorflow as tf
 
@@ -80,7 +80,7 @@ def batches(images, size: int, batch_size: int, *, augment: bool):
 
 
 def _random_part(image: Any, size: int):
-    """8 % to all of the area, up to a third wider or higher than a square (arXiv 1409.4842)."""
+    """A random crop of 8 % to 100 % of the area, aspect ratio 3/4 to 4/3 (arXiv 1409.4842)."""
     import tensorflow as tf
 
     begin, extent, _ = tf.image.sample_distorted_bounding_box(
@@ -95,7 +95,7 @@ def _random_part(image: Any, size: int):
 
 
 def _middle(image: Any, size: int):
-    """Of the square in the middle the inner 7/8 by each side, as 224 pixels are of 256."""
+    """Crop the central square to 7/8 of its side (224 of 256), then resize."""
     import tensorflow as tf
 
     shape = tf.shape(image)

@@ -117,13 +117,13 @@ def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Rec
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Of the machine, or of a GPU as TensorFlow and JAX tell it."""
+    """Whether the machine ran out of memory, or a GPU, as TensorFlow and JAX report it."""
     signs = ("ResourceExhausted", "RESOURCE_EXHAUSTED")
     return isinstance(error, MemoryError) or any(s in f"{type(error)} {error}" for s in signs)
 
 
 def _without_folders(text: str) -> str:
-    """Records tell nothing of where things lie on the machine."""
+    """The text without the machine's folders, which do not belong in a record."""
     return text.replace(f"{ROOT}/", "").replace(f"{sys.prefix}/", "")
 
 

@@ -17,7 +17,7 @@ OnPoint = Callable[[int, int], None]
 
 
 class Watch(keras.callbacks.Callback):
-    """Learning curves, and an end to runs whose loss is not finite any more.
+    """Records learning curves and stops runs whose loss is no longer finite.
 
     `loss` is the running training loss, with dropout; the others are measured at inference.
     `seconds`, of a model that trains alone, counts training alone. A point is what Keras calls an
@@ -47,7 +47,7 @@ class Watch(keras.callbacks.Callback):
         self.on_point = on_point
         self.curves: list[dict[str, list[float]]] = [{} for _ in data]
         self.diverged = [False for _ in data]
-        self.others: list[str] = []  # curves that watchers gave
+        self.others: list[str] = []  # curves from watchers
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -67,7 +67,7 @@ class Watch(keras.callbacks.Callback):
         for name, sets in self.sets.items():
             for point, found in zip(points, score_together(self.predict, sets), strict=True):
                 point[f"{name}_loss"], point[f"{name}_error"] = found
-        if "validation_error" in points[0]:  # for what stands behind this callback
+        if "validation_error" in points[0]:  # for callbacks after this one
             errors = np.array([point["validation_error"] for point in points])
             results = logs if alone else self.model.member_logs
             results["validation_error"] = errors[0] if alone else errors
@@ -96,7 +96,7 @@ class BestPoint:
                 f"`validation_size` above 0. Received: curve_examples={examples}, "
                 f"validation_size={size}"
             )
-        self.callback: Any = BestMembers("validation_error")  # to stand behind a `Watch`
+        self.callback: Any = BestMembers("validation_error")  # must come after a `Watch`
         if members == 1:
             never = params["points"]  # all updates are done
             self.callback = keras.callbacks.EarlyStopping(
