@@ -56,11 +56,11 @@ def text(records: Sequence[Record], figure: str) -> str:
     parts = [
         "# Speed of the layers",
         "Written by `python -m benchmarks.costs.layer_speed`. In each cell: our time divided by "
-        "that of the layer it is compared with, the median over rounds in which both took "
-        "turns; in brackets the median times of ours and of that layer in milliseconds, and of PyTorch's "
-        "own module where there is one. Below 1 ours is faster. Weights and statistics are in float32, "
-        "and calls are those of training. Some layers do more than the "
-        "layer they are compared with, which is then only the price to compare with.",
+        "that of the layer it is compared with, the median over rounds in which both took turns; "
+        "in brackets the median times of ours and of that layer in milliseconds, and of PyTorch's "
+        "own module where there is one. Below 1 ours is faster. Weights and statistics are in "
+        "float32, and calls are those of training. Some layers do more than the layer they are "
+        "compared with, which is then only the price to compare with.",
         *[f"- {ran}" for ran in sorted({_environment(record) for record in records})],
         f"![our time divided by core's]({figure})",
         "## All shapes together",
