@@ -1,6 +1,7 @@
 """The learning-rate range test."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -79,7 +80,7 @@ class LearningRateFinder(Monitor):
         self.rates: list[float] = []
         self.losses: list[float] = []
 
-    def rate(self, step):
+    def rate(self, step) -> Any:
         """The learning rate at a step, in backend operations."""
         span = math.log(self.maximum / self.minimum)
         return self.minimum * ops.exp(span * ops.cast(step, "float32") / (self.steps - 1))
@@ -181,7 +182,7 @@ class LearningRateFinder(Monitor):
             return math.nan
         return self.rates[max(falls, key=falls.__getitem__)]
 
-    def plot(self):
+    def plot(self) -> Any:
         """Smoothed loss over learning rate, as a matplotlib figure.
 
         Raises:

@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +13,7 @@ from keras_ddl._backend import no_gradients, random_state_kept
 
 
 @contextlib.contextmanager
-def stateless(model, keep=()):
+def stateless(model, keep=()) -> Iterator[None]:
     """Within the block nothing that runs changes the model.
 
     Keras records what layers assign instead of carrying it out: moving statistics, seed
@@ -40,7 +42,7 @@ def stateless(model, keep=()):
 
 
 @contextlib.contextmanager
-def random_states_kept():
+def random_states_kept() -> Iterator[None]:
     """Restore the random states of Python, NumPy and PyTorch when the block ends.
 
     Data loaders and data sets draw from them, and so may layers. TensorFlow and JAX have no such
@@ -66,19 +68,19 @@ class Snapshot:
         optimizer: optional, built.
     """
 
-    def __init__(self, model, optimizer=None):
+    def __init__(self, model, optimizer=None) -> None:
         variables = [*model.variables, *_recurrent_states(model), _global_seed()]
         variables += [] if optimizer is None else optimizer.variables
         # Copies: a compiled step on JAX deletes the arrays that it was given.
         self._kept = [(variable, ops.copy(variable.value)) for variable in variables]
 
-    def restore(self):
+    def restore(self) -> None:
         """Assign the kept values. May be called several times."""
         for variable, value in self._kept:
             variable.assign(ops.copy(value))
 
 
-def batch_size(model):
+def batch_size(model) -> int | None:
     """The batch size that a model demands, or None if it takes any.
 
     Stateful recurrent layers demand one, and so do inputs of a functional model with a
@@ -96,7 +98,7 @@ def batch_size(model):
     return next((size for size in sizes if size is not None), None)
 
 
-def whole_batch(model, x):
+def whole_batch(model, x) -> Any:
     """The first examples of `x`, as many as the model demands; all if it takes any number.
 
     Args:
@@ -108,7 +110,7 @@ def whole_batch(model, x):
     return x if size is None else _examples(x, 0, size)
 
 
-def whole_batches(model, x):
+def whole_batches(model, x) -> Iterator[Any]:
     """All examples of `x`, in parts of the size that the model demands; one part if it takes any.
 
     Args:
@@ -160,7 +162,7 @@ def _global_seed():
     assigned = []
 
     class Recorder(keras.StatelessScope):
-        def add_update(self, update):
+        def add_update(self, update) -> None:
             assigned.append(update[0])
             super().add_update(update)
 

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,7 +51,7 @@ class Call:
     again: Callable[..., "Call"]
 
     @property
-    def inputs(self):
+    def inputs(self) -> Any:
         """The first argument: a tensor, or several for a layer that merges."""
         return self.args[0] if self.args else next(iter(self.kwargs.values()))
 
@@ -79,7 +79,7 @@ class Step:
     through: tuple[keras.layers.Layer, ...]
 
 
-def leaf_layers(layer):
+def leaf_layers(layer) -> list[keras.layers.Layer]:
     """The layers without sublayers in a layer or model, each once, in order of creation.
 
     A layer given as `activation=` counts as part of the layer that holds it. Recurrent and
@@ -92,7 +92,7 @@ def leaf_layers(layer):
     return [*found.values()]
 
 
-def own_activation(layer):
+def own_activation(layer) -> Callable | None:
     """A layer's `activation=` function, or None if it has none or the linear one.
 
     An activation layer is its own.
@@ -105,7 +105,7 @@ def own_activation(layer):
     return None if function is keras.activations.linear or not callable(function) else function
 
 
-def operations(model):
+def operations(model) -> list[keras.Operation]:
     """The operations of functional models that are not layers, such as `keras.ops.relu`."""
     found = {
         id(operation): operation
@@ -117,7 +117,7 @@ def operations(model):
 
 
 @contextlib.contextmanager
-def watch(model, hook, with_operations=False):
+def watch(model, hook, with_operations=False) -> Iterator[None]:
     """Call a hook at every call of a leaf layer, in execution order.
 
     ```python

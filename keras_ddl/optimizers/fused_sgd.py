@@ -24,7 +24,7 @@ class FusedSGD(keras.optimizers.SGD):
     learning", ICML 2013.
     """
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient, variable, learning_rate) -> None:
         weight = variable.value if isinstance(variable, keras.Variable) else variable
         if not _can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)

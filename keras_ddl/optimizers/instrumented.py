@@ -1,5 +1,7 @@
 """Gradient and update norms, measured inside the compiled step."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -57,14 +59,14 @@ class Instrumented(OptimizerWrapper):
         ValueError: if `every` is not positive.
     """
 
-    def __init__(self, optimizer, every=16, name=None):
+    def __init__(self, optimizer, every=16, name=None) -> None:
         super().__init__(optimizer, name=name)
         self.every = positive_integer("every", every)
-        self.measures = None
+        self.measures: bool | None = None
         self._batches = 0
         self._passed: set[int] = set()  # places of the variables that `apply` received
 
-    def build(self, variables):
+    def build(self, variables) -> None:
         super().build(variables)
         self._sizes = [v.shape[0] if len(v.shape) == 1 else 0 for v in variables]
         count = len(variables)
@@ -78,7 +80,7 @@ class Instrumented(OptimizerWrapper):
             shape=(sum(self._sizes),), dtype="bool", name="moved", **same
         )
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget all measurements, as at the beginning of an epoch. Not for a compiled step."""
         self._batches = 0
         if self.built:
@@ -86,7 +88,7 @@ class Instrumented(OptimizerWrapper):
             for variable in (self._measured, self._updated, self._norms, self._moved):
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
 
-    def is_due(self, batches=1):
+    def is_due(self, batches=1) -> bool:
         """Whether the next batches since `reset`, so many in a call of the step, are measured."""
         update = self._batches // (self.optimizer.gradient_accumulation_steps or 1)
         self._batches += batches
@@ -104,7 +106,7 @@ class Instrumented(OptimizerWrapper):
         """How many updates were measured since `reset`."""
         return host_integer(self._measured.value) if self.built else 0
 
-    def measurements(self):
+    def measurements(self) -> list[dict[str, Any]]:
         """The measurements since `reset`, one dictionary for each variable it was built with.
 
         Returns:
@@ -135,7 +137,7 @@ class Instrumented(OptimizerWrapper):
             found.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
         return found
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))
@@ -209,7 +211,7 @@ class Instrumented(OptimizerWrapper):
                 moved = sum_of_replicas([ops.cast(moved, "float32")])[0] > 0
             self._moved.assign(ops.logical_or(self._moved, moved))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "every": self.every}
 
 

@@ -1,5 +1,7 @@
 """SGD whose momentum follows a schedule."""
 
+from typing import Any
+
 import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
@@ -40,7 +42,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
     learning", ICML 2013.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, **kwargs):
+    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, **kwargs) -> None:
         scheduled = isinstance(momentum, LearningRateSchedule)
         if not scheduled:
             momentum = unit_interval("momentum", momentum, " or a LearningRateSchedule")
@@ -54,13 +56,13 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         self._momentum_schedule = momentum if scheduled else None
 
     @property
-    def current_momentum(self):
+    def current_momentum(self) -> Any:
         """The momentum that the next step will use: a float, or a scalar tensor of a schedule."""
         if self._momentum_schedule is None:
             return self.momentum
         return self._momentum_schedule(self.iterations)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient, variable, learning_rate) -> None:
         if self._momentum_schedule is None:
             super().update_step(gradient, variable, learning_rate)
             return
@@ -70,7 +72,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         self.assign(velocity, velocity * momentum - step)
         self.assign_add(variable, velocity * momentum - step if self.nesterov else velocity)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self._momentum_schedule is not None:
             config["momentum"] = keras.saving.serialize_keras_object(self._momentum_schedule)

@@ -1,6 +1,7 @@
 """An optimizer around another one: the base of those that watch or steer it."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import keras
 from keras import ops
@@ -20,7 +21,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         finalized: None, or a function to call when `fit` has finalized the weights.
     """
 
-    def __init__(self, optimizer, name=None):
+    def __init__(self, optimizer, name=None) -> None:
         super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
         self.finalized = None
         # Behind a namespace Keras' saving does not meet it a second time, as a child.
@@ -36,7 +37,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         self._held.optimizer = optimizer
 
     @property
-    def variables(self):
+    def variables(self) -> list[keras.Variable]:
         return self._variables + self.optimizer.variables
 
     @property
@@ -48,10 +49,10 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         self.optimizer.learning_rate = learning_rate
 
     @property
-    def iterations(self):
+    def iterations(self) -> Any:
         return self.optimizer.iterations
 
-    def build(self, variables):
+    def build(self, variables) -> None:
         if not self.optimizer.built:
             self.optimizer.build(variables)
         super().build(variables)
@@ -60,27 +61,27 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if self.use_ema:
             self._model_variables_moving_average = self.optimizer._model_variables_moving_average
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))
         self.optimizer.apply(grads, trainable_variables)
 
-    def scale_loss(self, loss):
+    def scale_loss(self, loss) -> Any:
         return self.optimizer.scale_loss(loss)
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list) -> None:
         self.optimizer.finalize_variable_values(var_list)
         if self.finalized is not None:
             self.finalized()
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store) -> None:
         self.optimizer.save_own_variables(store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store) -> None:
         self.optimizer.load_own_variables(store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "name": self.name,
@@ -94,6 +95,6 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         return cls(**{**config, "optimizer": optimizer})
 
 
-def host_integer(x):
+def host_integer(x) -> int:
     """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
     return int(ops.convert_to_numpy(x))
