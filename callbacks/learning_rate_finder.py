@@ -136,10 +136,10 @@ class LearningRateFinder(Monitor):
         batches, self._seen_batches = batch + 1 - self._seen_batches, batch + 1
         for metric in self.model.metrics:
             if metric.name == "loss" and isinstance(metric, keras.metrics.Mean):
-                now = (
-                    float(ops.convert_to_numpy(metric.total.value)),
-                    float(ops.convert_to_numpy(metric.count.value)),
-                )
+                # As tensors: under `tf.distribute` each replica has a part of the sums.
+                sums = map(ops.convert_to_tensor, (metric.total, metric.count))
+                total_now, count_now = (float(ops.convert_to_numpy(one)) for one in sums)
+                now = total_now, count_now
                 (total, count), self._seen = self._seen, now
                 if now[1] > count:
                     return now[0] - total, now[1] - count

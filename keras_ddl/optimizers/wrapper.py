@@ -97,4 +97,4 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
 def host_integer(x) -> int:
     """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
-    return int(ops.convert_to_numpy(x))
+    return int(ops.convert_to_numpy(ops.convert_to_tensor(x)))
