@@ -3,6 +3,10 @@
 import sys
 
 if sys.argv[:1] == ["-m"]:  # `python -m benchmarks...` is starting; this runs before all imports
+    from benchmarks.harness import endings
+
+    endings.install()
+
     from benchmarks.harness import startup
 
     startup.prepare()

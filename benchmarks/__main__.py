@@ -1,15 +1,35 @@
 """`python -m benchmarks`: lists what can be run, one line each."""
 
-from benchmarks.catalogue import entries
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+
+from benchmarks import catalogue
 
 
-def main() -> None:
-    found = entries()
-    width = max(len(entry.name) for entry in found)
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Lists what can be run. Run one with: python -m benchmarks.NAME",
+    )
+    parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
+    name = parser.parse_known_args(argv)[0].name
+    found = catalogue.entries()
+    names = [entry.name for entry in found]
+    if name in names:
+        parser.error(f"a command is run with a dot: python -m benchmarks.{name}")
+    if name is not None:
+        near = difflib.get_close_matches(name, names, n=1)
+        suggestion = f" Did you mean python -m benchmarks.{near[0]}?" if near else ""
+        parser.error(f"there is no command {name!r}.{suggestion} python -m benchmarks lists them")
+    parser.parse_args(argv)
+    width = max(map(len, names))
     for entry in found:
         print(f"{entry.name:{width}}  {entry.summary}")
     print("\nRun one with: python -m benchmarks.NAME, and see its flags with --help.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -39,8 +39,8 @@ class GradientStats(Monitor):
             them in any case.
 
     Attributes:
-        history: list of one dictionary per epoch, with all entries; an empty one where nothing was
-            measured, which a warning tells.
+        history: list of one dictionary per epoch, with all entries. It is empty for an epoch in
+            which nothing was measured; a warning says so.
         messages: list of `(epoch, text)`, the warnings given.
 
     Raises:

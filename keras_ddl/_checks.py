@@ -1,6 +1,7 @@
 """Checks of arguments that several classes share."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import keras
 
@@ -10,7 +11,7 @@ def _number(value):
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
 
 
-def unit_interval(name, value, otherwise=""):
+def unit_interval(name, value, otherwise="") -> float:
     """`value` as a float, if it is a real number in [0, 1].
 
     Raises:
@@ -24,7 +25,7 @@ def unit_interval(name, value, otherwise=""):
     return number
 
 
-def positive(name, value, unit=""):
+def positive(name, value, unit="") -> Any:
     """`value` unchanged, if it is a finite number above 0.
 
     Args:
@@ -40,7 +41,7 @@ def positive(name, value, unit=""):
     return value
 
 
-def finite(name, value, optional=False):
+def finite(name, value, optional=False) -> Any:
     """`value` unchanged, if it is a finite number, or None where that is allowed.
 
     Raises:
@@ -54,12 +55,12 @@ def finite(name, value, optional=False):
     return value
 
 
-def is_integer(value):
+def is_integer(value) -> bool:
     """Whether it is an integer, of Python or NumPy, and no bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def positive_integer(name, value, otherwise=""):
+def positive_integer(name, value, otherwise="") -> int:
     """`value` as an int, if it is an integer of at least 1.
 
     Args:
@@ -77,7 +78,7 @@ def positive_integer(name, value, otherwise=""):
     return int(value)
 
 
-def one_of(name, value, choices):
+def one_of(name, value, choices) -> Any:
     """`value` unchanged, if it is one of `choices`.
 
     Raises:
@@ -89,7 +90,7 @@ def one_of(name, value, choices):
     return value
 
 
-def data_format(value):
+def data_format(value) -> str:
     """`value`, or Keras' setting for None, if it is a data format.
 
     Raises:

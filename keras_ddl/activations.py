@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-def binary_step(x):
+def binary_step(x) -> Any:
     """1 where `x >= 0`, else 0; its gradient is 0 everywhere.
 
     Reference: McCulloch & Pitts, "A logical calculus of the ideas immanent in nervous activity",
@@ -20,7 +21,7 @@ def binary_step(x):
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-def straight_through_binary_step(x):
+def straight_through_binary_step(x) -> Any:
     """1 where `x >= 0`, else 0, with the gradient 1 where `|x| <= 1`, so that it can be trained.
 
     Reference: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons",
@@ -33,13 +34,13 @@ def straight_through_binary_step(x):
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-def arctan(x):
+def arctan(x) -> Any:
     """The inverse tangent of `x`, between -pi/2 and pi/2."""
     return ops.arctan(x)
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-def very_leaky_relu(x):
+def very_leaky_relu(x) -> Any:
     """`x` where it is positive, else `x / 3`.
 
     Reference: Graham, "Spatially-sparse convolutional neural networks", arXiv 1409.6070.

@@ -8,12 +8,13 @@ autotuner off); and the autotuner's thread sleeps longer the longer it has run, 
 """
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
 
 
-def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True):
+def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True) -> Any:
     """What to give `fit` in place of arrays, as its only data argument, with `shuffle=False`.
 
     Args:
@@ -40,7 +41,7 @@ def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True):
     return _without_autotuner(dataset)
 
 
-def batches(iterator):
+def batches(iterator) -> Any:
     """What to give `fit` in place of an iterator over batches of arrays of constant shape.
 
     Args:

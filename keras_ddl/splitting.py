@@ -1,7 +1,7 @@
 """Splitting examples into sets, every one of them stratified by class."""
 
 import heapq
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def train_validation_test_split(
 
 def _size(name, share, count):
     if isinstance(share, Real) and not isinstance(share, bool):
-        if isinstance(share, Integral) and share >= 0:
+        if isinstance(share, int | np.integer) and share >= 0:
             return int(share)
         if 0 <= float(share) < 1:
             return round(float(share) * count)

@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import data, interrupts, sharing
+from benchmarks.harness import data, endings, interrupts, sharing
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
@@ -17,7 +18,7 @@ from benchmarks.harness.training.backend import BackendError
 from benchmarks.harness.training.executors import EXECUTORS, Claim
 from benchmarks.harness.training.progress import Progress
 
-DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, interrupts.CODE
+DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
 MOST_REPETITIONS = 10_000
 
 
@@ -69,19 +70,13 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         if experiment.load
         else data.load(arguments.dataset, arguments.data_dir, say, experiment.datasets)
     )
-    profile = experiment.profiles[arguments.profile]
-    trials = list(
-        experiment.expand(
-            arguments.profile,
-            dataset,
-            seed=arguments.seed,
-            repetitions=arguments.repetitions or profile.repetitions,
-            choices={choice.name: getattr(arguments, choice.name) for choice in experiment.choices},
-        )
-    )
-    for trial in trials:
-        data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
-        _check_step(trial)
+    try:
+        trials = _trials(experiment, dataset, arguments)
+    except data.DataError:
+        if dataset.name != "own":
+            raise
+        dataset = replace(dataset, name="digits")  # fewer images: the sizes that suit digits
+        trials = _trials(experiment, dataset, arguments)
     store = Store(_folder(experiment, arguments), say)
     shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
@@ -111,6 +106,25 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         )
     failed = outcome.show_results(experiment, trials, store, shown)
     return SOME_FAILED if failed else DONE
+
+
+def _trials(
+    experiment: Experiment, dataset: data.Dataset, arguments: argparse.Namespace
+) -> list[Trial]:
+    profile = experiment.profiles[arguments.profile]
+    trials = list(
+        experiment.expand(
+            arguments.profile,
+            dataset,
+            seed=arguments.seed,
+            repetitions=arguments.repetitions or profile.repetitions,
+            choices={choice.name: getattr(arguments, choice.name) for choice in experiment.choices},
+        )
+    )
+    for trial in trials:
+        data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
+        _check_step(trial)
+    return trials
 
 
 def _train(
@@ -175,10 +189,11 @@ def _parser(
     )
     add(
         "--dataset",
-        choices=("auto", *data.NAMES),
         default="auto",
-        help="auto (the default): the first that can be had of "
-        f"{', '.join([*experiment.datasets, 'digits'])}",
+        metavar="NAME|PATH",
+        help=f"{', '.join(data.NAMES)}; or auto (the default): the first that can be had of "
+        f"{', '.join([*experiment.datasets, 'digits'])}; or the path of your own images "
+        "(docs/benchmarks.md says in which forms)",
     )
     add("--data-dir", metavar="DIR", help="the folder that holds the data set")
     add("--repetitions", type=_repetitions, metavar="N", help="seeds per arm, if not the profile's")

@@ -1,29 +1,12 @@
 """Ctrl-C, SIGTERM and SIGHUP end a command in one and the same way."""
 
 import contextlib
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
-CODE = 130  # the exit code of an interrupted command
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
-SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-
-_messages = ["interrupted"]  # the last one is what a command says that ends at once
-
-
-def end_at_once(number: int = 0, frame: FrameType | None = None) -> None:
-    """Ends the process without clean-up. What is stored stays whole: records are on the disk."""
-    try:
-        print(f"\n{_messages[-1]}", file=sys.stderr, flush=True)
-    except Exception:  # the signal came in the middle of another line, or nobody reads
-        with contextlib.suppress(OSError):
-            os.write(2, f"\n{_messages[-1]}\n".encode())
-    os._exit(CODE)
+from benchmarks.harness.endings import SIGNALS, end_at_once, is_default, messages
 
 
 @contextlib.contextmanager
@@ -54,19 +37,12 @@ def raised(message: str) -> Iterator[list[int]]:
             end_at_once()
         raise KeyboardInterrupt
 
-    _messages.append(message)
+    messages.append(message)
     try:
         with _handling(handler):
             yield pending
     finally:
-        _messages.pop()
-
-
-def install() -> None:
-    """Has signals end the process at once, until something else is arranged."""
-    for number in SIGNALS:
-        if _is_default(signal.getsignal(number)):
-            signal.signal(number, end_at_once)
+        messages.pop()
 
 
 @contextlib.contextmanager
@@ -76,7 +52,7 @@ def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if _is_default(before[number])]
+    ours = [number for number in SIGNALS if is_default(before[number])]
     for number in ours:
         signal.signal(number, handler)
     try:
@@ -84,10 +60,3 @@ def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
     finally:
         for number in ours:
             signal.signal(number, before[number])
-
-
-def _is_default(handler: Any) -> bool:
-    """Whether nobody else, such as a caller or nohup, has decided what the signal does."""
-    if handler in (signal.SIG_DFL, signal.default_int_handler):
-        return True
-    return getattr(handler, "__module__", None) == __name__

@@ -5,8 +5,6 @@ import os
 import sys
 import unicodedata
 
-from benchmarks.harness import interrupts
-
 PLAIN = {  # by name: the characters are easily mistaken for others
     "\N{PLUS-MINUS SIGN}": "+-",
     "\N{MULTIPLICATION SIGN}": "x",
@@ -20,8 +18,7 @@ PLAIN = {  # by name: the characters are easily mistaken for others
 
 
 def prepare() -> None:
-    """Signals end the command with one line; streams are open and take every character."""
-    interrupts.install()
+    """The standard streams are open, and take every character."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

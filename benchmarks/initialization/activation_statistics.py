@@ -5,13 +5,13 @@ Every activation function with every initializer, on real images; only forward p
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Measuring
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, View, values
@@ -22,7 +22,7 @@ SATURATED = {"sigmoid": lambda a: (a < 0.01) | (a > 0.99), "tanh": lambda a: np.
 BINS = 30
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     return [
         {**settings, "network": f"{activation}, {name}", "activation": activation, "init": name}
         for activation, name in itertools.product(ACTIVATIONS, signals.INITIALIZERS)
@@ -163,8 +163,10 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("activation_statistics"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    measure=measure,
+    work=Measuring(
+        measure=measure,
+        build=build,
+    ),
     views=(
         View(
             axis="network",

@@ -4,13 +4,13 @@ The norm of the loss's gradient with respect to the first hidden kernel over tha
 the last, by depth, activation function and initializer; nothing is trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Measuring
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, View, values
@@ -28,7 +28,7 @@ NETWORKS = (
 )
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     rest = {name: value for name, value in settings.items() if name != "depths"}
     return [
         {**rest, "depth": depth, "network": f"{activation}, {name}"}
@@ -124,8 +124,10 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("vanishing_gradient"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    measure=measure,
+    work=Measuring(
+        measure=measure,
+        build=build,
+    ),
     views=(
         View(
             axis="network",

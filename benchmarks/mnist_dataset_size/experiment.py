@@ -5,11 +5,11 @@ Srivastava et al. (2014), Fig. 10: ReLU networks 784-1024-1024-2048-10, training
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, groups, values
@@ -21,7 +21,7 @@ FEW, MIDDLE, PLENTY = (100, 500), (1_000, 5_000, 10_000), 50_000
 NO_GAIN = 0.5  # pp of test error
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     """Arms differ in numbers alone: without dropout every unit is kept with probability 1."""
     shared = {k: v for k, v in settings.items() if k not in ("sizes", "learning_rate_without")}
     plain = {"learning_rate": settings["learning_rate_without"], "keep": 1.0, "input_keep": 1.0}
@@ -103,9 +103,11 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("mnist_dataset_size"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    optimizer=optimizer,
-    structure=structure,
+    work=Training(
+        build=build,
+        optimizer=optimizer,
+        structure=structure,
+    ),
     views=(
         View(
             axis="train_size",

@@ -6,21 +6,19 @@ The learning rate is proportional to the batch size and the number of epochs is 
 other studies are `groups` (how many groups) and `mlp` (LN against BN on MNIST).
 """
 
-from collections.abc import Mapping
-
 from benchmarks.harness import profiles, references
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params
 from benchmarks.harness.views import View
-from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, devices, setup
+from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, device_choice, setup
 from benchmarks.norm_batch_size.training import ERROR, build, image_trial, last_errors, sgd
 from benchmarks.norm_batch_size.verdicts import CLAIMS
 from benchmarks.norm_batch_size.views import draw, table
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params, devices: str, synchronized: str) -> list[Params]:
     return [
-        image_trial(settings, norm=norm, batch_size=size, **setup(choices))
+        image_trial(settings, norm=norm, batch_size=size, **setup(devices, synchronized))
         for norm, sizes in settings["arms"]
         for size in sizes
     ]
@@ -33,12 +31,14 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("norm_batch_size"),
     paper_dataset="CIFAR-10",
     grid=grid,
-    build=build,
-    optimizer=sgd,
-    watchers=last_errors,
+    work=Training(
+        build=build,
+        optimizer=sgd,
+        watchers=last_errors,
+        small_steps=lambda trial: trial.params["batch_size"] <= 8,
+    ),
     datasets=("cifar10", "mnist"),
-    choices=(devices("1", "2", "4", "8"), SYNCHRONIZED),
-    small_steps=lambda trial: trial.params["batch_size"] <= 8,
+    choices=(device_choice("1", "2", "4", "8"), SYNCHRONIZED),
     views=(
         View(
             axis="batch_size",

@@ -1,6 +1,6 @@
 """Flags of the normalization experiments: on how many devices, and whose statistics BN takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.harness.experiment import Choice
@@ -13,16 +13,15 @@ SYNCHRONIZED = Choice(
 )
 
 
-def devices(*counts: str) -> Choice:
+def device_choice(*counts: str) -> Choice:
     return Choice("devices", counts, "devices, each of which takes a batch")
 
 
-def setup(choices: Mapping[str, str]) -> dict[str, Any]:
+def setup(devices: str, synchronized: str) -> dict[str, Any]:
     """What the flags add to a trial's parameters: nothing for one device."""
-    count = int(choices.get("devices", "1"))
-    if count == 1:
+    if devices == "1":
         return {}
-    return {"devices": count, "synchronized": choices["synchronized"] == "yes"}
+    return {"devices": int(devices), "synchronized": synchronized == "yes"}
 
 
 def of_one_setup(records: Sequence[Record]) -> tuple[str, list[Record]]:

@@ -5,11 +5,11 @@ with fewer channels than asked for has as many groups as channels, or all channe
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, arm, groups, values
@@ -25,7 +25,7 @@ from benchmarks.norm_batch_size.training import (
 BY = ("groups", "channels_per_group")
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     tried = {by: settings[f"{by}_tried"] for by in BY}
     shared = {k: v for k, v in settings.items() if not k.endswith("_tried")}
     return [
@@ -59,9 +59,11 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("norm_groups"),
     paper_dataset="CIFAR-10",
     grid=grid,
-    build=build,
-    optimizer=sgd,
-    watchers=last_errors,
+    work=Training(
+        build=build,
+        optimizer=sgd,
+        watchers=last_errors,
+    ),
     datasets=("cifar10", "mnist"),
     views=(
         View(

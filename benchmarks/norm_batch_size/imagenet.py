@@ -11,17 +11,17 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.data import imagenet
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.views import View
 from benchmarks.networks import norms
-from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, devices
+from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, device_choice
 from benchmarks.norm_batch_size.training import ERROR, sgd, trial_params
 from benchmarks.norm_batch_size.verdicts import CLAIMS
 from benchmarks.norm_batch_size.views import draw, table
@@ -29,8 +29,8 @@ from benchmarks.norm_batch_size.views import draw, table
 DEVICES_OF_PAPER = 8  # on which its rate of .1 x batch / 32 was used
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
-    count = int(choices["devices"])
+def grid(settings: Params, devices: str, synchronized: str) -> list[Params]:
+    count = int(devices)
     rate = settings["learning_rate_at_32"] * count / DEVICES_OF_PAPER
     return [
         trial_params(
@@ -38,7 +38,7 @@ def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
             norm=norm,
             batch_size=size,
             devices=count,
-            synchronized=choices["synchronized"] == "yes",
+            synchronized=synchronized == "yes",
             learning_rate=rate * size / 32,
         )
         for norm, sizes in settings["arms"]
@@ -101,7 +101,7 @@ class Trainer:
             for split, seed in (("train", trial.derive("order")), ("validation", None))
         )
         with mirrored(params["devices"]).scope():
-            model = self.experiment.build(trial, (size, size, 3), self.dataset.num_classes)
+            model = build(trial, (size, size, 3), self.dataset.num_classes)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(sgd(trial), loss, metrics=["accuracy"], jit_compile=False)
         epochs = params["epochs"]
@@ -148,11 +148,13 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("norm_imagenet"),
     paper_dataset=imagenet.TITLE,
     grid=grid,
-    build=build,
-    optimizer=sgd,
+    work=Training(
+        build=build,
+        optimizer=sgd,
+        trainer=Trainer,
+    ),
     load=imagenet.ImageNet,
-    trainer=Trainer,
-    choices=(devices("8", "4", "2", "1"), SYNCHRONIZED),
+    choices=(device_choice("8", "4", "2", "1"), SYNCHRONIZED),
     views=(
         View(
             axis="batch_size",

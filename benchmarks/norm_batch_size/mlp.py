@@ -5,11 +5,11 @@ all of them. At batch 4 BN is worse than nothing, and LN stays. Batch 1 is not o
 BN cannot be had, as a batch of one has no variance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
@@ -17,7 +17,7 @@ from benchmarks.norm_batch_size.training import ERROR, GUESSING, last_errors, tr
 from benchmarks.norm_batch_size.views import draw, table
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     return [
         trial_params(settings, norm=norm, batch_size=size)
         for norm, sizes in settings["arms"]
@@ -81,10 +81,12 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("norm_mlp"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    optimizer=optimizer,
-    watchers=last_errors,
-    small_steps=lambda trial: trial.params["batch_size"] <= 8,
+    work=Training(
+        build=build,
+        optimizer=optimizer,
+        watchers=last_errors,
+        small_steps=lambda trial: trial.params["batch_size"] <= 8,
+    ),
     views=(
         View(
             axis="batch_size",

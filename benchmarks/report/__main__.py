@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
+from benchmarks.harness.store import to_stderr
 from benchmarks.report import overview, pages
 
 SUMMARY = "rebuilds tables, figures, the ledger and the README's results from stored records"
@@ -47,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not results.is_dir():
             raise pages.PageError(f"--results must be a folder of records. Received: {results}")
-        reports = pages.read(results)
+        say = to_stderr if sys.stderr.isatty() or not arguments.check else _silent
+        reports = pages.read(results, say)
+        if not reports and not _is_new(results):
+            raise pages.PageError(_nothing_in(results))
         made = pages.pages(reports, results, arguments.pages)
         if arguments.check:
             page = {results / "report.html": overview.html(reports, results)}
@@ -55,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path in old:
                 print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
             return int(bool(old))
-        for (name, *_), one in reports.items():
+        for number, ((name, *_), one) in enumerate(reports.items(), start=1):
+            say(f"drawing {name}, run {number} of {len(reports)}")
             one.draw(results / name)
         made[results / "report.html"] = overview.html(reports, results)  # with the figures drawn
     except ImportError as error:
@@ -68,6 +73,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         path.write_text(made[path], encoding="utf-8")
         print(f"wrote {path}")
     return 0
+
+
+def _is_new(results: Path) -> bool:
+    """Whether a folder is empty, but for pages that say that nothing was run."""
+    return all(path.suffix in (".md", ".html") for path in results.iterdir())
+
+
+def _nothing_in(results: Path) -> str:
+    alone = (results / "records").is_dir()
+    hint = " That is one experiment's folder: give the one above it." if alone else ""
+    return f"--results must be a folder with records of experiments. Received: {results}.{hint}"
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 if __name__ == "__main__":

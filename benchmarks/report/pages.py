@@ -26,15 +26,21 @@ class PageError(ValueError):
 Reports = dict[Run, run_report.Report]
 
 
-def read(results: Path) -> Reports:
-    """Reports by experiment, data set, profile and base seed, of all records under a folder."""
-    return {
-        (experiment.name, *run): run_report.make(experiment, records)
-        for experiment in experiments()
-        for run, records in run_report.by_run(
-            experiment, [*Store(results / experiment.name).latest().values()]
-        ).items()
-    }
+def read(results: Path, notify: Callable[[str], object] = lambda line: None) -> Reports:
+    """Reports by experiment, data set, profile and base seed, of all records under a folder.
+
+    Args:
+        results: the folder.
+        notify: called with one line for humans for each experiment that has records.
+    """
+    reports: Reports = {}
+    for experiment in experiments():
+        records = [*Store(results / experiment.name).latest().values()]
+        if records:
+            notify(f"reading {experiment.name}: {len(records)} records")
+        for run, of_run in run_report.by_run(experiment, records).items():
+            reports[experiment.name, *run] = run_report.make(experiment, of_run)
+    return reports
 
 
 def summary(name: str, reports: Reports) -> str:

@@ -3,7 +3,7 @@
 import math
 
 
-def fans(shape):
+def fans(shape) -> tuple[int, int]:
     """Fan-in and fan-out of a kernel: (inputs, units), or (*window, channels in, channels out).
 
     The window counts on both sides, as in PyTorch: a 3x3 convolution from 16 to 32 channels has

@@ -19,7 +19,7 @@ _GAINS = {
 }
 
 
-def calculate_gain(nonlinearity, param=None):
+def calculate_gain(nonlinearity, param=None) -> float:
     """The factor for the standard deviation of weights before an activation function.
 
     The values are those of PyTorch: 1 for "linear", the convolutions and "sigmoid", 5/3 for "tanh",

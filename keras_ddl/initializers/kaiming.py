@@ -1,5 +1,7 @@
 """Kaiming (He, MSRA) initialization with PyTorch's arguments."""
 
+from typing import Any
+
 import keras
 
 from keras_ddl._checks import one_of
@@ -33,7 +35,7 @@ class _Kaiming(FreshDraws, keras.initializers.VarianceScaling):
         self.negative_slope = negative_slope
         self.nonlinearity = nonlinearity
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "negative_slope": self.negative_slope,
             "mode": self.mode,

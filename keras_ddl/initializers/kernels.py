@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 
-def kernels(layer):
+def kernels(layer) -> list[keras.Variable]:
     """The kernels of a layer's linear part, in the order they are applied; empty if it has none.
 
     A scale on the last one scales the linear part. Of a recurrent layer it is the kernel of its
@@ -34,20 +34,20 @@ def hides_kernels(layer) -> bool:
     return kernel is not None and not isinstance(kernel, keras.Variable)
 
 
-def recurrent_kernel(layer):
+def recurrent_kernel(layer) -> keras.Variable | None:
     """The kernel that a recurrent layer applies to its state, or None."""
     kernel = getattr(layer.cell, "recurrent_kernel", None) if hasattr(layer, "cell") else None
     return kernel if isinstance(kernel, keras.Variable) and len(kernel.shape) == 2 else None
 
 
-def holder(layer):
+def holder(layer) -> keras.layers.Layer:
     """The layer that has the kernel: one inside `TimeDistributed`, a recurrent layer's cell."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return layer.layer
     return layer.cell if recurrent_kernel(layer) is not None else layer
 
 
-def orthonormal_value(layer, kernel, rng):
+def orthonormal_value(layer, kernel, rng) -> np.ndarray:
     """A random orthonormal value for a kernel of a layer, float32.
 
     The kernel counts as a matrix from the inputs that a unit sums over to the units; a depthwise

@@ -1,15 +1,15 @@
 """Layer-sequential unit-variance initialization, in one sweep."""
 
-import keras
 import numpy as np
 
 from keras_ddl._checks import one_of, positive, positive_integer
 from keras_ddl._forward import stateless, whole_batch
 from keras_ddl.examples import take
-from keras_ddl.graph import Call, trace, watch
+from keras_ddl.graph import Call, watch
 from keras_ddl.initializers.kernels import hides_kernels, kernels, orthonormal_value
 from keras_ddl.initializers.report import LSUVReport
 from keras_ddl.initializers.scaling import Scaled
+from keras_ddl.initializers.tracing import traced
 
 SAMPLE = 8  # examples that show the order of the layers and the variances before
 MEASURES = ("pre_activation", "post_activation")
@@ -83,7 +83,7 @@ def lsuv_init(
     rng = np.random.default_rng(seed)
     batch = take(x, positive_integer("batch_size", batch_size), rng)
     calls: list[Call] = []
-    steps = _traced(model, batch, calls)
+    steps = traced(model, batch, SAMPLE, hook=calls.append)
     layers = _layers(steps, target_variance, tolerance, max_iterations, measure)
     if not layers:
         raise ValueError(
@@ -101,19 +101,6 @@ def lsuv_init(
         _sweep(model, whole_batch(model, batch), layers, max_iterations)
     reports = tuple(layer.report() for layer in layers.values())
     return LSUVReport(reports, target_variance, tolerance, measure)
-
-
-def _traced(model, batch, calls):
-    """The model's calls on a few examples, which are appended to `calls`, as steps."""
-    few = keras.tree.map_structure(lambda array: array[:SAMPLE], batch)
-    try:
-        return trace(model, whole_batch(model, few), hook=calls.append)
-    except Exception as error:
-        shapes = keras.tree.map_structure(np.shape, batch)
-        raise ValueError(
-            "`model` cannot run `x`. Give inputs as the model takes them, without labels. "
-            f"Received: x of shape {shapes}; {error}"
-        ) from error
 
 
 def _layers(steps, *settings):

@@ -1,6 +1,7 @@
 """Orthonormal kernels."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -70,6 +71,6 @@ class OrthonormalMSRA(Orthonormal):
         longer = max(math.prod(shape[:-1]), shape[-1])
         return super().__call__(shape, dtype=dtype) * math.sqrt(longer / fan)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {"negative_slope": self.negative_slope, "mode": self.mode, "seed": config["seed"]}

@@ -1,6 +1,7 @@
 """Mean and variance of several tensors taken together."""
 
 import math
+from typing import Any
 
 from keras import ops
 
@@ -17,7 +18,7 @@ class Pooled:
         self.mean = 0.0
         self.variance = math.nan
 
-    def add(self, tensor):
+    def add(self, tensor) -> None:
         x = wide(tensor)
         count = math.prod(x.shape)
         mean = number(ops.mean(x))
@@ -33,17 +34,17 @@ class Pooled:
         self.count = total
 
     @property
-    def flat(self):
+    def flat(self) -> bool:
         """Whether all entries are equal, but for rounding."""
         return self.variance <= 1e-10 * self.mean**2 + 1e-30
 
 
-def wide(tensor):
+def wide(tensor) -> Any:
     """A tensor in float32, if it is in half precision."""
     narrow = ops.dtype(tensor) in {"float16", "bfloat16"}
     return ops.cast(tensor, "float32") if narrow else tensor
 
 
-def number(tensor):
+def number(tensor) -> float:
     """A scalar tensor as a float."""
     return float(ops.convert_to_numpy(tensor))

@@ -10,8 +10,9 @@ from keras_ddl._checks import finite, one_of, positive, positive_integer, unit_i
 from keras_ddl._forward import batch_size as model_batch_size
 from keras_ddl._forward import stateless, whole_batch
 from keras_ddl.examples import batches, take
-from keras_ddl.graph import trace, watch
+from keras_ddl.graph import watch
 from keras_ddl.initializers.kernels import kernels
+from keras_ddl.initializers.tracing import traced
 
 VISIBLE_UNITS = ("bernoulli", "gaussian")
 
@@ -102,7 +103,7 @@ def rbm_pretrain(
             "`x` must lie in [0, 1] for Bernoulli units; scale it, or give visible='gaussian'. "
             f"Received: x from {inputs.min()} to {inputs.max()}"
         )
-    called = [step.layer for step in trace(model, whole_batch(model, inputs[:2]))]
+    called = [step.layer for step in traced(model, inputs, 2)]
     dense = [layer for layer in called if isinstance(layer, keras.layers.Dense)]
     *hidden, _ = dense or [None]
     if not hidden or len(set(map(id, dense))) < len(dense):

@@ -33,7 +33,7 @@ class LayerReport:
     note: str = ""
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether the layer's variance is within the tolerance."""
         return self.status == CONVERGED
 
@@ -53,7 +53,7 @@ class LSUVReport:
     measure: str
 
     @property
-    def converged(self):
+    def converged(self) -> bool:
         """Whether all layers that are not frozen converged."""
         return all(layer.converged for layer in self.layers if layer.status != FROZEN)
 

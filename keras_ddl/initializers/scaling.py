@@ -34,7 +34,7 @@ class Scaled:
         self.search = ScaleSearch(target, 2.0 * len(steps))
 
     @property
-    def kernels(self):
+    def kernels(self) -> list[keras.Variable]:
         """The variables that may be assigned to: the linear part's, and a recurrent one."""
         recurrent = recurrent_kernel(self.layer)
         return [*kernels(self.layer), *([] if recurrent is None else [recurrent])]

@@ -17,7 +17,7 @@ class ScaleSearch:
         self.scale = 1.0
         self._last: tuple[float, float] | None = None
 
-    def step(self, variance):
+    def step(self, variance) -> float:
         """The factor to put on the scale, given the positive variance that it has now."""
         here = math.log(self.scale), math.log(variance)
         if self._last is not None and here[0] != self._last[0]:

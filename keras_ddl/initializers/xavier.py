@@ -1,5 +1,7 @@
 """Xavier initialization with a gain."""
 
+from typing import Any
+
 import keras
 
 from keras_ddl._checks import positive
@@ -28,7 +30,7 @@ class _Xavier(FreshDraws, keras.initializers.VarianceScaling):
         )
         self.gain = gain
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain, "seed": super().get_config()["seed"]}
 
 

@@ -1,15 +1,17 @@
 """Arithmetic in float32 or better, on every backend."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 
-def full_precision(x):
+def full_precision(x) -> Any:
     """`x` in float32, or in float64 if it is: half precision overflows in squares and sums."""
     return x if _is_float64(x) else ops.cast(x, "float32")
 
 
-def maximum(x, y):
+def maximum(x, y) -> Any:
     """The larger of a tensor and a tensor or number, in the dtype of `x`.
 
     `keras.ops.maximum` gives float32 for float64 on PyTorch.

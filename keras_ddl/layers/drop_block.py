@@ -1,5 +1,7 @@
 """DropBlock: dropout of contiguous regions."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -56,7 +58,7 @@ class DropBlock2D(VariableDropout):
         self.input_spec = keras.layers.InputSpec(ndim=4)
         self.supports_masking = False
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         if not training:
             return inputs
@@ -89,6 +91,6 @@ class DropBlock2D(VariableDropout):
         rest = (slice(None),) * rows
         return squares[(*rest, slice(sizes[0]), slice(sizes[1]))]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {**config, "block_size": self.block_size, "data_format": self.data_format}

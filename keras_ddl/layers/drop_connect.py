@@ -1,6 +1,7 @@
 """DropConnect: weights are dropped, not units."""
 
 import math
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -69,7 +70,7 @@ class DropConnect(KernelWrapper):
                 f"Received: layer={layer!r}"
             )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         if not training or not self.rate:
             return self.layer(inputs)
         if self.sampling == "example":
@@ -79,7 +80,7 @@ class DropConnect(KernelWrapper):
             tensors["bias"] = self._drop(ops.convert_to_tensor(self.layer.bias))
         return self._call_layer(inputs, **tensors)
 
-    def effective_kernel(self):
+    def effective_kernel(self) -> Any:
         """The kernel at inference, which is the wrapped layer's own."""
         return self._kernel()
 
@@ -109,7 +110,7 @@ class DropConnect(KernelWrapper):
             outputs += ops.reshape(biases, (-1, *shape))
         return outputs if layer.activation is None else layer.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "rate": self.rate,

@@ -1,5 +1,7 @@
 """Dropout whose rate is a weight."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -60,15 +62,15 @@ class VariableDropout(keras.layers.Layer):
         self.built = True  # its only weight exists, whatever the input
 
     @property
-    def rate(self):
+    def rate(self) -> float:
         """The share of units dropped, a float. Assign a number in [0, 1] to change it."""
         return float(self._rate)
 
     @rate.setter
-    def rate(self, rate):
+    def rate(self, rate) -> None:
         self._rate.assign(unit_interval("rate", rate))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         if not training:
             return inputs
@@ -80,8 +82,8 @@ class VariableDropout(keras.layers.Layer):
         scale = 1.0 / ops.maximum(1.0 - self._rate, keras.config.epsilon())
         return inputs * ops.cast(ops.where(kept, scale, 0.0), inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

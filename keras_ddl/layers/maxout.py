@@ -1,6 +1,7 @@
 """Maxout: units that are the largest of several linear pieces."""
 
 import functools
+from typing import Any
 
 import keras
 from keras import ops
@@ -72,12 +73,12 @@ class Maxout(keras.layers.Layer):
         self.supports_masking = True
         self.built = True  # it has no weights
 
-    def call(self, inputs):
+    def call(self, inputs) -> Any:
         num_pieces = self._num_pieces(inputs.shape)
         inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         return _max_of_pieces(inputs, num_pieces, self.axis)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         self._num_pieces(input_shape)
         shape = list(input_shape)
         shape[self.axis] = self.num_units
@@ -99,7 +100,7 @@ class Maxout(keras.layers.Layer):
             )
         return channels // self.num_units
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "num_units": self.num_units, "axis": self.axis}
 
 
@@ -118,23 +119,23 @@ class _MaxoutOfLinear(keras.layers.Layer):
         self._axis = axis
 
     @property
-    def kernel(self):
+    def kernel(self) -> Any:
         """The kernels of all pieces, side by side along the last axis."""
         return self.linear.kernel
 
     @property
-    def bias(self):
+    def bias(self) -> Any:
         """The biases of all pieces, one piece after the other; None without bias."""
         return self.linear.bias
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         self.linear.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs) -> Any:
         outputs = _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
         return ops.cast(outputs, self.compute_dtype)  # on PyTorch core's float64 product is float32
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         shape = list(self.linear.compute_output_shape(input_shape))
         shape[self._axis] //= self.num_pieces
         return tuple(shape)
@@ -152,7 +153,7 @@ class _MaxoutOfLinear(keras.layers.Layer):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> Any:
         quantized = config.get("quantized")
         rest = {name: value for name, value in config.items() if name != "quantized"}
         layer = super().from_config(rest)
@@ -231,7 +232,7 @@ class MaxoutDense(_MaxoutOfLinear):
         super().__init__(linear, num_pieces, -1, activity_regularizer, **kwargs)
         self.supports_masking = True
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**self._config(), "units": self.units}
 
 
@@ -315,5 +316,5 @@ class MaxoutConv2D(_MaxoutOfLinear):
         axis = -1 if linear.data_format == "channels_last" else 1
         super().__init__(linear, num_pieces, axis, activity_regularizer, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**self._config(*_CONVOLUTION), "filters": self.filters}

@@ -1,5 +1,7 @@
 """Recurrent cells with layer normalization."""
 
+from typing import Any
+
 import keras
 from keras import initializers, ops
 
@@ -39,7 +41,7 @@ class _LayerNormCell(keras.layers.Layer):
             )
             setattr(self, name, layer)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         for name, width in self._norms:
             getattr(self, name).build((None, width * self.units))
@@ -52,7 +54,7 @@ class _LayerNormCell(keras.layers.Layer):
             state = state * self.get_recurrent_dropout_mask(state)
         return inputs, state
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "norm_gamma_initializer": initializers.serialize(self.norm_gamma_initializer),
@@ -112,7 +114,7 @@ class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
         super().__init__(units, *args, **kwargs)
         self.normalize_carry = normalize_carry
 
-    def call(self, inputs, states, training=False):
+    def call(self, inputs, states, training=False) -> Any:
         h, c = states
         inputs, h = self._dropped(inputs, h, training)
         gates = self.kernel_norm(ops.matmul(inputs, self.kernel))
@@ -125,7 +127,7 @@ class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
         h = self.recurrent_activation(o) * self.activation(normal)
         return h, [h, normal if self.normalize_carry else c]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "normalize_carry": self.normalize_carry}
 
 
@@ -175,7 +177,7 @@ class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
         ("candidate_recurrent_norm", 1),
     )
 
-    def call(self, inputs, states, training=False):
+    def call(self, inputs, states, training=False) -> Any:
         nested = isinstance(states, list | tuple)
         old = states[0] if nested else states
         inputs, h = self._dropped(inputs, old, training)

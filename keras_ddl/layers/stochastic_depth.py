@@ -1,5 +1,7 @@
 """Stochastic depth: residual branches are dropped as a whole."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -53,19 +55,16 @@ class StochasticDepth(keras.layers.Layer):
         self.supports_masking = True
         self.built = True  # it has no weights
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         pair = isinstance(inputs, list | tuple)
         if isinstance(inputs, dict) or (pair and len(inputs) != 2):
             raise ValueError(
                 "`inputs` must be a residual branch or a list [shortcut, residual]. "
                 f"Received: a {type(inputs).__name__} of {len(inputs)}"
             )
-        tensors = inputs if pair else (None, inputs)
-        shortcut, residual = (
-            None if tensor is None else ops.cast(tensor, self.compute_dtype) for tensor in tensors
-        )
+        residual = ops.cast(inputs[1] if pair else inputs, self.compute_dtype)
         scaled = residual * ops.cast(self._scale(residual, training), residual.dtype)
-        return shortcut + scaled if pair else scaled
+        return ops.cast(inputs[0], self.compute_dtype) + scaled if pair else scaled
 
     def _scale(self, residual, training):
         if not training:
@@ -76,15 +75,15 @@ class StochasticDepth(keras.layers.Layer):
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         return uniform < self.survival_probability
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         if isinstance(input_shape, dict):  # refused by `call`, with a message
             return next(iter(input_shape.values()))
         return tuple(input_shape[-1] if isinstance(input_shape[0], list | tuple) else input_shape)
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(self, inputs, previous_mask) -> Any:
         return previous_mask[0] if isinstance(inputs, list | tuple) else previous_mask
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "survival_probability": self.survival_probability,

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from typing import Any
 
 import keras
 from keras import ops
@@ -38,7 +39,7 @@ class _StochasticPooling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True  # it has no weights
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> Any:
         activations = ops.relu(ops.cast(inputs, self._average.compute_dtype))
         if self._average.padding == "same":
             activations = self._padded(activations)
@@ -96,10 +97,10 @@ class _StochasticPooling(keras.layers.Layer):
             drawn = ops.where((start <= threshold) & (candidate > 0), candidate, drawn)
         return drawn
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         return self._average.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         average = self._average.get_config()
         window = {name: average[name] for name in ("pool_size", "strides", "padding")}
         window["data_format"] = average["data_format"]

@@ -79,7 +79,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         if isinstance(config["momentum"], dict):
             momentum = keras.saving.deserialize_keras_object(
                 config["momentum"], custom_objects=custom_objects

@@ -45,7 +45,7 @@ class ScheduledRate(OptimizerWrapper):
         return {**super().get_config(), "schedule": schedule}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         schedule = keras.saving.deserialize_keras_object(
             config["schedule"], custom_objects=custom_objects
         )

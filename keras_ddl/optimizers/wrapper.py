@@ -28,12 +28,12 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> keras.optimizers.Optimizer:
         """The optimizer inside. It may be replaced by one built for the same variables."""
         return self._held.optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer):
+    def optimizer(self, optimizer) -> None:
         self._held.optimizer = optimizer
 
     @property
@@ -41,11 +41,11 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         return self._variables + self.optimizer.variables
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         return self.optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate):
+    def learning_rate(self, learning_rate) -> None:
         self.optimizer.learning_rate = learning_rate
 
     @property
@@ -88,7 +88,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None) -> Any:
         optimizer = keras.saving.deserialize_keras_object(
             config["optimizer"], custom_objects=custom_objects
         )

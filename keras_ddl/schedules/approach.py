@@ -1,5 +1,7 @@
 """A value that approaches its limit."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -39,7 +41,7 @@ class ExponentialApproach(keras.optimizers.schedules.LearningRateSchedule):
         elapsed = ops.cast(step, "float32") / self.time_constant
         return self.final_value - (self.final_value - self.initial_value) * ops.exp(-elapsed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "initial_value": self.initial_value,
             "final_value": self.final_value,

@@ -1,6 +1,7 @@
 """Values that rise and fall."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -55,7 +56,7 @@ class Cyclical(LearningRateSchedule):
             height *= ops.power(ops.cast(self.decay, "float32"), step)
         return self.minimum + (self.maximum - self.minimum) * height
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "minimum": self.minimum,
             "maximum": self.maximum,
@@ -116,7 +117,7 @@ class OneCycle(LearningRateSchedule):
         fall = _half_cosine(self.peak_value, self.final_value, down)
         return ops.where(step < peak, climb, fall)
 
-    def momentum(self, low=0.85, high=0.95):
+    def momentum(self, low=0.85, high=0.95) -> "OneCycle":
         """The momentum that goes with it, in step: from `high` to `low` at the peak, and back.
 
         Args:
@@ -131,7 +132,7 @@ class OneCycle(LearningRateSchedule):
             rise=self.rise,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "peak_value": self.peak_value,
             "total_steps": self.total_steps,

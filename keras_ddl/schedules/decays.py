@@ -1,5 +1,7 @@
 """Decays that Keras core lacks."""
 
+from typing import Any
+
 import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
@@ -37,7 +39,7 @@ class StepDecay(LearningRateSchedule):
         drops = ops.floor(ops.cast(step, "float32") / self.step_size)
         return self.initial_value * ops.power(ops.cast(self.factor, "float32"), drops)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "initial_value": self.initial_value,
             "step_size": self.step_size,
@@ -72,7 +74,7 @@ class LinearDecay(LearningRateSchedule):
         done = ops.minimum(ops.cast(step, "float32") / self.decay_steps, 1.0)
         return self.initial_value + (self.final_value - self.initial_value) * done
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "initial_value": self.initial_value,
             "decay_steps": self.decay_steps,
@@ -109,5 +111,5 @@ class InverseSqrtDecay(LearningRateSchedule):
     def __call__(self, step):
         return self.initial_value * ops.rsqrt(1.0 + ops.cast(step, "float32") / self.decay_steps)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"initial_value": self.initial_value, "decay_steps": self.decay_steps}

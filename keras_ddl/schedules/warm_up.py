@@ -1,6 +1,7 @@
 """A gentle start for any schedule."""
 
 from numbers import Real
+from typing import Any
 
 import keras
 from keras import ops
@@ -59,7 +60,7 @@ class WarmUp(LearningRateSchedule):
             return ops.cast(self.schedule, "float32")
         return self.schedule(step)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "warm_up_steps": self.warm_up_steps,
@@ -67,6 +68,6 @@ class WarmUp(LearningRateSchedule):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> Any:
         schedule = keras.saving.deserialize_keras_object(config["schedule"])
         return cls(**{**config, "schedule": schedule})

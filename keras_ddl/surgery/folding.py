@@ -2,9 +2,10 @@
 
 import keras
 
-from keras_ddl.surgery import affine
+from keras_ddl.graph.wiring import wirings
+from keras_ddl.surgery import arithmetic
 from keras_ddl.surgery.plan import Folding, Plan
-from keras_ddl.surgery.wiring import copy_of, copy_state, rebuild, trace
+from keras_ddl.surgery.rebuilding import copy_of, copy_state, rebuild
 
 
 def fold_batch_normalization(model, strict=False) -> keras.Model:
@@ -44,8 +45,8 @@ def fold_batch_normalization(model, strict=False) -> keras.Model:
     Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference", arXiv 1712.05877, section 3.2.
     """
-    wirings = trace(model)
-    plan = Plan(wirings)
+    walked = wirings(model)
+    plan = Plan(walked)
     left = [folding for folding in plan.foldings() if folding.into is None]
     if strict and left:
         reasons = "\n".join(f"- {folding.layer}: {folding.reason}" for folding in left)
@@ -54,11 +55,11 @@ def fold_batch_normalization(model, strict=False) -> keras.Model:
             f"where they are:\n{reasons}\nReceived: model={model.name!r}"
         )
     folded = {id(step.normalization) for step in plan.steps}
-    targets = {id(step.target): affine.weights_of(step.target) for step in plan.steps}
+    targets = {id(step.target): arithmetic.weights_of(step.target) for step in plan.steps}
     for step in plan.steps:
         old = targets[id(step.target)]
         targets[id(step.target)] = step.fold(
-            step.target, old, *affine.scale_and_shift(step.normalization)
+            step.target, old, *arithmetic.scale_and_shift(step.normalization)
         )
     pairs = []
 
@@ -69,7 +70,7 @@ def fold_batch_normalization(model, strict=False) -> keras.Model:
         pairs.append((layer, new))
         return new
 
-    small = rebuild(wirings, replace)
+    small = rebuild(walked, replace)
     for old, new in pairs:
         if id(old) in targets:
             for name, value in targets[id(old)].items():
@@ -91,4 +92,4 @@ def plan_folding(model) -> list[Folding]:
     Raises:
         ValueError: if the model is neither functional nor Sequential, or has not been built.
     """
-    return Plan(trace(model)).foldings()
+    return Plan(wirings(model)).foldings()

@@ -8,9 +8,10 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_ddl.graph.wiring import SymbolicCall, Wiring, is_traceable, tensors
 from keras_ddl.layers import GhostBatchNormalization, VariableDropout
-from keras_ddl.surgery import affine
-from keras_ddl.surgery.wiring import Call, Wiring, is_traceable, layers_inside, tensors
+from keras_ddl.surgery import arithmetic
+from keras_ddl.surgery.rebuilding import layers_inside
 
 # Exact classes: another subclass may normalize in another way at inference.
 NORMALIZATIONS = {layers.BatchNormalization, GhostBatchNormalization}
@@ -44,12 +45,12 @@ class Folding:
 
 
 @dataclass(frozen=True)
-class Step:
+class FoldingStep:
     """One folding to be done."""
 
     normalization: Any
     target: Any
-    fold: Callable  # affine.fold_after or affine.fold_before
+    fold: Callable  # arithmetic.fold_after or arithmetic.fold_before
 
 
 class _NotExact(Exception):  # noqa: N818  (an answer, not an error)
@@ -62,10 +63,10 @@ class Plan:
     def __init__(self, wirings: list[Wiring]):
         self.wirings = wirings
         self.names: dict[int, str] = {}
-        self.calls: dict[int, list[Call]] = defaultdict(list)
-        self.producer: dict[int, Call] = {}
+        self.calls: dict[int, list[SymbolicCall]] = defaultdict(list)
+        self.producer: dict[int, SymbolicCall] = {}
         self.uses: Counter[int] = Counter()
-        self.consumer: dict[int, Call] = {}
+        self.consumer: dict[int, SymbolicCall] = {}
         self.identities: set[int] = set()
         for wiring in wirings:
             self.uses.update(id(tensor) for tensor in tensors(wiring.outputs))
@@ -81,10 +82,10 @@ class Plan:
             if isinstance(calls[0].layer, layers.BatchNormalization)
         ]
         self.reasons: dict[int, list[str]] = defaultdict(list)
-        self.steps: list[Step] = []
+        self.steps: list[FoldingStep] = []
         # What lies nearest to its target must be folded first: then the next one touches it.
-        self._fold(self.normalizations, self._before, affine.fold_after)
-        self._fold(self.normalizations[::-1], self._after, affine.fold_before)
+        self._fold(self.normalizations, self._before, arithmetic.fold_after)
+        self._fold(self.normalizations[::-1], self._after, arithmetic.fold_before)
 
     def foldings(self) -> list[Folding]:
         into = {id(step.normalization): self.names[id(step.target)] for step in self.steps}
@@ -119,7 +120,7 @@ class Plan:
                 if str(why) not in self.reasons[id(layer)]:
                     self.reasons[id(layer)].append(str(why))
             else:
-                self.steps.append(Step(layer, target, fold))
+                self.steps.append(FoldingStep(layer, target, fold))
                 self.identities.add(id(layer))
 
     def _before(self, layer):
@@ -159,7 +160,7 @@ class Plan:
                 tensor = user.outputs
             reached.append(user)
         target = self._only_target(reached)
-        kind = affine.KINDS[type(target)]
+        kind = arithmetic.KINDS[type(target)]
         name = self.names[id(target)]
         if kind.inputs is None:
             raise _NotExact(f"{name} after it sees edges")
@@ -174,7 +175,7 @@ class Plan:
             name = self.names[id(maker.layer)] if maker else "an input"
             raise _NotExact(f"the output of {name} is used elsewhere too")
 
-    def _is_identity(self, call: Call) -> bool:
+    def _is_identity(self, call: SymbolicCall) -> bool:
         layer = call.layer
         if not call.is_plain:
             return False
@@ -182,10 +183,10 @@ class Plan:
             return layer.activation is keras.activations.linear
         return type(layer) in IDENTITY_AT_INFERENCE or id(layer) in self.identities
 
-    def _only_target(self, reached: list[Call]):
+    def _only_target(self, reached: list[SymbolicCall]):
         target = reached[0].layer
         name = self.names[id(target)]
-        if type(target) not in affine.KINDS:
+        if type(target) not in arithmetic.KINDS:
             raise _NotExact(f"{name} ({type(target).__name__}) is no layer to fold into")
         if len({id(call) for call in reached}) < len(self.calls[id(target)]) or any(
             call.layer is not target for call in reached

@@ -5,15 +5,9 @@ import inspect
 import keras
 from keras import layers
 
+from keras_ddl.graph.wiring import is_traceable, wirings
 from keras_ddl.layers.normalization.affine import AffineNormalization
-from keras_ddl.surgery.wiring import (
-    copy_of,
-    copy_state,
-    is_traceable,
-    layers_inside,
-    rebuild,
-    trace,
-)
+from keras_ddl.surgery.rebuilding import copy_of, copy_state, layers_inside, rebuild
 
 NORMALIZATIONS = (
     AffineNormalization,
@@ -80,7 +74,7 @@ def swap_normalization(model, to, which=NORMALIZATIONS) -> keras.Model:
         pairs.append((layer, new))
         return new
 
-    rebuilt = rebuild(trace(model), replace)
+    rebuilt = rebuild(wirings(model), replace)
     for old, new in pairs:
         copy_state(old, new)
     return rebuilt

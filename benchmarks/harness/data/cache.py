@@ -1,5 +1,6 @@
 """Arrays that were costly to decode, kept for the next time."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,13 +15,15 @@ from benchmarks.harness.data.dataset import fingerprint
 from benchmarks.harness.data.errors import DataError
 
 Arrays = dict[str, np.ndarray]
+MOST_BYTES = 2**30  # of all kept files together
 
 
 def cached(name: str, make: Callable[[], Arrays], notify: Callable[[str], object]) -> Arrays:
     """Returns `make()`, or what an earlier call with the same `name` kept of it.
 
     Kept in `$KERAS_DDL_CACHE`, by default `~/.cache/keras_ddl`. A damaged file is made anew; a
-    folder that cannot be written to costs only the time of decoding again.
+    folder that cannot be written to costs only the time of decoding again. Beyond 1 GiB in all, the
+    files that were not used for longest are removed.
 
     Args:
         name: of the file, without suffix. It must change whenever the result would.
@@ -31,12 +34,16 @@ def cached(name: str, make: Callable[[], Arrays], notify: Callable[[str], object
     path = Path(os.path.expanduser(folder)) / f"{name}.npz"
     if path.is_file():
         try:
-            return _load(path)
+            arrays = _load(path)
+            with contextlib.suppress(OSError):
+                os.utime(path)  # used now
+            return arrays
         except DataError:
             notify(f"The cache file {path} is damaged: making it anew.")
     arrays = make()
     try:
         _store(path, arrays)
+        _evict(path)
     except OSError as error:
         notify(f"The decoded images could not be kept for the next time: {error}.")
     return arrays
@@ -64,6 +71,17 @@ def _store(path: Path, arrays: Arrays) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _evict(kept: Path) -> None:
+    """Removes the files not used for longest until the rest is small enough, but not `kept`."""
+    files = [path for path in kept.parent.glob("*-*") if path.suffix in (".npz", ".tmp")]
+    files.sort(key=lambda path: (path == kept, path.stat().st_mtime), reverse=True)
+    total = 0
+    for path in files:
+        total += path.stat().st_size
+        if total > MOST_BYTES and path != kept:
+            path.unlink(missing_ok=True)
 
 
 def _fingerprint(arrays: Arrays) -> str:

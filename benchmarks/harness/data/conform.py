@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.harness.data.dataset import Dataset
+from benchmarks.harness.data.dataset import Dataset, content
 from benchmarks.harness.data.errors import DataError
 from benchmarks.harness.data.known import Facts
 
@@ -16,7 +16,9 @@ def conform(
     arrays: Mapping[str, np.ndarray],
     origins: Mapping[str, str],
     source: str,
-    title: str | None = None,
+    *,
+    verified: bool = False,
+    lossy: bool = False,
 ) -> Dataset:
     """Checks types, shapes, lengths and labels, and brings the arrays into the common form.
 
@@ -25,7 +27,10 @@ def conform(
         arrays: by `KEYS`. Grey images may lack the channel axis, labels may be a column.
         origins: for each key the file (or the part of one) that it came from, for messages.
         source: where all of it came from, for humans.
-        title: shown instead of the dataset's usual title.
+        verified: whether the files are the published ones by their checksums. If not, the arrays
+            are compared with the published ones; those that are not confirmed are called
+            "unverified" wherever the dataset is named.
+        lossy: whether images were decoded from JPEG.
     """
     checked = {}
     for split, counts in (("train", facts.train_counts), ("test", facts.test_counts)):
@@ -38,16 +43,22 @@ def conform(
                 f"Expected: {len(checked[x])} labels, one for each image. "
                 f"Received: {len(checked[y])}."
             )
-        received = tuple(np.bincount(checked[y], minlength=len(counts)).tolist())
-        if received != counts:
-            raise DataError(
-                f"{origins[y]} holds another dataset than {facts.title}, or not all of it. "
-                f"Expected: {sum(counts)} labels, by class {counts}. "
-                f"Received: {len(checked[y])}, by class {received}."
-            )
-    return Dataset(
-        name=facts.name, title=title or facts.title, maximum=255, source=source, **checked
-    )
+        check_counts(facts, counts, checked[y], origins[y])
+    known = facts.lossy_contents if lossy else facts.contents
+    verified = verified or (bool(known) and content(checked) in known)
+    title = facts.title + " (JPEG)" * lossy + " (unverified)" * (not verified)
+    return Dataset(name=facts.name, title=title, maximum=255, source=source, **checked)
+
+
+def check_counts(facts: Facts, counts: tuple[int, ...], y: np.ndarray, origin: str) -> None:
+    """Raises `DataError` unless there are as many labels of each class as in the dataset."""
+    received = tuple(np.bincount(y, minlength=len(counts)).tolist())
+    if received != counts:
+        raise DataError(
+            f"{origin} holds another dataset than {facts.title}, or not all of it. "
+            f"Expected: {sum(counts)} labels, by class {counts}. "
+            f"Received: {len(y)}, by class {received}."
+        )
 
 
 def _images(facts: Facts, x: np.ndarray, origin: str) -> np.ndarray:

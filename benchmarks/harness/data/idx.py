@@ -1,6 +1,7 @@
 """IDX files, raw or in gzip: the form in which MNIST and Fashion-MNIST are published."""
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -21,6 +22,8 @@ NAMES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 _UNSIGNED_BYTES = 0x08
+_LONGEST_HEADER = 20  # of four axes
+_MOST_BYTES = 2**32  # of an unpacked file
 
 
 def read(facts: Facts, folder: Path) -> Dataset | None:
@@ -28,7 +31,7 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
     paths = {key: _find(folder, name) for key, name in NAMES.items()}
     if not any(paths.values()):
         return None
-    arrays, origins = {}, {}
+    arrays, origins, published = {}, {}, []
     for key, path in paths.items():
         if path is None:
             raise DataError(
@@ -37,11 +40,12 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
         content = path.read_bytes()
         forms = {NAMES[key]: content}
         if path.suffix == ".gz":
-            forms = {NAMES[key]: _unpack(content, path), f"{NAMES[key]}.gz": content}
+            forms = {NAMES[key]: unpack(content, path), f"{NAMES[key]}.gz": content}
         origins[key] = str(path)
         arrays[key] = parse(forms[NAMES[key]], 3 if key.startswith("x") else 1, str(path))
-        verify(facts, str(path), forms)
-    return conform(facts, arrays, origins, f"IDX files in {folder}")
+        published.append(verify(facts, str(path), forms))
+    source = f"IDX files in {folder}"
+    return conform(facts, arrays, origins, source, verified=all(published))
 
 
 def parse(content: bytes, ndim: int, origin: str) -> np.ndarray:
@@ -87,10 +91,29 @@ def _find(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _unpack(content: bytes, path: Path) -> bytes:
+def unpack(content: bytes, path: Path) -> bytes:
+    """Returns what a gzip file holds, if that is no more than its IDX header says."""
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            header = file.read(_LONGEST_HEADER)
+            announced = _announced_size(header)
+            unpacked = header + file.read(max(announced + 1 - len(header), 1))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} is truncated or damaged. Expected: a whole gzip file. Received: {error}."
         ) from error
+    if announced > _MOST_BYTES:
+        raise DataError(
+            f"{path} is too large. Expected: an array of at most {_MOST_BYTES} bytes. "
+            f"Received: {announced} by its header."
+        )
+    return unpacked
+
+
+def _announced_size(header: bytes) -> int:
+    """How long the file is by its header: that of its array and the header itself."""
+    ndim = header[3] if len(header) > 3 else 0
+    if len(header) < 4 * (1 + ndim) or not 1 <= ndim <= 4:
+        return _LONGEST_HEADER
+    size = 4 * (1 + ndim) + math.prod(struct.unpack(f">{ndim}I", header[4 : 4 * (1 + ndim)]))
+    return min(size, _MOST_BYTES + 1)

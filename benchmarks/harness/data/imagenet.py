@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks.harness.data.errors import DataError
 
-NAME, TITLE = "imagenet2012", "ImageNet"
+# Its images are read while training: nothing compares them with the published ones.
+NAME, TITLE = "imagenet2012", "ImageNet (unverified)"
 _SHUFFLED = 10_000  # images among which the next is drawn
 
 

@@ -19,6 +19,8 @@ class Facts:
         files: what to put into a folder, for humans.
         url: a small file on the host from which `tensorflow-datasets` downloads.
         md5: checksums of published files, by file name.
+        contents: what `dataset.content` gives for the published arrays, where that is known.
+        lossy_contents: the same for JPEG copies of them that are known.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Facts:
     files: str
     url: str
     md5: Mapping[str, str]
+    contents: tuple[str, ...] = ()
+    lossy_contents: tuple[str, ...] = ()
 
 
 _IDX_FILES = (
@@ -56,6 +60,7 @@ _MNIST = Facts(
         "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     },
+    contents=("sha256:df65bc3e240feb45b9d81a7a8b75d74132bb5c4cf5c9f0a0a9e0a028e5a40ac2",),
 )
 
 _FASHION_MNIST = Facts(
@@ -116,6 +121,8 @@ _CIFAR10 = Facts(
         "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         "test_batch": "40351d587109b95175f43aff81a1287e",
     },
+    # Of the copy that the stored results of this project were trained on.
+    lossy_contents=("sha256:45e3cb44c5f5c7dfe35a060517c99c1e263460d2f5c869e8542a9a1fccaf4c4e",),
 )
 
 FACTS = {facts.name: facts for facts in (_MNIST, _FASHION_MNIST, _CIFAR10)}

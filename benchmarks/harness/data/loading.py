@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.harness.data import digits
+from benchmarks.harness.data import digits, own
 from benchmarks.harness.data.dataset import Dataset
 from benchmarks.harness.data.errors import DataError, NotFoundError
 from benchmarks.harness.data.known import FACTS
@@ -27,7 +27,8 @@ def load(
     downloads it, if a host answers.
 
     Args:
-        name: one of `NAMES`, or `"auto"`: the first of `prefer` that can be had, else digits.
+        name: one of `NAMES`, or `"auto"`: the first of `prefer` that can be had, else digits; or
+            the path of the user's own data (`own.read`).
         data_dir: the folder to look in. A dataset asked for by name is then looked for nowhere
             else; `"auto"` goes on to the other places.
         notify: called with one line for humans: on a download, a first decoding, or when a data
@@ -48,7 +49,13 @@ def load(
     ((1437, 8, 8, 1), (360, 8, 8, 1))
     """
     if name not in ("auto", *NAMES):
-        raise DataError(_unknown(name))
+        if not own.is_path(name):
+            raise DataError(_unknown(name))
+        path = Path(os.path.expanduser(name))
+        try:
+            return own.read(path)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error}.") from error
     folder = None if data_dir is None else Path(os.path.expanduser(data_dir))
     if folder and not folder.is_dir():
         raise DataError(f"--data-dir is not a folder. Received: {folder}.")

@@ -12,6 +12,8 @@ from benchmarks.harness.data.dataset import Dataset
 from benchmarks.harness.data.errors import DataError
 from benchmarks.harness.data.known import Facts
 
+_MOST_BYTES = 2**32  # of unpacked arrays
+
 
 def read(facts: Facts, folder: Path) -> Dataset | None:
     """Reads `<name>.npz` in `folder`; returns `None` if it is not there."""
@@ -20,7 +22,7 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
         if path.is_file():
             origins = {key: f"{path}: {key}" for key in KEYS}
             dataset = conform(facts, load(path, KEYS), origins, f"npz file {path}")
-            _verify(facts, dataset, origins)
+            _verify(facts, dataset, origins)  # says which array is not the published one
             return dataset
     return None
 
@@ -30,6 +32,9 @@ def load(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     try:
         # Opened here, because NumPy leaves a file that is no archive open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            size = sum(member.file_size for member in archive.zip.infolist())
+            if size > _MOST_BYTES:
+                raise ValueError(f"{size} bytes when unpacked, of which {_MOST_BYTES} are allowed")
             return {key: archive[key] for key in keys}
     except Exception as error:  # a damaged archive can make NumPy raise anything
         raise DataError(

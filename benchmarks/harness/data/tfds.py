@@ -54,8 +54,8 @@ def download(facts: Facts, notify: Callable[[str], object]) -> Dataset:
 
 def _name(info: Path) -> str | None:
     try:
-        return json.loads(info.read_bytes()).get("name")
-    except (FileNotFoundError, ValueError, AttributeError):
+        return json.loads(info.read_bytes()).get("name") if info.is_file() else None
+    except (FileNotFoundError, ValueError, AttributeError, RecursionError):
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.harness.data import Dataset
 from benchmarks.harness.env import ROOT
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.training import backend
@@ -77,7 +77,8 @@ def _train(
         from benchmarks.harness.training.trainer import Trainer
     except ModuleNotFoundError as error:
         raise backend.BackendError(backend.how_to_mend(error)) from error
-    train = (experiment.trainer or Trainer)(experiment, dataset)
+    own = experiment.work.trainer if isinstance(experiment.work, Training) else None
+    train = (own or Trainer)(experiment, dataset)
     for group in filter(None, map(claim, groups)):
         yield from _records(train, group, progress)
 

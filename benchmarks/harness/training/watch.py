@@ -84,11 +84,11 @@ class BestPoint:
     """Gives a model, or each member, the weights of its lowest validation error at the end.
 
     Args:
-        data: the split of each member.
+        members: how many models train together.
         params: of the trials.
     """
 
-    def __init__(self, data: Sequence[Split], params: Params):
+    def __init__(self, members: int, params: Params):
         examples, size = params["curve_examples"], params["validation_size"]
         if not (examples and size):
             raise ValueError(
@@ -97,7 +97,7 @@ class BestPoint:
                 f"validation_size={size}"
             )
         self.callback: Any = BestMembers("validation_error")  # to stand behind a `Watch`
-        if len(data) == 1:
+        if members == 1:
             never = params["points"]  # all updates are done
             self.callback = keras.callbacks.EarlyStopping(
                 "validation_error", patience=never, mode="min", restore_best_weights=True
@@ -111,6 +111,6 @@ class BestPoint:
 
 
 def _beginnings(sets: Sequence[Examples], count: int) -> list[Examples]:
-    """The first `count` examples of each; one object for what is one object."""
-    cut = {id(one): Examples(one.x[:count], one.y[:count]) for one in sets}
-    return [cut[id(one)] for one in sets]
+    """The first `count` examples of each set; one object for all if the sets are one object."""
+    beginnings = [Examples(one.x[:count], one.y[:count]) for one in sets]
+    return beginnings[:1] * len(sets) if all(one is sets[0] for one in sets) else beginnings

@@ -1,5 +1,7 @@
 """What normalization layers have in common: channel axes, and weights for every channel."""
 
+from typing import Any
+
 import keras
 from keras import constraints, initializers, ops, regularizers
 
@@ -35,7 +37,7 @@ class ChannelLayer(keras.layers.Layer):
         self.autocast = False
         self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # as JSON has it
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         self._channel_axes = channel_axes(self.axis, input_shape)
         dims = {axis: input_shape[axis] for axis in self._channel_axes}
         self._channel_shape = tuple(dims.values())
@@ -47,11 +49,11 @@ class ChannelLayer(keras.layers.Layer):
             options.setdefault(kind, getattr(self, f"{name}_{kind}", None))
         return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         channel_axes(self.axis, input_shape)
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.axis}
 
 
@@ -95,7 +97,7 @@ class AffineNormalization(ChannelLayer):
         self.gamma = None
         self.beta = None
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         if self.scale:
             self.gamma = self._channel_weight("gamma")
@@ -109,14 +111,14 @@ class AffineNormalization(ChannelLayer):
         beta = ops.zeros(size) if self.beta is None else self.beta
         return (ops.reshape(ops.cast(weight, dtype), shape) for weight in (gamma, beta))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {name: getattr(self, name) for name in ("epsilon", "center", "scale")}
         for weight in ("beta", "gamma"):
             config.update(weight_config(self, weight))
         return {**super().get_config(), **config}
 
 
-def weight_config(layer, weight):
+def weight_config(layer, weight) -> dict[str, Any]:
     """The serialized initializer, regularizer and constraint of one of the layer's weights."""
     return {
         f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
@@ -124,20 +126,20 @@ def weight_config(layer, weight):
     }
 
 
-def as_tuple(axis):
+def as_tuple(axis) -> tuple:
     return tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
 
 
-def channel_axes(axis, input_shape):
+def channel_axes(axis, input_shape) -> tuple[int, ...]:
     """The axes of `axis` from 1 up, ascending, checked against the shape of an input."""
     rank = len(input_shape)
-    axes = as_tuple(axis)
-    if not axes or any(not -rank <= a < rank for a in axes):
+    given = as_tuple(axis)
+    if not given or any(not -rank <= a < rank for a in given):
         raise ValueError(
             f"`axis` must name axes of the input. Received: axis={axis!r}, "
             f"input_shape={tuple(input_shape)}"
         )
-    axes = sorted(a % rank for a in axes)
+    axes = sorted(a % rank for a in given)
     if axes[0] == 0 or len(set(axes)) < len(axes):
         raise ValueError(
             "`axis` must name different axes, and not the batch, axis 0. "

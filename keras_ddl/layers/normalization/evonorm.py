@@ -1,5 +1,7 @@
 """Evolved layers that normalize and activate at once."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -47,14 +49,14 @@ class EvoNormB0(AffineNormalization):
         super().__init__(axis, epsilon, center, scale, **kwargs)
         self.momentum = unit_interval("momentum", momentum)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         self.v = self._channel_weight("v", initializer="ones")
         self.moving_variance = self._channel_weight(
             "moving_variance", initializer="ones", trainable=False
         )
 
-    def call(self, inputs, training=False, mask=None):
+    def call(self, inputs, training=False, mask=None) -> Any:
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype)
@@ -72,7 +74,7 @@ class EvoNormB0(AffineNormalization):
         outputs = outputs * cells.spread(gamma) + cells.spread(beta)
         return ops.cast(outputs, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum}
 
 
@@ -122,12 +124,12 @@ class EvoNormS0(AffineNormalization):
         super().__init__(axis, epsilon, center, scale, **kwargs)
         self.groups, self.channels_per_group = checked_groups(groups, channels_per_group)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         self._groups = group_shape(self._channel_shape, self.groups, self.channels_per_group)
         self.v = self._channel_weight("v", initializer="ones")
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None) -> Any:
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype, self._groups)
@@ -137,6 +139,6 @@ class EvoNormS0(AffineNormalization):
         outputs = x * ops.sigmoid(v * x) * scale + cells.spread(beta)
         return ops.cast(outputs, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"groups": self.groups, "channels_per_group": self.channels_per_group}
         return {**super().get_config(), **config}

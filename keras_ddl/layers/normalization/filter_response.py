@@ -1,5 +1,7 @@
 """Filter response normalization and its activation."""
 
+from typing import Any
+
 import keras
 from keras import constraints, initializers, ops, regularizers
 
@@ -54,7 +56,7 @@ class FilterResponseNormalization(AffineNormalization):
         super().__init__(axis, epsilon, center, scale, **kwargs)
         self.learned_epsilon = learned_epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         if self.learned_epsilon:
             self.extra_epsilon = self.add_weight(
@@ -64,7 +66,7 @@ class FilterResponseNormalization(AffineNormalization):
                 name="extra_epsilon",
             )
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None) -> Any:
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype)
@@ -79,7 +81,7 @@ class FilterResponseNormalization(AffineNormalization):
         outputs = x * cells.spread(scale) + cells.spread(beta)
         return ops.cast(outputs, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "learned_epsilon": self.learned_epsilon}
 
 
@@ -115,16 +117,16 @@ class ThresholdedLinearUnit(ChannelLayer):
         self.tau_regularizer = regularizers.get(tau_regularizer)
         self.tau_constraint = constraints.get(tau_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         self.tau = self._channel_weight("tau")
 
-    def call(self, inputs):
+    def call(self, inputs) -> Any:
         x = ops.cast(inputs, self.compute_dtype)
         shape = [1] * len(inputs.shape)
         for axis, size in zip(self._channel_axes, self._channel_shape, strict=True):
             shape[axis] = size
         return maximum(x, ops.reshape(ops.cast(self.tau, x.dtype), shape))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **weight_config(self, "tau")}

@@ -1,5 +1,7 @@
 """Ghost batch normalization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -64,7 +66,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         self.autocast = False  # a mean of many values should not be of rounded ones
         self.virtual_batch_size = size
 
-    def call(self, inputs, training=False, mask=None):
+    def call(self, inputs, training=False, mask=None) -> Any:
         if not (training and self.trainable):
             return super().call(inputs, training=False)
         x = full_precision(inputs)
@@ -109,7 +111,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
             entered = ops.sum(share * values, axis=(0, 1))
             moving.assign(ops.cast(moving, entered.dtype) * (1 - total) + entered)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "virtual_batch_size": self.virtual_batch_size}
         for name in ("renorm", "renorm_clipping", "renorm_momentum", "synchronized"):
             config.pop(name, None)

@@ -1,12 +1,14 @@
 """Group normalization."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_ddl._checks import positive_integer
 from keras_ddl.layers._precision import full_precision
+from keras_ddl.layers.normalization import native
 from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.layers.normalization.grouping import normalize_groups, normalize_masked_groups
 from keras_ddl.layers.normalization.moments import Cells
@@ -104,26 +106,28 @@ class GroupNormalization(AffineNormalization):
         )
         self.groups, self.channels_per_group = checked_groups(groups, channels_per_group)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         self._groups = group_shape(self._channel_shape, self.groups, self.channels_per_group)
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, mask=None) -> Any:
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype, self._groups)
-        if mask is None:
-            outputs = normalize_groups(cells, self.epsilon, x, gamma, beta)
-        else:
+        if mask is not None:
             outputs = normalize_masked_groups(cells, self.epsilon, x, mask, gamma, beta)
+        elif native.has_group_norm(self._channel_axes):
+            outputs = native.group_norm(x, self._channel_axes[0], gamma, beta, self.epsilon)
+        else:
+            outputs = normalize_groups(cells, self.epsilon, x, gamma, beta)
         return ops.cast(outputs, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"groups": self.groups, "channels_per_group": self.channels_per_group}
         return {**super().get_config(), **config}
 
 
-def checked_groups(groups, channels_per_group):
+def checked_groups(groups, channels_per_group) -> tuple[int, int | None]:
     """Both arguments, if they are numbers of groups and of channels, and not both are given."""
     if groups != -1:
         groups = positive_integer("groups", groups, " or -1")
@@ -138,7 +142,7 @@ def checked_groups(groups, channels_per_group):
     return groups, channels_per_group
 
 
-def group_shape(channel_shape, groups, channels_per_group):
+def group_shape(channel_shape, groups, channels_per_group) -> tuple[int, int]:
     """(groups, channels per group) for channels of that shape."""
     channels = math.prod(channel_shape)
     if channels_per_group is not None:

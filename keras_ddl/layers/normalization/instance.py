@@ -1,5 +1,7 @@
 """Instance normalization."""
 
+from typing import Any
+
 import keras
 
 from keras_ddl.layers.normalization.group import GroupNormalization
@@ -58,7 +60,7 @@ class InstanceNormalization(GroupNormalization):
             )
         super().__init__(-1, axis, epsilon, center, scale, **kwargs)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         if len(self._channel_axes) == len(input_shape) - 1:
             raise ValueError(
@@ -68,7 +70,7 @@ class InstanceNormalization(GroupNormalization):
                 f"Received: input_shape={tuple(input_shape)}, axis={self.axis!r}"
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["groups"], config["channels_per_group"]
         return config

@@ -1,5 +1,7 @@
 """Layers that run with another kernel than the one they hold."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -33,7 +35,7 @@ class KernelWrapper(layers.Wrapper):
         self.supports_masking = layer.supports_masking
 
     @property
-    def fan_in_axes(self):
+    def fan_in_axes(self) -> tuple[int, ...]:
         """The axes of the kernel that one output unit sums over."""
         rank = len(self.layer.kernel.shape)
         if isinstance(self.layer, DEPTHWISE):
@@ -42,7 +44,7 @@ class KernelWrapper(layers.Wrapper):
             return (*range(rank - 2), rank - 1)
         return tuple(range(rank - 1))
 
-    def effective_kernel(self):
+    def effective_kernel(self) -> Any:
         """The kernel that the wrapped layer runs with, a tensor."""
         raise NotImplementedError
 
@@ -57,7 +59,7 @@ class KernelWrapper(layers.Wrapper):
             variable.assign(value)
         return self.layer
 
-    def call(self, inputs):
+    def call(self, inputs) -> Any:
         return self._call_layer(inputs, kernel=self.effective_kernel())
 
     def _kernel(self):
@@ -117,10 +119,10 @@ class KernelWrapper(layers.Wrapper):
                 variable.assign(value)
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         return self.layer.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         # `build` builds the wrapped layer; its shapes would tie the config to one input.
         config["layer"].pop("build_config", None)

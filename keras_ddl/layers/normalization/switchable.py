@@ -1,5 +1,7 @@
 """Switchable normalization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -52,7 +54,7 @@ class SwitchableNormalization(AffineNormalization):
         super().__init__(axis, epsilon, center, scale, **kwargs)
         self.momentum = unit_interval("momentum", momentum)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         self.mean_logits, self.variance_logits = (
             self.add_weight(shape=(3,), initializer="ones", autocast=False, name=name)
@@ -63,7 +65,7 @@ class SwitchableNormalization(AffineNormalization):
             for name, initializer in (("moving_mean", "zeros"), ("moving_variance", "ones"))
         )
 
-    def call(self, inputs, training=False, mask=None):
+    def call(self, inputs, training=False, mask=None) -> Any:
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype)
@@ -89,7 +91,7 @@ class SwitchableNormalization(AffineNormalization):
         )
         return Moments(mean, variance, None)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum}
 
 

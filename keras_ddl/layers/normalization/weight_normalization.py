@@ -1,6 +1,7 @@
 """Weight normalization."""
 
 from contextvars import ContextVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -63,7 +64,7 @@ class WeightNormalization(KernelWrapper):
             )
         super().__init__(layer, **kwargs)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape=None) -> None:
         super().build(input_shape)
         axes = self.fan_in_axes
         kernel_shape = self.layer.kernel.shape
@@ -77,7 +78,7 @@ class WeightNormalization(KernelWrapper):
             autocast=False,
         )
 
-    def effective_kernel(self):
+    def effective_kernel(self) -> Any:
         kernel = self._kernel()
         return kernel * (self.g / self._length(kernel))
 
@@ -86,7 +87,7 @@ class WeightNormalization(KernelWrapper):
         squares = ops.sum(ops.square(kernel), axis=self.fan_in_axes, keepdims=True)
         return ops.sqrt(maximum(squares, keras.config.epsilon() ** 2))
 
-    def call(self, inputs):
+    def call(self, inputs) -> Any:
         done = _initialized.get()
         if done is not None and id(self) not in done:
             done.add(id(self))
@@ -94,7 +95,7 @@ class WeightNormalization(KernelWrapper):
         return super().call(inputs)
 
     @staticmethod
-    def initialize(model, inputs):
+    def initialize(model, inputs) -> None:
         """Set `g` and biases so that units have mean 0 and variance 1 on `inputs`.
 
         One forward pass initializes every WeightNormalization that it goes through, each on what

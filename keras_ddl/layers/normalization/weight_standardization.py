@@ -1,5 +1,7 @@
 """Weight standardization."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -49,11 +51,11 @@ class WeightStandardization(KernelWrapper):
         super().__init__(layer, **kwargs)
         self.epsilon = positive("epsilon", epsilon)
 
-    def effective_kernel(self):
+    def effective_kernel(self) -> Any:
         kernel = self._kernel()
         deviation = kernel - ops.mean(kernel, axis=self.fan_in_axes, keepdims=True)
         variance = ops.mean(ops.square(deviation), axis=self.fan_in_axes, keepdims=True)
         return deviation * ops.rsqrt(variance + self.epsilon)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "epsilon": self.epsilon}

@@ -250,7 +250,7 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
 
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
     experiment = mnist_dropout.EXPERIMENT
-    assert cli.main(replace(experiment, build=broken), flags) == 1
+    assert cli.main(replace(experiment, work=replace(experiment.work, build=broken)), flags) == 1
     err = capsys.readouterr().err
     assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err

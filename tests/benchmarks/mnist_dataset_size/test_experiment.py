@@ -61,7 +61,7 @@ def test_both_arms_at_every_size_do_the_same_updates(profile):
 
 
 def test_paper_is_the_published_architecture():
-    model = EXPERIMENT.build(trials("paper")[0], (28, 28, 1), 10)
+    model = EXPERIMENT.work.build(trials("paper")[0], (28, 28, 1), 10)
     dense = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     assert dense == [1024, 1024, 2048, 10]
     assert [(t.params["keep"], t.params["input_keep"]) for t in trials("paper")[:2]] == [
@@ -71,7 +71,7 @@ def test_paper_is_the_published_architecture():
 
 
 def test_arms_have_one_structure_and_start_from_the_same_weights():
-    with_dropout, without = (EXPERIMENT.build(t, (8, 8, 1), 10) for t in trials("smoke")[:2])
+    with_dropout, without = (EXPERIMENT.work.build(t, (8, 8, 1), 10) for t in trials("smoke")[:2])
     assert [type(a) for a in with_dropout.layers] == [type(b) for b in without.layers]
     pairs = zip(with_dropout.trainable_weights, without.trainable_weights, strict=True)
     for a, b in pairs:
@@ -81,7 +81,7 @@ def test_arms_have_one_structure_and_start_from_the_same_weights():
 def test_dropout_takes_inputs_and_hidden_units_and_none_takes_none():
     x = np.ones((500, 8, 8, 1), "float32")
     for trial, share in zip(trials("smoke")[:2], (0.2, 0.0), strict=True):
-        model = EXPERIMENT.build(trial, (8, 8, 1), 10)
+        model = EXPERIMENT.work.build(trial, (8, 8, 1), 10)
         flatten, dropout = model.layers[:2]
         dropped = ops.convert_to_numpy(dropout(flatten(x), training=True)) == 0
         assert dropped.mean() == pytest.approx(share, abs=0.01)

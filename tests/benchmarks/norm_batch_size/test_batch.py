@@ -119,7 +119,7 @@ def test_batch_1_is_left_to_those_that_can_have_it():
 def test_schedules(decay, rates):
     trial = trials()[0]
     trial.params.update(learning_rate_decay=decay, updates=100)
-    optimizer = EXPERIMENT.optimizer(trial)
+    optimizer = EXPERIMENT.work.optimizer(trial)
     optimizer.build([keras.Variable([0.0])])
     for step, rate in rates.items():
         optimizer.iterations.assign(step)

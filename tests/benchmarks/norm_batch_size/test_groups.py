@@ -40,7 +40,7 @@ def test_paper_has_the_published_arms_and_each_is_built_as_named():
     arms = [(trial.params["by"], trial.params["size"]) for trial in trials("paper")]
     assert arms == [(by, size) for by in PUBLISHED for size in (64, 32, 16, 8, 4, 2, 1)]
     for trial in trials("smoke"):
-        model = EXPERIMENT.build(trial, (8, 8, 3), 10)
+        model = EXPERIMENT.work.build(trial, (8, 8, 3), 10)
         layers = [layer for layer in model.layers if isinstance(layer, GroupNormalization)]
         by, size = trial.params["by"], trial.params["size"]
         assert {getattr(layer, by) for layer in layers} == {min(size, 4), min(size, 8)}

@@ -47,7 +47,7 @@ def test_the_rate_follows_the_images_of_a_batch():
 
 def test_resnet_50_is_normalized_as_asked_and_branches_start_as_zero():
     by_norm = {t.params["norm"]: t for t in trials("paper") if t.params["batch_size"] == 32}
-    model = EXPERIMENT.build(by_norm["GN"], (32, 32, 3), 10)
+    model = EXPERIMENT.work.build(by_norm["GN"], (32, 32, 3), 10)
     found = [layer for layer in model.layers if isinstance(layer, GroupNormalization)]
     assert len(found) == 53
     assert {layer.groups for layer in found} == {32}

@@ -36,7 +36,7 @@ def judged(error, missing=None):
 def test_bn_is_on_all_layers_and_ln_on_the_hidden_ones():
     found = {}
     for trial in trials("paper"):
-        model = EXPERIMENT.build(trial, (28, 28, 1), 10)
+        model = EXPERIMENT.work.build(trial, (28, 28, 1), 10)
         widths = [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
         assert widths == [1000, 1000, 10]
         found[trial.params["norm"]] = [

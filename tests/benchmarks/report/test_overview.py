@@ -161,6 +161,16 @@ def test_without_records_all_claims_are_not_run(tmp_path):
     assert "| xor " in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["experiment", "other"])
+def test_a_folder_that_holds_no_experiments_is_bad_usage(tmp_path, capsys, kind):
+    (tmp_path / ("records" if kind == "experiment" else "photos")).mkdir()
+    assert main(["--results", str(tmp_path), "--pages"]) == 2
+    err = capsys.readouterr().err
+    assert f"Received: {tmp_path}." in err
+    assert ("give the one above it" in err) == (kind == "experiment")
+    assert len([*tmp_path.iterdir()]) == 1
+
+
 def test_a_folder_that_does_not_exist_is_bad_usage(tmp_path, capsys):
     assert main(["--results", str(tmp_path / "none"), "--pages"]) == 2
     assert f"Received: {tmp_path / 'none'}" in capsys.readouterr().err

@@ -64,7 +64,9 @@ def test_gaussian_visible_units_learn_real_numbers():
     centres = RNG.normal(size=(3, 20))
     x = (centres[RNG.integers(0, 3, 300)] + 0.1 * RNG.normal(size=(300, 20))).astype("float32")
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    report = pretrain(network(), x, epochs=30, visible="gaussian", learning_rate=0.02)
+    report = pretrain(
+        network(), x.reshape(-1, 4, 5), epochs=30, visible="gaussian", learning_rate=0.02
+    )
     first = next(iter(report.errors.values()))
     assert first[-1] < 0.4
 
@@ -128,6 +130,11 @@ def test_one_input_may_come_in_any_form(form):
     pretrain(models[0])
     pretrain(models[1], x=form(X))
     np.testing.assert_array_equal(kernel(models[0], "first"), kernel(models[1], "first"))
+
+
+def test_inputs_that_the_model_cannot_run_are_refused():
+    with pytest.raises(ValueError, match=r"`model` cannot run `x`.*Received: x of shape"):
+        pretrain(network(), X.reshape(-1, 20))
 
 
 def test_a_layer_under_lora_is_refused():

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness.data import cache
 from benchmarks.harness.data.cache import cached
+from benchmarks.harness.data.conform import KEYS
 
 ARRAYS = {
     "x_train": np.arange(3000, dtype=np.uint8),
@@ -137,3 +139,15 @@ def test_a_failed_write_leaves_nothing(folder, make, notes, monkeypatch):
     assert_made(cached("one", make, notes.append))
     assert "disk full" in notes[0]
     assert list(folder.iterdir()) == []
+
+
+def test_the_files_not_used_for_longest_make_room(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_DDL_CACHE", str(tmp_path))
+    arrays = {key: np.zeros(1000, np.uint8) for key in KEYS}
+    for age, name in enumerate(["set-a", "set-b", "set-c"]):
+        cache.cached(name, lambda: arrays, print)
+        os.utime(tmp_path / f"{name}.npz", (1000 + age, 1000 + age))
+    cache.cached("set-a", lambda: arrays, print)  # used now
+    monkeypatch.setattr(cache, "MOST_BYTES", 3 * (tmp_path / "set-a.npz").stat().st_size)
+    cache.cached("set-d", lambda: arrays, print)
+    assert {path.stem for path in tmp_path.iterdir()} == {"set-a", "set-c", "set-d"}

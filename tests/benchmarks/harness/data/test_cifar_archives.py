@@ -78,7 +78,7 @@ def test_reads_a_folder_of_batches(tmp_path, files, arrays, assert_holds):
     dataset = data.load("cifar10", tmp_path)
 
     assert_holds(dataset, arrays)
-    assert dataset.title == "CIFAR-10"
+    assert dataset.title == "CIFAR-10 (unverified)"
 
 
 @pytest.mark.parametrize(
@@ -165,4 +165,33 @@ def test_a_pickle_that_asks_to_run_code_is_refused(tmp_path, arrays):
     write(tmp_path, batches(arrays, pickled) | {"data_batch_1": evil})
 
     with pytest.raises(data.DataError, match=r"data_batch_1 .*asks to run code.*os\.system"):
+        data.load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_link_to_nothing_in_an_archive_is_a_missing_file(tmp_path, arrays, kind):
+    files = batches(arrays, pickled, "")
+    del files["data_batch_2"]
+    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
+        link = tarfile.TarInfo("data_batch_2")
+        link.type, link.linkname = kind, "nowhere"
+        archive.addfile(link)
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+    with pytest.raises(data.DataError, match=r"incomplete.*Received: no data_batch_2"):
+        data.load("cifar10", tmp_path)
+
+
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, tiny, monkeypatch):
+    tiny("cifar10")
+    monkeypatch.setattr("benchmarks.harness.data.cifar_archives._MOST_BYTES", 100_000)
+    with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("zeros")
+        member.size = 10_000_000
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+
+    with pytest.raises(data.DataError, match="more than 100000 bytes when unpacked"):
         data.load("cifar10", tmp_path)

@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from benchmarks.harness.data.conform import KEYS, conform
+from benchmarks.harness.data.dataset import content
 from benchmarks.harness.data.errors import DataError
 
 ORIGINS = {key: f"file of {key}" for key in KEYS}
@@ -15,7 +18,7 @@ def test_right_arrays_become_a_dataset(tiny, tiny_arrays, assert_holds, name):
     dataset = conform(facts, arrays, ORIGINS, "somewhere")
 
     assert_holds(dataset, arrays)
-    assert (dataset.name, dataset.title) == (name, facts.title)
+    assert (dataset.name, dataset.title) == (name, f"{facts.title} (unverified)")
     assert (dataset.maximum, dataset.source) == (255, "somewhere")
 
 
@@ -49,3 +52,30 @@ def test_a_part_of_a_dataset_is_refused(tiny, tiny_arrays):
 
     with pytest.raises(DataError, match=r"not all of it. Expected: 20 labels.* Received: 5"):
         conform(facts, arrays, ORIGINS, "somewhere")
+
+
+def test_arrays_with_the_published_content_are_verified_in_any_order(tiny, tiny_arrays):
+    facts = tiny("mnist")
+    arrays = tiny_arrays(facts)
+    facts = dataclasses.replace(facts, contents=(content(arrays),))
+    assert conform(facts, arrays, ORIGINS, "somewhere").title == "MNIST"
+
+    order = np.random.default_rng(0).permutation(len(arrays["y_train"]))
+    shuffled = {**arrays, "x_train": arrays["x_train"][order], "y_train": arrays["y_train"][order]}
+    assert conform(facts, shuffled, ORIGINS, "somewhere").title == "MNIST"
+
+    arrays["x_test"][3, 5, 5] ^= 1
+    assert conform(facts, arrays, ORIGINS, "somewhere").title == "MNIST (unverified)"
+
+
+def test_exchanged_labels_are_another_content(tiny, tiny_arrays):
+    arrays = tiny_arrays(tiny("mnist"))
+    before = content(arrays)
+    arrays["y_train"] = arrays["y_train"][::-1].copy()
+    assert content(arrays) != before
+
+
+def test_files_with_published_checksums_are_verified(tiny, tiny_arrays):
+    facts = tiny("cifar10")
+    dataset = conform(facts, tiny_arrays(facts), ORIGINS, "somewhere", verified=True)
+    assert dataset.title == "CIFAR-10"

@@ -140,3 +140,18 @@ def test_one_flipped_pixel_of_real_mnist_is_found(real_mnist, tmp_path):
 def test_real_mnist_is_not_taken_for_fashion_mnist(real_mnist):
     with pytest.raises(data.DataError, match=r"is MNIST's train-images.*, not Fashion-MNIST's"):
         data.load("fashion_mnist", real_mnist)
+
+
+def test_a_file_that_unpacks_to_more_than_its_header_says_is_not_unpacked(folder):
+    """At most one byte more than expected is read."""
+    content = gzip.compress(idx.pack(np.zeros(3, np.uint8)) + bytes(50_000_000))
+    unpacked = idx.unpack(content, folder / "labels.gz")
+    assert len(unpacked) < 30
+    with pytest.raises(data.DataError, match="has trailing bytes"):
+        idx.parse(unpacked, 1, "labels.gz")
+
+
+def test_a_header_that_announces_terabytes_is_refused(folder):
+    header = bytes([0, 0, 8, 3]) + bytes([255] * 12)
+    with pytest.raises(data.DataError, match="is too large"):
+        idx.unpack(gzip.compress(header), folder / "images.gz")

@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds,
     dataset = data.load(name, tmp_path, notes.append)
 
     assert_holds(dataset, by_class(arrays))
-    assert dataset.title == facts.title
+    assert dataset.title == f"{facts.title} (unverified)"
     assert dataset.source == f"image folders in {tmp_path}"
     assert notes == [f"Decoding 30 images in {tmp_path}, this once."]
 
@@ -58,7 +59,7 @@ def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds,
 def test_jpeg_images_are_called_so(tmp_path, facts, tiny_arrays, suffix, notes):
     save(tmp_path, tiny_arrays(facts), facts, suffix)
 
-    assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG)"
+    assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG) (unverified)"
 
 
 def test_decoded_once_wherever_the_folder_is(folder, notes):
@@ -87,6 +88,84 @@ def test_other_files_are_passed_over(folder, notes):
     (folder / "train" / "notes.txt").touch()
 
     data.load("cifar10", folder, notes.append)
+
+
+def test_names_that_begin_with_a_dot_are_ignored(folder, notes):
+    (folder / "train" / ".ipynb_checkpoints").mkdir()
+    (folder / "train" / "cat" / "._0001.png").write_bytes(b"not an image")
+
+    data.load("cifar10", folder, notes.append)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_pipe_or_a_dangling_link_is_named(folder, notes, kind):
+    path = folder / "train" / "dog" / "odd.png"
+    if kind == "pipe":
+        os.mkfifo(path)  # reading it would wait for ever
+    else:
+        path.symlink_to(folder / "nowhere")
+
+    with pytest.raises(data.DataError, match=r"odd.png is not a regular file"):
+        data.load("cifar10", folder, notes.append)
+
+
+def exif(orientation):
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options", "message"),
+    [
+        ("a.png", Image.new("I;16", (32, 32), 40000), {}, "not an image of 8 bits.*I;16"),
+        ("a.jpg", Image.new("CMYK", (32, 32)), {}, "not an image of 8 bits.*CMYK"),
+        ("a.jpg", Image.new("L", (32, 32)), {"format": "GIF"}, "Expected: JPEG. Received: GIF"),
+        ("a.png", Image.new("RGB", (32, 32)), {"format": "JPEG"}, "Expected: PNG. Received: JPEG"),
+        ("a.png", Image.new("RGBA", (32, 32), (9, 9, 9, 99)), {}, "partly transparent"),
+        ("a.png", Image.new("L", (9000, 9000)), {}, "another size.*Received: 9000x9000"),
+        ("a.png", Image.new("1", (20000, 20000)), {}, "exceeds limit|another size"),
+        ("a.jpg", Image.new("RGB", (32, 31)), {"exif": exif(6)}, "Received: 31x32"),
+    ],
+    ids=["16 bit", "CMYK", "GIF", "JPEG", "transparent", "large", "bomb", "turned"],
+)
+def test_odd_images_are_refused_by_name(folder, notes, name, image, options, message):
+    image.save(folder / "train" / "dog" / name, **options)
+    next((folder / "train" / "dog").glob("0*.png")).unlink()
+
+    with pytest.raises(data.DataError, match=rf"{name} .*({message})"):
+        data.load("cifar10", folder, notes.append)
+
+
+def test_an_image_that_a_camera_stored_turned_is_turned_back(folder, notes):
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:16] = 250  # the upper half
+    path = min((folder / "train" / "dog").iterdir())
+    Image.fromarray(pixels).save(path, exif=exif(3))  # by 180 degrees
+
+    dataset = data.load("cifar10", folder, notes.append)
+    first = dataset.x_train[dataset.y_train == 5][0]
+    assert (first[0, 0, 0], first[31, 0, 0]) == (0, 250)
+
+
+def test_a_colour_image_is_not_made_grey(tmp_path, tiny, tiny_arrays, notes):
+    facts = tiny("mnist")
+    save(tmp_path, tiny_arrays(facts), facts)
+    path = min((tmp_path / "train" / "3").iterdir())
+    Image.open(path).convert("RGB").save(path)
+    data.load("mnist", tmp_path, notes.append)
+
+    Image.new("RGB", (28, 28), "red").save(path)
+    with pytest.raises(data.DataError, match=r"is in colour. Expected: a grey image"):
+        data.load("mnist", tmp_path, notes.append)
+
+
+def test_a_missing_image_is_found_before_any_is_decoded_or_kept(folder, notes):
+    next((folder / "train" / "dog").iterdir()).unlink()
+    with pytest.raises(data.DataError, match="Received: 19"):
+        data.load("cifar10", folder, notes.append)
+    assert notes == []
+    assert not Path(os.environ["KERAS_DDL_CACHE"]).exists()
 
 
 @pytest.mark.parametrize(

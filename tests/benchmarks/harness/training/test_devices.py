@@ -24,9 +24,9 @@ devices.provide(2)
 import keras
 import numpy as np
 from benchmarks.harness import data
-from benchmarks.harness.training.pool import batches
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Profile, Trial
+from benchmarks.harness.training.group import Group
 from benchmarks.harness.training.trainer import Trainer
 from benchmarks.networks.norms import make
 
@@ -45,8 +45,8 @@ def build(trial, input_shape, num_classes):
 
 experiment = Experiment(
     name="demo", version=1, summary="", profiles={"quick": Profile(PARAMS, 1)},
-    paper_dataset="MNIST", grid=None, build=build,
-    optimizer=lambda trial: keras.optimizers.SGD(0.1, momentum=0.9),
+    paper_dataset="MNIST", grid=None,
+    work=Training(build, optimizer=lambda trial: keras.optimizers.SGD(0.1, momentum=0.9)),
 )
 train = Trainer(experiment, data.load("digits"))
 
@@ -62,8 +62,7 @@ moving = []
 for synchronized in (False, True):
     train(trial(**one_step, synchronized=synchronized))
     moving.append(variance(models[-1]))
-(split,) = train._data([trial(**one_step)])
-x, _ = next(batches(split.train, 16, trial().derive("order")))
+x, _ = next(Group.make([trial(**one_step)], train.splits).batches())
 
 four_steps = {"norm": "LN", "updates": 4, "points": 2}
 trained = []

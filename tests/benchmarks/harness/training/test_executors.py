@@ -20,7 +20,7 @@ def run(demo, mnist, make_trial, monkeypatch):
         monkeypatch.setattr(module, "Trainer", lambda experiment, dataset: train)
         trials = [make_trial(repetition=repetition) for repetition in range(count)]
         progress = Progress(count, demo.label, quiet=True)
-        experiment = replace(demo, structure=structure)
+        experiment = replace(demo, work=replace(demo.work, structure=structure))
         return EXECUTORS[executor](experiment, trials, mnist, progress)
 
     return run

@@ -12,7 +12,8 @@ from benchmarks.harness.training.grouping import groups
 @pytest.fixture(scope="module")
 def stacked(demo):
     """The demo experiment, whose rates can share a step."""
-    return replace(demo, structure=lambda params: {**params, "rate": None})
+    structure = replace(demo.work, structure=lambda params: {**params, "rate": None})
+    return replace(demo, work=structure)
 
 
 def test_without_a_structure_every_trial_is_alone(demo, make_trial):

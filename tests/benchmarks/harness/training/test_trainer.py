@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness import data
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Profile
 from benchmarks.harness.training.trainer import Trainer
 from benchmarks.networks.dropout_mlp import dropout_mlp
@@ -39,12 +39,19 @@ EXPERIMENT = Experiment(
     summary="",
     profiles={"quick": Profile(SETTINGS, 2)},
     paper_dataset="MNIST",
-    grid=lambda settings, choices: [
+    grid=lambda settings: [
         {**settings, "keep": keep, "learning_rate": 0.05} for keep in (0.5, 1.0)
     ],
-    build=build,
-    optimizer=optimizer,
-    structure=lambda params: {**params, "keep": None, "learning_rate": None, "train_size": None},
+    work=Training(
+        build,
+        optimizer,
+        structure=lambda params: {
+            **params,
+            "keep": None,
+            "learning_rate": None,
+            "train_size": None,
+        },
+    ),
 )
 
 
@@ -229,6 +236,6 @@ def test_optimizers_that_differ_in_more_than_the_rate_are_named(digits, make_tri
     def optimizer(trial):
         return keras.optimizers.SGD(0.1, momentum=trial.params["keep"])
 
-    train = Trainer(replace(EXPERIMENT, optimizer=optimizer), digits)
+    train = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, optimizer=optimizer)), digits)
     with pytest.raises(ValueError, match=r"one optimizer.*'momentum': 0\.5.*'momentum': 0\.9"):
         train.together([make_trial(keep=0.5), make_trial(keep=0.9)])

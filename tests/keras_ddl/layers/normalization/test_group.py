@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_ddl.layers import GroupNormalization, InstanceNormalization
+from keras_ddl.layers.normalization import native
+from keras_ddl.layers.normalization.grouping import normalize_groups
+from keras_ddl.layers.normalization.moments import Cells
 from tests.keras_ddl.layers.gradients import gradients
 from tests.keras_ddl.layers.normalization.reference import (
     group_blocks,
@@ -232,6 +235,31 @@ def test_arguments_of_other_libraries_layers_are_explained(options, message):
 def test_instances_of_one_value_are_refused():
     with pytest.raises(ValueError, match=r"averages over the axes that are neither.*\(2, 6\)"):
         InstanceNormalization().build((2, 6))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch has a native kernel")
+@pytest.mark.parametrize("shape", [(3, 6), (2, 5, 6), (2, 4, 5, 6), (2, 6, 5, 3)])
+@pytest.mark.parametrize("groups", [1, 3, 6])
+def test_the_native_and_the_portable_form_agree(shape, groups):
+    """In outputs and in all gradients."""
+    axis = shape.index(6)
+    x = ops.convert_to_tensor(sample(*shape, mean=3)).requires_grad_()
+    weights = [
+        ops.convert_to_tensor(sample(groups, 6 // groups, seed=seed)).requires_grad_()
+        for seed in (1, 2)
+    ]
+    pulls = ops.convert_to_tensor(sample(*shape, seed=5))
+    found = []
+    for outputs in (
+        native.group_norm(x, axis, *weights, 1e-3),
+        normalize_groups(Cells(x, (axis,)), 1e-3, x, *weights),
+    ):
+        x.grad = weights[0].grad = weights[1].grad = None
+        (outputs * pulls).sum().backward()
+        tensors = (outputs.detach(), x.grad, *(weight.grad for weight in weights))
+        found.append([tensor.numpy() for tensor in tensors])
+    for ours, portable in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, portable, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's own layers, on PyTorch")
