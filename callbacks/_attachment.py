@@ -136,8 +136,9 @@ def _trace_anew(model):
     steps = {measures: _step_of_its_own(model) for measures in (False, True)}
 
     def step(*args):
-        instrument.measures = instrument.is_due(model.steps_per_execution)
-        return steps[instrument.measures](*args)
+        due = instrument.is_due(model.steps_per_execution)
+        instrument.measures = due  # read when the step is traced
+        return steps[due](*args)
 
     model.train_function = step
 

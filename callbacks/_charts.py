@@ -38,7 +38,7 @@ QUANTITIES = {
     "activation_std": Quantity("Activations: standard deviation", "log"),
     "activation_active": Quantity("Activations: share above 0"),
     "activation_saturated": Quantity("Activations: saturated share"),
-    "activation_p50": Quantity("Activations: 15th, 50th and 85th percentile, last epoch"),
+    "activation_p50": Quantity("Activations of the last epoch: 15th, 50th and 85th percentile"),
 }
 _BANDS = ("activation_p15", "activation_p50", "activation_p85")
 

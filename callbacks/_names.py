@@ -1,4 +1,4 @@
-"""Names by which logs tell layers apart."""
+"""Names of layers in logs: no two layers have the same."""
 
 from keras_ddl.graph import leaf_layers
 

@@ -71,7 +71,7 @@ def _map(figure, axes, chart):
     bar.ax.tick_params(labelsize="x-small")
     if chart.mark is not None:
         bar.ax.axhline(chart.mark, color="black", lw=2)
-        bar.ax.set_title(f"- {short(chart.mark)}", fontsize="x-small")
+        bar.ax.set_title(f"black: {short(chart.mark)}", fontsize="x-small")
 
 
 def _bands(figure, axes, chart):
@@ -80,6 +80,7 @@ def _bands(figure, axes, chart):
     axes.barh(rows, ends[:, 2] - ends[:, 0], left=ends[:, 0], height=0.6, alpha=0.5)
     axes.plot(ends[:, 1], rows, "|", color="black", ms=8, label="median")
     axes.axvline(0, color="grey", lw=1)
+    axes.use_sticky_edges = False  # room at the ends of the longest bars
     axes.invert_yaxis()
     axes.set_xlabel("activation", fontsize="small")
     _name_rows(axes, chart)

@@ -1,4 +1,4 @@
-"""The ReLU units of a model, and the biases whose gradients tell whether they fire."""
+"""The ReLU units of a model, and the biases whose gradients show whether they fire."""
 
 from dataclasses import dataclass, replace
 from typing import Any

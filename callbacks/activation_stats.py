@@ -54,7 +54,7 @@ class ActivationStats(Monitor):
             layer of a name in `layers`.
     """
 
-    def __init__(self, data, every="epoch", layers=None, per_layer=True):
+    def __init__(self, data, every="epoch", layers=None, per_layer=True) -> None:
         super().__init__()
         require_examples("ActivationStats", data)
         self.data = data
@@ -66,7 +66,7 @@ class ActivationStats(Monitor):
         # At epochs alone its batch hook does nothing, and need not make JAX wait.
         self.async_safe = every == "epoch"
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.require_built()
         self._batch = first_examples(self, self.model, self.data)
         names = layer_names(self.model)
@@ -89,7 +89,7 @@ class ActivationStats(Monitor):
         )
         self._seen = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs=None) -> None:
         if self.every == "epoch":
             return
         before, self._seen = self._seen, self._before_epoch + batch + 1
@@ -98,10 +98,10 @@ class ActivationStats(Monitor):
                 self.model.jax_state_sync()  # the weights of a JAX step are elsewhere till the end
             self._look()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         self._before_epoch = self._seen
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         if self.every == "epoch":
             self._seen = self._before_epoch + (self.params.get("steps") or 0)
             self._look()

@@ -22,10 +22,10 @@ class DeadReLUCounter(Monitor):
     """Count the units of ReLU layers, channels of convolutions, that never fire.
 
     A unit that is negative for every example passes no gradient and, as a rule, never comes back.
-    Counted are layers with a ReLU as `activation` (Keras' own, `tf.nn.relu`, a lambda that does the
-    same), `ReLU`, `Activation` and `Lambda` layers, and `keras.ops.relu` in a functional model, in
-    nested and subclassed models too. A ReLU layer that is used at several places has units of its
-    own at each. Variants with a gradient below zero (leaky ReLU, ELU, GELU ...) cannot die and are
+    The counter sees layers with a ReLU as `activation` (Keras' own, `tf.nn.relu`, an equal lambda),
+    `ReLU`, `Activation` and `Lambda` layers, and `keras.ops.relu` in a functional model; in nested
+    and subclassed models too. A ReLU layer that is used at several places has separate units at
+    each. Variants with a gradient below zero (leaky ReLU, ELU, GELU ...) cannot die; they are
     reported as such. Two ways to count:
 
     - `mode="gradient"`, the default, is free: a unit that fired for no example of an epoch had a
@@ -120,7 +120,7 @@ class DeadReLUCounter(Monitor):
             )
         self._names = _unit_names(found, names)
         self._counted = found
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self.skipped = {
             names[id(layer)]: "its ReLUs run within a loop over time" for layer in inside
         }
@@ -220,8 +220,8 @@ class DeadReLUCounter(Monitor):
         return dead
 
     def _once(self, epoch, what, text):
-        if what not in self._told:
-            self._told.add(what)
+        if what not in self._warned:
+            self._warned.add(what)
             self.warn(epoch, text)
 
     def _begin_data(self):

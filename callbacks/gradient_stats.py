@@ -39,8 +39,8 @@ class GradientStats(Monitor):
             them in any case.
 
     Attributes:
-        history: list of one dictionary per epoch, with all entries; an empty one where nothing was
-            measured, which a warning tells.
+        history: list of one dictionary per epoch, with all entries. It is empty for an epoch in
+            which nothing was measured; a warning says so.
         messages: list of `(epoch, text)`, the warnings given.
 
     Raises:
@@ -116,7 +116,7 @@ class GradientStats(Monitor):
             self.warn(epoch, text)
 
 
-def weights_by_layer(model):
+def weights_by_layer(model) -> dict[int, str]:
     """By identity of a trainable weight, the name of the leaf layer that holds it."""
     names = layer_names(model)
     return {
@@ -126,7 +126,7 @@ def weights_by_layer(model):
     }
 
 
-def by_layer(instrument, layers):
+def by_layer(instrument, layers) -> dict[str, dict[str, float]]:
     """Norms of each layer's weights together, and their number; empty if nothing was measured.
 
     Args:

@@ -1,6 +1,7 @@
 """The learning-rate range test."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -79,7 +80,7 @@ class LearningRateFinder(Monitor):
         self.rates: list[float] = []
         self.losses: list[float] = []
 
-    def rate(self, step):
+    def rate(self, step) -> Any:
         """The learning rate at a step, in backend operations."""
         span = math.log(self.maximum / self.minimum)
         return self.minimum * ops.exp(span * ops.cast(step, "float32") / (self.steps - 1))
@@ -135,10 +136,10 @@ class LearningRateFinder(Monitor):
         batches, self._seen_batches = batch + 1 - self._seen_batches, batch + 1
         for metric in self.model.metrics:
             if metric.name == "loss" and isinstance(metric, keras.metrics.Mean):
-                now = (
-                    float(ops.convert_to_numpy(metric.total.value)),
-                    float(ops.convert_to_numpy(metric.count.value)),
-                )
+                # As tensors: under `tf.distribute` each replica has a part of the sums.
+                sums = map(ops.convert_to_tensor, (metric.total, metric.count))
+                total_now, count_now = (float(ops.convert_to_numpy(one)) for one in sums)
+                now = total_now, count_now
                 (total, count), self._seen = self._seen, now
                 if now[1] > count:
                     return now[0] - total, now[1] - count
@@ -181,7 +182,7 @@ class LearningRateFinder(Monitor):
             return math.nan
         return self.rates[max(falls, key=falls.__getitem__)]
 
-    def plot(self):
+    def plot(self) -> Any:
         """Smoothed loss over learning rate, as a matplotlib figure.
 
         Raises:

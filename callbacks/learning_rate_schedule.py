@@ -136,12 +136,12 @@ def _compiles(schedule, rate):
     return np.allclose(inside, outside, rtol=1e-4, atol=0)
 
 
-def current_rate(model):
+def current_rate(model) -> float:
     """The learning rate that the model's last step had, or its next one will have."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
-def require_plain_rate(callback, model):
+def require_plain_rate(callback, model) -> None:
     """Raise ValueError if the learning rate of the model's optimizer is not a number."""
     optimizer = model.optimizer
     while True:

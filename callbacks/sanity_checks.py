@@ -120,7 +120,7 @@ class SanityChecks(Monitor):
                 "or a division by 0 in a loss or layer of your own."
             )
             self._say(epoch, "loss", text)
-        if "update_ratio" not in self.results:  # the first epoch tells
+        if "update_ratio" not in self.results:  # only after the first epoch
             found = by_layer(self._instrument, weights_by_layer(self.model))
             self._say(epoch, "update_ratio", self._ratios(found) if found else NOT_MEASURED)
 

@@ -18,7 +18,7 @@ from keras_ddl.callbacks.learning_rate_schedule import current_rate
 
 
 class TrainingReport(keras.callbacks.Callback):
-    """Write one self-contained HTML page about the run, anew after every epoch, and a PNG.
+    """Write one self-contained HTML page about the run after every epoch, and a PNG at its end.
 
     The page shows whatever is in the logs: loss and metrics, learning rate, dead units, gradient
     and activation statistics by layer and epoch, and the warnings of the monitors given. It loads

@@ -68,7 +68,7 @@ class Snapshot:
         optimizer: optional, built.
     """
 
-    def __init__(self, model, optimizer=None):
+    def __init__(self, model, optimizer=None) -> None:
         variables = [*model.variables, *_recurrent_states(model), _global_seed()]
         variables += [] if optimizer is None else optimizer.variables
         # Copies: a compiled step on JAX deletes the arrays that it was given.
@@ -162,7 +162,7 @@ def _global_seed():
     assigned = []
 
     class Recorder(keras.StatelessScope):
-        def add_update(self, update):
+        def add_update(self, update) -> None:
             assigned.append(update[0])
             super().add_update(update)
 

@@ -38,8 +38,9 @@ def operations(model) -> list[keras.Operation]:
     every = {
         id(operation): operation
         for layer in model._flatten_layers()
+        if isinstance(layer, keras.Model)
         for operation in getattr(layer, "operations", ())
-        if not isinstance(operation, keras.layers.Layer)
+        if isinstance(operation, keras.Operation) and not isinstance(operation, keras.layers.Layer)
     }
     return [*every.values()]
 

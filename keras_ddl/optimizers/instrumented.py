@@ -59,10 +59,10 @@ class Instrumented(OptimizerWrapper):
         ValueError: if `every` is not positive.
     """
 
-    def __init__(self, optimizer, every=16, name=None):
+    def __init__(self, optimizer, every=16, name=None) -> None:
         super().__init__(optimizer, name=name)
         self.every = positive_integer("every", every)
-        self.measures = None
+        self.measures: bool | None = None
         self._batches = 0
         self._passed: set[int] = set()  # places of the variables that `apply` received
 
@@ -137,7 +137,7 @@ class Instrumented(OptimizerWrapper):
             found.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
         return found
 
-    def apply(self, grads, trainable_variables=None) -> Any:
+    def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))

@@ -42,7 +42,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
     learning", ICML 2013.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, **kwargs):
+    def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False, **kwargs) -> None:
         scheduled = isinstance(momentum, LearningRateSchedule)
         if not scheduled:
             momentum = unit_interval("momentum", momentum, " or a LearningRateSchedule")

@@ -25,7 +25,7 @@ class ScheduledRate(OptimizerWrapper):
         name: optional string.
     """
 
-    def __init__(self, optimizer, schedule, name=None):
+    def __init__(self, optimizer, schedule, name=None) -> None:
         super().__init__(optimizer, name=name)
         self.schedule = schedule
         self._first = self.add_variable(shape=(), dtype="int", name="first_step")
@@ -35,7 +35,7 @@ class ScheduledRate(OptimizerWrapper):
         """Count so that the next update is number `step`. Not for a compiled step."""
         self._first.assign(host_integer(self.optimizer.iterations) - step)
 
-    def apply(self, grads, trainable_variables=None) -> Any:
+    def apply(self, grads, trainable_variables=None) -> None:
         step = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         self.optimizer.learning_rate = rate_at(self.schedule, step, self.optimizer.learning_rate)
         super().apply(grads, trainable_variables)
@@ -52,7 +52,7 @@ class ScheduledRate(OptimizerWrapper):
         return super().from_config({**config, "schedule": schedule}, custom_objects)
 
 
-def rate_at(schedule, step, last_rate):
+def rate_at(schedule, step, last_rate) -> Any:
     """The rate of a schedule, which may take the last rate as a second argument.
 
     A second parameter is the last rate if it has no default, as in core's `LearningRateScheduler`,

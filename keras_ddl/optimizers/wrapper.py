@@ -21,7 +21,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         finalized: None, or a function to call when `fit` has finalized the weights.
     """
 
-    def __init__(self, optimizer, name=None):
+    def __init__(self, optimizer, name=None) -> None:
         super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
         self.finalized = None
         # Behind a namespace Keras' saving does not meet it a second time, as a child.
@@ -61,7 +61,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if self.use_ema:
             self._model_variables_moving_average = self.optimizer._model_variables_moving_average
 
-    def apply(self, grads, trainable_variables=None) -> Any:
+    def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
         if not self.built:
             self.build(list(trainable_variables))
@@ -97,4 +97,4 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
 def host_integer(x) -> int:
     """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
-    return int(ops.convert_to_numpy(x))
+    return int(ops.convert_to_numpy(ops.convert_to_tensor(x)))
