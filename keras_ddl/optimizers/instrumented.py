@@ -46,7 +46,7 @@ class Instrumented(OptimizerWrapper):
     Attributes:
         measures: None (default): the compiled step itself decides when to measure. On JAX that
             costs a large dense network a fifth of a step or more, for a branch in it keeps weights
-            from being updated in place. A boolean is read when a step is traced: whoever has two
+            from being updated in place. A boolean is read when a step is traced: code that has two
             steps, one that measures and one that does not, asks `is_due` which one to run, as the
             callbacks do there.
 
