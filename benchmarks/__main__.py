@@ -1,14 +1,13 @@
-"""`python -m benchmarks`: what can be run, a line each."""
+"""`python -m benchmarks`: lists what can be run, one line each."""
 
-from benchmarks.catalogue import experiments, measurements
+from benchmarks.catalogue import entries
 
 
 def main() -> None:
-    found = {experiment.name: experiment.summary for experiment in experiments()}
-    found |= measurements()
-    width = max(map(len, found))
-    for name, summary in found.items():
-        print(f"{name:{width}}  {summary}")
+    found = entries()
+    width = max(len(entry.name) for entry in found)
+    for entry in found:
+        print(f"{entry.name:{width}}  {entry.summary}")
     print("\nRun one with: python -m benchmarks.NAME, and see its flags with --help.")
 
 

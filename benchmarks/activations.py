@@ -4,7 +4,6 @@ Writes the table and a figure of every function with its derivative into `--out`
 the cells, if one of them does not agree with the function's numbers.
 """
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -14,8 +13,10 @@ import numpy as np
 from scipy.special import ndtr
 from tabulate import tabulate
 
+from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
+SUMMARY = "the catalogue of activation functions, every cell checked by numbers"
 NEAR = np.linspace(-6, 6, 1201)  # with 0, where all kinks are
 FAR = np.concatenate([-np.logspace(6, -6, 400), [0.0], np.logspace(-6, 6, 400)])
 NAMES = {
@@ -127,7 +128,7 @@ def draw(catalogue: Sequence, path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from benchmarks.harness.plots import STYLE
+    from benchmarks.harness.results.plots import STYLE
 
     columns, rows = 5, math.ceil(len(catalogue) / 5)
     with mpl.rc_context(STYLE):
@@ -151,8 +152,7 @@ def draw(catalogue: Sequence, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.activations", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("activations", __doc__)
     default = ROOT / "docs" / "results" / "activations"
     parser.add_argument("--out", type=Path, metavar="DIR", default=default)
     arguments = parser.parse_args(argv)
@@ -182,4 +182,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

@@ -1,30 +1,62 @@
-"""Which experiments and measurements there are."""
+"""What can be run: the modules of `benchmarks/`, and its packages with a `__main__`."""
 
 import importlib
+import importlib.util
 import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from types import ModuleType
 
 import benchmarks
+from benchmarks import costs
 from benchmarks.harness.experiment import Experiment
+
+_NO_ENTRIES = ("benchmarks.__main__", "benchmarks.catalogue", "benchmarks.costs.turns")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: `python -m benchmarks.<name>`.
+
+    Args:
+        name: of the module or package.
+        summary: one line.
+        experiments: those whose records it writes.
+    """
+
+    name: str
+    summary: str
+    experiments: tuple[Experiment, ...]
+
+
+def entries() -> list[Entry]:
+    """All commands, by name. Imports no Keras."""
+    found = [_entry(name, module) for name, module in _modules()]
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def experiments() -> list[Experiment]:
-    """The experiments of `benchmarks`, by name. Finding them imports no Keras."""
-    return [module.EXPERIMENT for module in _modules() if hasattr(module, "EXPERIMENT")]
+    """All experiments, by name. Imports no Keras."""
+    found = [experiment for entry in entries() for experiment in entry.experiments]
+    return sorted(found, key=lambda experiment: experiment.name)
 
 
-def measurements() -> dict[str, str]:
-    """Summaries of what is measured rather than trained: modules with a `SUMMARY`, by name."""
-    return {
-        module.__name__.rpartition(".")[2]: module.SUMMARY
-        for module in _modules()
-        if hasattr(module, "SUMMARY")
-    }
+def _entry(name: str, module: ModuleType) -> Entry:
+    """A command's module defines `EXPERIMENT`, or `SUMMARY` and perhaps `STUDIES`."""
+    if hasattr(module, "EXPERIMENT"):
+        experiment = module.EXPERIMENT
+        return Entry(name, getattr(module, "SUMMARY", experiment.summary), (experiment,))
+    studies = getattr(module, "STUDIES", {}).values()
+    return Entry(
+        name, module.SUMMARY, tuple(study for study in studies if isinstance(study, Experiment))
+    )
 
 
-def _modules() -> list[ModuleType]:
-    return [
-        importlib.import_module(f"benchmarks.{module.name}")
-        for module in pkgutil.iter_modules(benchmarks.__path__)
-        if module.name != "__main__"
-    ]
+def _modules() -> Iterator[tuple[str, ModuleType]]:
+    """The module behind each command, and the name after `python -m benchmarks.`"""
+    for package in (benchmarks, costs):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            main = f"{found.name}.__main__" if found.ispkg else found.name
+            if found.name in _NO_ENTRIES or importlib.util.find_spec(main) is None:
+                continue
+            yield found.name.removeprefix("benchmarks."), importlib.import_module(main)

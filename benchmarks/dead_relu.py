@@ -6,14 +6,14 @@ unit of any kind as cut off if no gradient came to its bias in all the batches b
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import Interval, mean_interval
 from benchmarks.harness.views import View, groups, values
@@ -21,7 +21,7 @@ from benchmarks.harness.views import View, groups, values
 RELU = "relu"
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
+def grid(settings: Params) -> list[Params]:
     lists = ("learning_rates", "activations")
     shared = {name: value for name, value in settings.items() if name not in lists}
     return [
@@ -120,9 +120,11 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("dead_relu"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    optimizer=optimizer,
-    watchers=watchers,
+    work=Training(
+        build=build,
+        optimizer=optimizer,
+        watchers=watchers,
+    ),
     views=(
         View(
             axis="learning_rate",

@@ -5,13 +5,12 @@ learning rate climbs from .02 to .4, watched by the callbacks of `keras_ddl.call
 `TrainingReport` is written to `--out` as a page and a PNG.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import dead_relu
-from benchmarks.harness import data
+from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.spec import Trial
 
@@ -73,23 +72,18 @@ def train(dataset: data.Dataset, path: Path, epochs: int = EPOCHS) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dead_relu_run", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = commands.parser("dead_relu_run", __doc__)
     parser.add_argument("--dataset", default="auto", help="mnist, digits, ...; default: auto")
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     default = ROOT / "docs" / "results" / "dead_relu" / "run.html"
     parser.add_argument("--out", type=Path, metavar="FILE", default=default)
     arguments = parser.parse_args(argv)
-    try:
-        dataset = data.load(arguments.dataset, arguments.data_dir)
-    except data.DataError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    dataset = data.load(arguments.dataset, arguments.data_dir)
     train(dataset, arguments.out, arguments.epochs)
     print(f"wrote {arguments.out} and {arguments.out.with_suffix('.png')}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(commands.run(main))

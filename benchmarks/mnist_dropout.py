@@ -6,17 +6,17 @@ to 1.0, with the width n the same for all p (sweep n) or with pn the same (sweep
 
 import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.curves import cost_ratios
-from benchmarks.harness.experiment import Choice, Experiment
+from benchmarks.harness.experiment import Choice, Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, values
-from benchmarks.networks import dropout_mlp
+from benchmarks.networks.dropout_mlp import dropout_mlp
 
 KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)
@@ -24,12 +24,12 @@ GUESSING = 90.0  # error in % of a network that diverged: ten classes
 UNUSED = {"n": "expected_widths", "pn": "widths"}
 
 
-def grid(settings: Params, choices: Mapping[str, str]) -> list[Params]:
-    sweeps = ("n", "pn") if choices["sweep"] == "both" else (choices["sweep"],)
+def grid(settings: Params, sweep: str) -> list[Params]:
+    sweeps = ("n", "pn") if sweep == "both" else (sweep,)
     return [
-        {name: value for name, value in settings.items() if name != UNUSED[sweep]}
-        | {"sweep": sweep, "keep": keep}
-        for sweep in sweeps
+        {name: value for name, value in settings.items() if name != UNUSED[one]}
+        | {"sweep": one, "keep": keep}
+        for one in sweeps
         for keep in KEEPS
     ]
 
@@ -124,9 +124,11 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("mnist_dropout"),
     paper_dataset="MNIST",
     grid=grid,
-    build=build,
-    optimizer=optimizer,
-    structure=structure,
+    work=Training(
+        build=build,
+        optimizer=optimizer,
+        structure=structure,
+    ),
     views=(
         View(
             axis="keep",

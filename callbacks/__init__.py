@@ -1,6 +1,6 @@
 """Callbacks that watch a training run; installed as `keras_ddl.callbacks`."""
 
-from keras_ddl.callbacks._notes import TrainingWarning
+from keras_ddl.callbacks._monitor import TrainingWarning
 from keras_ddl.callbacks.activation_stats import ActivationStats
 from keras_ddl.callbacks.best_members import BestMembers
 from keras_ddl.callbacks.dead_relu import DeadReLUCounter

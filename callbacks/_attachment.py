@@ -1,11 +1,13 @@
 """Putting an optimizer wrapper on a compiled model for the time of one `fit`."""
 
+import contextlib
 import functools
 import weakref
 from dataclasses import dataclass, field
 
 import keras
 
+from keras_ddl._backend import strategy
 from keras_ddl.optimizers import Instrumented
 from keras_ddl.optimizers.wrapper import OptimizerWrapper
 
@@ -27,6 +29,7 @@ class _State:
     """What a model had before the first wrapper, and the wrappers on it now."""
 
     train_function: object
+    hidden_fit: object = None  # the instance's own `fit`, if it had one
     attachments: list[_Attachment] = field(default_factory=list)
 
 
@@ -39,8 +42,9 @@ def attach(owner, model, kind, make):
     To be called in `on_train_begin`. Inside a `LossScaleOptimizer`, so that gradients are unscaled.
     The compiled step is traced again with the wrapper in it; the one without is kept for later.
 
-    All wrappers come off when `fit` ends, and when its step fails or is interrupted. What is still
-    there after an exception elsewhere, as in another callback, comes off at the next `attach`.
+    All wrappers come off when `fit` ends, and when its step fails or is interrupted. After an
+    exception elsewhere, in validation or while data are loaded, they come off as the first thing
+    that the next `fit` does, whatever callbacks that has.
 
     Args:
         owner: the callback that asks; `detach` wants it again. Its method `detached`, if it has
@@ -60,12 +64,15 @@ def attach(owner, model, kind, make):
                 return found
     holder, name = next(_chain(model))
     plain = getattr(holder, name)
-    if not plain.built:
-        plain.build(model.trainable_variables)
-    wrapper = make(plain)
-    wrapper.build(model.trainable_variables)
-    state = _STATES.setdefault(model, _State(model.train_function))
-    state.attachments.append(_Attachment(wrapper, owner.params, [owner]))
+    with _scope(model):
+        if not plain.built:
+            plain.build(model.trainable_variables)
+        wrapper = make(plain)
+        wrapper.build(model.trainable_variables)
+    if model not in _STATES:
+        _STATES[model] = _State(model.train_function)
+        _settle_at_next_fit(model)
+    _STATES[model].attachments.append(_Attachment(wrapper, owner.params, [owner]))
     setattr(holder, name, wrapper)
     _trace_anew(model)
     if keras.backend.backend() == "jax":
@@ -92,30 +99,66 @@ def detach(owner, model):
             attachment.owners.remove(owner)
 
 
+def _settle_at_next_fit(model):
+    """Shadow the model's `fit` until all wrappers are off.
+
+    The shadow takes off what is left and runs the `fit` that was there. An entry of the instance
+    stands before the method of the class; Keras would track what `setattr` sets.
+    """
+    hidden = vars(model).get("fit")
+    fit = model.fit
+
+    def settled(*args, **kwargs):
+        _detach_all(model)
+        return fit(*args, **kwargs)
+
+    _STATES[model].hidden_fit = hidden
+    vars(model)["fit"] = settled
+
+
+def _fit_as_before(model, hidden):
+    vars(model).pop("fit", None)
+    if hidden is not None:
+        vars(model)["fit"] = hidden
+
+
 def _trace_anew(model):
     """The compiled step with the wrappers in it.
 
-    On JAX, where a branch in a step costs far more than it decides on, an instrument gets two: one
-    that measures and one that does not.
+    Where a branch in a step costs far more than what it decides on (JAX) or is not possible
+    (`tf.distribute`), an instrument gets two steps: one that measures and one that does not.
     """
     attached = [attachment.wrapper for attachment in _attachments(model)]
     instrument = next((one for one in attached if isinstance(one, Instrumented)), None)
-    if keras.backend.backend() != "jax" or instrument is None:
+    if instrument is None or not (keras.backend.backend() == "jax" or strategy(model)):
         model.make_train_function(force=True)
         return
-    steps = {}
-    for measures in (False, True):
-        # JAX takes equal functions for one: these are equal to nothing else.
-        model.train_step = functools.partial(type(model).train_step, model)
-        model.make_train_function(force=True)
-        steps[measures] = model.train_function
-        del model.train_step
+    steps = {measures: _step_of_its_own(model) for measures in (False, True)}
 
     def step(*args):
         instrument.measures = instrument.is_due(model.steps_per_execution)
         return steps[instrument.measures](*args)
 
     model.train_function = step
+
+
+def _step_of_its_own(model):
+    """A compiled step that shares no trace with another one."""
+    hidden = vars(model).get("train_step")
+    # JAX takes equal functions for one: a `partial` is equal to nothing else.
+    vars(model)["train_step"] = functools.partial(model.train_step)
+    try:
+        model.make_train_function(force=True)
+        return model.train_function
+    finally:
+        del vars(model)["train_step"]
+        if hidden is not None:
+            vars(model)["train_step"] = hidden
+
+
+def _scope(model):
+    found = strategy(model)
+    return contextlib.nullcontext() if found is None else found.scope()
 
 
 def _guarded(model, step):
@@ -146,6 +189,7 @@ def _remove(model, attachment):
     state.attachments.remove(attachment)
     if not state.attachments:
         del _STATES[model]
+        _fit_as_before(model, state.hidden_fit)
     for holder, name in _chain(model):
         if getattr(holder, name) is attachment.wrapper:
             setattr(holder, name, attachment.wrapper.optimizer)

@@ -1,87 +1,172 @@
-"""Numbers of a run as charts: lines over epochs, and layers by epochs as shades."""
+"""Numbers of a run as charts: lines over epochs, layers by epochs, and bands by layer."""
 
+import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-# Titles of what the callbacks put into the logs, in the order of the report; `True`: logarithmic.
-TITLES = {
-    "loss": ("Loss", True),
-    "learning_rate": ("Learning rate", True),
-    "dead_relu_fraction": ("Dead ReLU units, share", False),
-    "gradient_norm": ("Gradient norm", True),
-    "update_ratio": ("Update / weight ratio", True),
-    "activation_mean": ("Activations: mean", False),
-    "activation_std": ("Activations: standard deviation", True),
-    "activation_active": ("Activations: share above 0", False),
-    "activation_saturated": ("Activations: saturated share", False),
-    "activation_p15": ("Activations: 15th percentile", False),
-    "activation_p50": ("Activations: median", False),
-    "activation_p85": ("Activations: 85th percentile", False),
+import numpy as np
+
+POINTS = 300  # of a line, at most: a page of thousands of epochs must stay small
+COLUMNS = 60  # of a heat map, at most
+CLIPPED = 2  # percent of a heat map's values at each end that do not stretch its colours
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a quantity of the logs is shown.
+
+    Args:
+        title: in words, with the unit.
+        scale: "linear", "log", or "signed": linear around 0.
+        mark: a value to mark on the scale, or None.
+    """
+
+    title: str
+    scale: str = "linear"
+    mark: float | None = None
+
+
+# What the callbacks of this package put into the logs, in the order of the report.
+QUANTITIES = {
+    "loss": Quantity("Loss", "log"),
+    "learning_rate": Quantity("Learning rate", "log"),
+    "dead_relu_fraction": Quantity("Dead ReLU units, share"),
+    "gradient_norm": Quantity("Gradient norm", "log"),
+    "update_ratio": Quantity("Update / weight ratio", "log", 1e-3),
+    "activation_mean": Quantity("Activations: mean", "signed"),
+    "activation_std": Quantity("Activations: standard deviation", "log"),
+    "activation_active": Quantity("Activations: share above 0"),
+    "activation_saturated": Quantity("Activations: saturated share"),
+    "activation_p50": Quantity("Activations: 15th, 50th and 85th percentile, last epoch"),
 }
+_BANDS = ("activation_p15", "activation_p50", "activation_p85")
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One quantity: by series over epochs, or by layer and epoch.
+    """One quantity: by series over epochs, by layer and epoch, or by layer at the last epoch.
 
     Args:
         title: in words.
-        log: whether its scale is logarithmic.
-        by_layer: whether series are layers, drawn as rows of shades, or lines.
-        series: by name, one value for each epoch; NaN where there was none.
+        scale: "linear", "log" or "signed".
+        kind: "lines", "map" (layers as rows, colours for values) or "bands" (layers as rows, from
+            the lowest to the highest value, the middle one marked).
+        series: by name, the values shown; NaN where there was none.
+        epochs: the number of the epoch, from 1, of each value. Of bands: of the last.
+        mark: a value to mark on the scale, or None.
+        warned: names of series that a warning is about.
     """
 
     title: str
-    log: bool
-    by_layer: bool
+    scale: str
+    kind: str
     series: dict[str, list[float]]
+    epochs: list[int]
+    mark: float | None = None
+    warned: frozenset[str] = field(default=frozenset())
 
-    @property
+    @cached_property
     def values(self):
-        """All that can be drawn."""
-        found = [v for values in self.series.values() for v in values if math.isfinite(v)]
-        return [v for v in found if v > 0] if self.log else found
+        """All that can be drawn, as an array."""
+        array = np.array([*self.series.values()], float).ravel()
+        array = array[np.isfinite(array)]
+        return array[array > 0] if self.scale == "log" else array
 
-    def place(self, value):
-        """Where a value lies between the lowest, 0, and the highest, 1; None: not to be drawn."""
-        if not math.isfinite(value) or (self.log and value <= 0):
-            return None
-        low, high = self.limits
-        if self.log:
-            low, high, value = math.log(low), math.log(high), math.log(value)
-        return (value - low) / (high - low) if high > low else 0.5
-
-    @property
+    @cached_property
     def limits(self):
-        """The lowest and the highest value; shares begin at 0."""
-        values = self.values or [1.0]
-        low = min(values) if self.log or min(values) < 0 or not self.by_layer else 0.0
-        return low, max(values)
+        """The ends of the scale. A few extreme values of a heat map do not stretch it."""
+        values = self.values
+        if not values.size:
+            return (0.1, 1.0) if self.scale == "log" else (0.0, 1.0)
+        if self.kind == "map" and values.size > 20:
+            low, high = np.percentile(values, (CLIPPED, 100 - CLIPPED))
+        else:
+            low, high = values.min(), values.max()
+        if self.scale == "signed":
+            high = max(abs(low), abs(high))
+            low = -high
+        elif self.kind == "map" and self.scale == "linear":
+            low = min(low, 0.0)
+        if self.mark is not None:
+            low, high = min(low, self.mark), max(high, self.mark)
+        return float(low), float(high)
+
+    def places(self, values):
+        """Where values lie between the ends of the scale, from 0 to 1; NaN: not to be drawn."""
+        values, (low, high) = np.array(values, float), self.limits
+        values[~np.isfinite(values)] = math.nan
+        if self.scale == "log":
+            values[values <= 0] = math.nan
+            values, low, high = np.log(values), math.log(low), math.log(high)
+        if not high > low:
+            return np.where(np.isnan(values), math.nan, 0.5)
+        return np.clip((values - low) / (high - low), 0, 1)
 
 
-def charts(logs):
-    """The charts of a run from the logs of its epochs, a dictionary each."""
-    columns: dict[str, list[float]] = {}
-    for epoch, entries in enumerate(logs):
-        for name, value in entries.items():
-            columns.setdefault(name, [math.nan] * len(logs))[epoch] = value
-    groups: dict[tuple[str, bool], dict[str, list[float]]] = {}
-    for name, values in columns.items():
+def charts(logs, epochs=None, names=None, warned=()):
+    """The charts of a run.
+
+    Args:
+        logs: the logs of its epochs, a dictionary each.
+        epochs: the number of each epoch, from 1. Default: 1, 2 ...
+        names: the names of all entries, if they are known.
+        warned: names of layers that a warning is about.
+
+    Returns:
+        List of `Chart`: loss and rate, then metrics, then the others.
+    """
+    count = len(logs)
+    epochs = range(1, count + 1) if epochs is None else epochs
+    names = dict.fromkeys(itertools.chain.from_iterable(logs)) if names is None else names
+    groups: dict[tuple[str, str], dict[str, str]] = {}
+    for name in names:
         quantity, _, layer = name.partition("/")
         if quantity.startswith("dead_relus"):
             continue  # the share says the same
-        group = (quantity, True) if layer else (_quantity(quantity), False)
-        groups.setdefault(group, {})[layer or quantity] = values
-    known = list(TITLES)
-    order = sorted(groups, key=lambda group: (_rank(group[0], known), group[1]))
+        if layer and quantity in _BANDS:
+            groups.setdefault(("activation_p50", "bands"), {}).setdefault(layer, layer)
+        elif layer:
+            groups.setdefault((quantity, "map"), {})[layer] = name
+        else:
+            groups.setdefault((_quantity(quantity), "lines"), {})[quantity] = name
     made = []
-    for quantity, by_layer in order:
-        title, log = TITLES.get(quantity, (quantity.replace("_", " ").capitalize(), False))
-        title += " by layer" if by_layer else ""
-        series = groups[quantity, by_layer]
-        drawn = [v for values in series.values() for v in values if math.isfinite(v)]
-        made.append(Chart(title, log and all(v >= 0 for v in drawn), by_layer, series))
+    for quantity, kind in sorted(groups, key=_rank):
+        shown = _shown(count, {"lines": POINTS, "map": COLUMNS, "bands": 1}[kind])
+        if kind == "bands":
+            series = {
+                layer: [logs[-1].get(f"{band}/{layer}", math.nan) for band in _BANDS]
+                for layer in groups[quantity, kind]
+            }
+        else:
+            series = {
+                label: [logs[place].get(name, math.nan) for place in shown]
+                for label, name in groups[quantity, kind].items()
+            }
+        about = QUANTITIES.get(quantity, Quantity(quantity.replace("_", " ").capitalize()))
+        scale = about.scale
+        if scale == "log" and any(v < 0 for values in series.values() for v in values):
+            scale = "linear"
+        if kind == "lines" and scale == "signed":
+            scale = "linear"
+        made.append(
+            Chart(
+                about.title + (" by layer" if kind != "lines" else ""),
+                scale,
+                kind,
+                series,
+                [epochs[place] for place in shown],
+                about.mark,
+                frozenset(warned) & series.keys(),
+            )
+        )
     return made
+
+
+def _shown(count, most):
+    """The places of the epochs that are drawn, the last of each stretch."""
+    columns = min(count, most)
+    return [(column + 1) * count // columns - 1 for column in range(columns)]
 
 
 def _quantity(name):
@@ -90,6 +175,9 @@ def _quantity(name):
     return "loss" if name.endswith("loss") else name
 
 
-def _rank(quantity, known):
-    """Loss, rate, then what is no callback's own (accuracy and the like), then the others."""
-    return known.index(quantity) + (quantity not in known[:2]) if quantity in known else 2
+def _rank(group):
+    """Loss and rate, then what no callback of this package logs (accuracy), then the others."""
+    quantity, kind = group
+    known = list(QUANTITIES)
+    place = known.index(quantity) + (quantity not in known[:2]) if quantity in known else 2
+    return place, kind != "lines"

@@ -1,158 +1,158 @@
-"""Charts as shapes of an SVG drawing, and as a PNG."""
+"""Charts as shapes of an SVG drawing, for the page's template."""
 
 import math
 
-from keras_ddl.callbacks._optional import pyplot_figure
+import numpy as np
+
+from keras_ddl.callbacks._colours import colours, data_uri
 
 COLOURS = [f"--s{i}" for i in range(6)]
-WIDTH, LEFT, RIGHT = 560, 64, 12
-COLUMNS = 60  # of shades, at most: a page of thousands of epochs must stay small
+WIDTH, LEFT, RIGHT, ROW = 560, 64, 12, 18
 
 
-def drawing(chart, epochs):
+def drawing(chart):
     """Shapes that the page's template draws, colours as names of its variables."""
-    return (_shades if chart.by_layer else _lines)(chart, epochs)
+    shapes = {"lines": _lines, "map": _map, "bands": _bands}[chart.kind](chart)
+    empty: dict[str, list] = {
+        key: [] for key in ("marks", "labels", "lines", "dots", "images", "boxes", "legend")
+    }
+    return empty | {"title": chart.title, "width": WIDTH} | shapes
 
 
-def _lines(chart, epochs):
+def short(value):
+    """A number in three digits, or "-" if there is none."""
+    return "-" if not math.isfinite(value) else f"{value:.3g}"
+
+
+def scale_values(chart):
+    """The values that are written at a scale: its ends, its middle, and the mark."""
+    low, high = chart.limits
+    middle = math.sqrt(low * high) if chart.scale == "log" else (low + high) / 2
+    return sorted({low, high, middle if chart.mark is None else chart.mark})
+
+
+def _lines(chart):
     top, bottom, height = 10, 180, 204
     marks, labels, lines, dots = [], [], [], []
-    low, high = chart.limits
-    for share in (0, 0.5, 1):
-        y = bottom - share * (bottom - top)
-        value = low * (high / low) ** share if chart.log else low + share * (high - low)
-        marks.append({"x1": LEFT, "y1": y, "x2": WIDTH - RIGHT, "y2": y})
-        if share != 0.5 or high > low:
-            labels.append(_label(LEFT - 6, y + 4, "end", _short(value)))
-    labels += _epoch_labels(epochs, lambda epoch: _across(epoch, epochs), height - 6)
-    colours = COLOURS * len(chart.series)  # they may have to serve again
-    for (name, values), colour in zip(chart.series.items(), colours, strict=False):
+    for value in scale_values(chart):
+        y = bottom - float(chart.places([value])[0]) * (bottom - top)
+        marks.append({"x1": LEFT, "y1": f"{y:.1f}", "x2": WIDTH - RIGHT, "y2": f"{y:.1f}"})
+        labels.append(_label(LEFT - 6, y + 4, "end", short(value)))
+    count = len(chart.epochs)
+    xs = [
+        LEFT + (WIDTH - LEFT - RIGHT) * (i / (count - 1) if count > 1 else 0.5)
+        for i in range(count)
+    ]
+    labels += _epoch_labels(chart.epochs, xs, height - 6)
+    legend = []
+    for number, (name, values) in enumerate(chart.series.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        places = chart.places(values)
         points = []
-        for epoch, value in enumerate(values):
-            place = chart.place(value)
-            if place is None:
+        for x, place, epoch, value in zip(xs, places, chart.epochs, values, strict=True):
+            if math.isnan(place):
                 continue
-            x, y = _across(epoch, epochs), bottom - place * (bottom - top)
+            y = bottom - place * (bottom - top)
             points.append(f"{x:.1f},{y:.1f}")
-            tip = f"{name}, epoch {epoch + 1}: {_short(value)}"
-            dots.append({"x": f"{x:.1f}", "y": f"{y:.1f}", "colour": colour, "tip": tip})
+            if count <= 100:
+                tip = f"{name}, epoch {epoch}: {short(value)}"
+                dots.append({"x": f"{x:.1f}", "y": f"{y:.1f}", "colour": colour, "tip": tip})
         lines.append({"colour": colour, "points": " ".join(points)})
-    names = list(zip(chart.series, colours, strict=False))
+        legend.append((name, colour))
     return {
-        "title": chart.title + (" (logarithmic)" if chart.log else ""),
-        "width": WIDTH,
+        "title": chart.title + (" (logarithmic)" if chart.scale == "log" else ""),
         "height": height,
         "marks": marks,
         "labels": labels,
         "lines": lines,
-        "dots": dots if epochs <= 100 else [],
-        "boxes": [],
-        "legend": names,
+        "dots": dots,
+        "legend": legend,
     }
 
 
-def _shades(chart, epochs):
-    row = 18
-    left = min(max(len(name) for name in chart.series) * 7 + 10, 200)
-    right = 72
-    columns = min(epochs, COLUMNS)
-    step = (WIDTH - left - right) / columns
-    shown_epochs = [(column + 1) * epochs // columns - 1 for column in range(columns)]
-    boxes, labels = [], []
+def _map(chart):
+    left, right = _left(chart), 72
+    width, rows = WIDTH - left - right, len(chart.series)
+    height = rows * ROW
+    signed = chart.scale == "signed"
+    image = data_uri(colours(chart.places([*chart.series.values()]), signed))
+    labels = _row_labels(chart, left)
+    boxes = []
     for index, (name, values) in enumerate(chart.series.items()):
-        y = index * row
-        shown = name if len(name) <= 28 else name[:27] + "…"
-        labels.append(_label(left - 6, y + 13, "end", shown))
-        labels.append(_label(WIDTH - right + 6, y + 13, "start", _short(values[-1])))
-        for column, epoch in enumerate(shown_epochs):
-            value = values[epoch]
-            place = chart.place(value)
-            boxes.append(
-                {
-                    "x": f"{left + column * step:.2f}",
-                    "y": y + 1,
-                    "w": f"{max(step - (1 if step > 4 else 0), 0.5):.2f}",
-                    "h": row - 2,
-                    "colour": "--rule" if place is None else "--shade",
-                    "opacity": f"{0.25 if place is None else 0.06 + 0.94 * place:.2f}",
-                    "tip": f"{name}, epoch {epoch + 1}: {_short(value)}",
-                }
-            )
-    height = len(chart.series) * row + 20
-    width = step * columns
-    labels += _epoch_labels(epochs, lambda epoch: left + (epoch + 0.5) / epochs * width, height - 6)
-    low, high = chart.limits
+        labels.append(_label(WIDTH - right + 6, index * ROW + 13, "start", short(values[-1])))
+        tip = f"{name}, epoch {chart.epochs[-1]}: {short(values[-1])}"
+        boxes.append({"x": left, "y": index * ROW, "w": width, "h": ROW, "tip": tip})
+    step = width / len(chart.epochs)
+    xs = [left + (i + 0.5) * step for i in range(len(chart.epochs))]
+    labels += _epoch_labels(chart.epochs, xs, height + 14)
+    bar = data_uri(colours(np.linspace(0, 1, 64)[None], signed))
+    for value in scale_values(chart):
+        x = left + float(chart.places([value])[0]) * width
+        labels.append(_label(x, height + 46, "middle", short(value)))
     return {
-        "title": chart.title,
-        "width": WIDTH,
-        "height": height,
-        "marks": [],
+        "height": height + 52,
         "labels": labels,
-        "lines": [],
-        "dots": [],
         "boxes": boxes,
+        "images": [
+            {"x": left, "y": 0, "w": width, "h": height, "uri": image},
+            {"x": left, "y": height + 22, "w": width, "h": 10, "uri": bar},
+        ],
         "legend": [
-            (f"faint {_short(low)}, full {_short(high)}" + (", logarithmic" * chart.log), None),
+            ("colour: " + ("logarithmic" if chart.scale == "log" else "linear"), None),
             ("right: last epoch", None),
         ],
     }
 
 
-def _across(epoch, epochs):
-    return LEFT + (WIDTH - LEFT - RIGHT) * (epoch / (epochs - 1) if epochs > 1 else 0.5)
+def _bands(chart):
+    left, right = _left(chart), 24
+    width, height = WIDTH - left - right, len(chart.series) * ROW
+    labels, marks, lines, boxes = _row_labels(chart, left), [], [], []
+    low, high = chart.limits
+    for value in sorted({low, high, 0.0 if low < 0 < high else low}):
+        x = left + float(chart.places([value])[0]) * width
+        marks.append({"x1": f"{x:.1f}", "y1": 0, "x2": f"{x:.1f}", "y2": height})
+        labels.append(_label(x, height + 14, "middle", short(value)))
+    for index, (name, values) in enumerate(chart.series.items()):
+        xs, y = left + chart.places(values) * width, index * ROW + ROW / 2
+        if np.isnan(xs).any():
+            continue
+        lines.append({"colour": COLOURS[0], "points": f"{xs[0]:.1f},{y} {xs[2]:.1f},{y}"})
+        top, bottom = y - 6, y + 6
+        lines.append({"colour": COLOURS[1], "points": f"{xs[1]:.1f},{top} {xs[1]:.1f},{bottom}"})
+        tip = f"{name}: {short(values[0])}, median {short(values[1])}, {short(values[2])}"
+        boxes.append({"x": left, "y": index * ROW, "w": width, "h": ROW, "tip": tip})
+    legend = [("15th to 85th percentile", COLOURS[0]), ("median", COLOURS[1])]
+    return {
+        "height": height + 20,
+        "labels": labels,
+        "marks": marks,
+        "lines": lines,
+        "boxes": boxes,
+        "legend": legend,
+    }
 
 
-def _epoch_labels(epochs, where, y):
-    shown = sorted({0, (epochs - 1) // 2, epochs - 1})
+def _left(chart):
+    return min(max(len(name) for name in chart.series) * 7 + 24, 220)
+
+
+def _row_labels(chart, left):
+    labels = []
+    for index, name in enumerate(chart.series):
+        text = name if len(name) <= 28 else name[:27] + "…"
+        text = f"⚠ {text}" if name in chart.warned else text
+        labels.append(_label(left - 6, index * ROW + 13, "end", text))
+    return labels
+
+
+def _epoch_labels(epochs, xs, y):
+    shown = sorted({0, (len(epochs) - 1) // 2, len(epochs) - 1})
     return [
-        _label(where(epoch), y, "middle", f"epoch {epoch + 1}" if epoch == shown[0] else epoch + 1)
-        for epoch in shown
+        _label(xs[i], y, "middle", f"epoch {epochs[i]}" if i == shown[0] else epochs[i])
+        for i in shown
     ]
 
 
 def _label(x, y, anchor, text):
     return {"x": f"{x:.1f}", "y": f"{y:.1f}", "anchor": anchor, "text": text}
-
-
-def _short(value):
-    return "-" if not math.isfinite(value) else f"{value:.3g}"
-
-
-def picture(charts, epochs, title, path):
-    """Write all charts into one PNG."""
-    columns = 2 if len(charts) <= 6 else 3
-    rows = -(-len(charts) // columns)
-    figure = pyplot_figure("TrainingReport", figsize=(6.4 * columns, 3.2 * rows))
-    figure.suptitle(title)
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, chart in zip(panels, charts, strict=False):
-        axes.set_title(chart.title, fontsize="medium")
-        axes.set_xlabel("epoch", fontsize="small")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        if chart.by_layer:
-            cells = [
-                [math.nan if (p := chart.place(v)) is None else p for v in values]
-                for values in chart.series.values()
-            ]
-            axes.imshow(
-                cells,
-                aspect="auto",
-                cmap="Reds",
-                vmin=0,
-                vmax=1,
-                interpolation="nearest",
-                extent=(0.5, epochs + 0.5, len(cells) - 0.5, -0.5),
-            )
-            axes.set_yticks(range(len(cells)), list(chart.series), fontsize="x-small")
-            low, high = map(_short, chart.limits)
-            axes.set_xlabel(f"epoch; white {low}, red {high}", fontsize="small")
-            continue
-        for name, values in chart.series.items():
-            axes.plot(range(1, epochs + 1), values, marker="." if epochs < 50 else None, label=name)
-        if chart.log and chart.values:
-            axes.set_yscale("log")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="x-small")
-    for axes in panels[len(charts) :]:
-        axes.remove()
-    figure.savefig(path, dpi=100)

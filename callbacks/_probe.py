@@ -1,29 +1,31 @@
-"""Compiled forward passes that return what is asked about activations, instead of outputs."""
-
-import contextlib
+"""Compiled forward passes that return measurements of activations instead of outputs."""
 
 import keras
 
+from keras_ddl._forward import stateless, whole_batches
 from keras_ddl.graph import watch
 
 
 class Probe(keras.Model):
     """A model's forward pass at inference that returns measurements of its layers' calls.
 
-    Runs through `predict_on_batch`, which Keras compiles on every backend; what the measurements
-    do not need is not computed, where the backend drops unused operations. The watched model is
-    not changed: no weights of its own, no random draws, no training state.
+    Keras compiles the pass on every backend. Operations that no measurement needs are not run
+    where the backend drops unused operations. The pass changes neither the watched model nor any
+    random state.
 
     Args:
         model: built.
-        measure: by identity of a leaf layer, a function from its `keras_ddl.graph.Call` to a
-            dictionary of tensors. Of a shared layer every call is measured.
+        measure: by identity of a leaf layer (or operation of a functional model), a function from
+            its `keras_ddl.graph.Call` to a dictionary of tensors, or to None. A layer that is
+            called several times is measured at every call.
     """
 
     def __init__(self, model, measure):
-        super().__init__(name=f"probe_of_{model.name}")
+        # A policy of its own would cast the weights and inputs of the watched model.
+        super().__init__(name=f"probe_of_{model.name}", dtype="float32", autocast=False)
         self.watched = model
         self._measure = measure
+        self.run_eagerly = bool(getattr(model, "run_eagerly", False))
         self.built = True
 
     def call(self, x, training=False):
@@ -31,21 +33,19 @@ class Probe(keras.Model):
 
         def look(call):
             measure = self._measure.get(id(call.layer))
-            if measure is not None:
-                found.append(measure(call))
+            measured = None if measure is None else measure(call)
+            if measured is not None:
+                found.append(measured)
 
-        with watch(self.watched, look):
+        with watch(self.watched, look, with_operations=True), stateless(self.watched):
             self.watched(x, training=False)
         return found
 
+    def run(self, x):
+        """The measurements of all examples, a list for each part of the model's batch size.
 
-@contextlib.contextmanager
-def random_stream_kept():
-    """PyTorch's data loaders draw from the global random stream, which shuffles training too."""
-    if keras.backend.backend() != "torch":
-        yield
-        return
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        yield
+        Args:
+            x: inputs of a few examples. If the model demands a batch size, the last part is
+                filled up with examples from the start.
+        """
+        return [self.predict_on_batch(part) for part in whole_batches(self.watched, x)]

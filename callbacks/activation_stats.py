@@ -5,8 +5,10 @@ import numpy as np
 from keras import ops
 
 from keras_ddl._checks import positive_integer
-from keras_ddl.callbacks._examples import first_examples
-from keras_ddl.callbacks._notes import Monitor, layer_names
+from keras_ddl._forward import batch_size
+from keras_ddl.callbacks._examples import first_examples, require_examples
+from keras_ddl.callbacks._monitor import Monitor
+from keras_ddl.callbacks._names import layer_names
 from keras_ddl.callbacks._probe import Probe
 from keras_ddl.graph import leaf_layers, own_activation
 
@@ -38,9 +40,9 @@ class ActivationStats(Monitor):
         every: "epoch" (the default) or a number of batches. Batches are looked at once per
             execution of `steps_per_execution`, and the weights are brought back to the model each
             time, so a small number slows JAX down.
-        layers: names of layers, or None (the default): those with weights or an activation of their
-            own, in the order in which they run. Normalization and activation layers are seen, and
-            so is the input of each activation where it has a layer of its own.
+        layers: a name or names of layers, or None (the default): those with weights or an
+            activation, in the order in which they run. Normalization and activation layers are
+            seen, and so is the input of each activation that is a layer.
         per_layer: whether `logs` get the entries. Default True; `history` has them in any case.
 
     Attributes:
@@ -54,12 +56,13 @@ class ActivationStats(Monitor):
 
     def __init__(self, data, every="epoch", layers=None, per_layer=True):
         super().__init__()
+        require_examples("ActivationStats", data)
         self.data = data
         self.every = every if every == "epoch" else positive_integer("every", every)
-        self.layers = layers
+        self.layers = [layers] if isinstance(layers, str) else layers
         self.per_layer = per_layer
-        self.history = []
-        self.steps = []
+        self.history: list[dict[str, float]] = []
+        self.steps: list[int] = []
         # At epochs alone its batch hook does nothing, and need not make JAX wait.
         self.async_safe = every == "epoch"
 
@@ -106,16 +109,30 @@ class ActivationStats(Monitor):
             logs.update(self.history[-1])
 
     def _look(self):
-        entries = {}
-        for found in self._probe.predict_on_batch(self._batch):
-            for name, measured in found.items():
-                for statistic, value in measured["statistics"].items():
-                    entries[f"activation_{statistic}/{name}"] = float(value)
-                percentiles = np.percentile(measured["values"], PERCENTILES)
-                for q, value in zip(PERCENTILES, percentiles, strict=True):
-                    entries[f"activation_p{q}/{name}"] = float(value)
+        parts = self._probe.run(self._batch)
+        size = batch_size(self.model)
+        if size is not None and len(parts) > 1:
+            # Only whole parts: the last one may hold examples twice.
+            parts = parts[: len(keras.tree.flatten(self._batch)[0]) // size]
+        entries: dict[str, float] = {}
+        for same in zip(*parts, strict=True):  # one layer's call in each part
+            for name in same[0]:
+                entries |= _entries(name, [found[name] for found in same])
         self.history.append(entries)
         self.steps.append(self._seen)
+
+
+def _entries(name, parts):
+    """The log entries of one layer, from its measurements in parts of one size."""
+    statistics = [part["statistics"] for part in parts]
+    joint = {key: float(np.mean([one[key] for one in statistics])) for key in statistics[0]}
+    variances = [one["std"] ** 2 + (one["mean"] - joint["mean"]) ** 2 for one in statistics]
+    joint["std"] = float(np.sqrt(np.mean(variances)))
+    entries = {f"activation_{statistic}/{name}": value for statistic, value in joint.items()}
+    percentiles = np.percentile(np.concatenate([part["values"] for part in parts]), PERCENTILES)
+    for q, value in zip(PERCENTILES, percentiles, strict=True):
+        entries[f"activation_p{q}/{name}"] = float(value)
+    return entries
 
 
 def _measure(layer, name):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_ddl import Population
-from keras_ddl._checks import one_of
+from keras_ddl.callbacks._modes import resolve
 
 
 class BestMembers(keras.callbacks.Callback):
@@ -24,8 +24,8 @@ class BestMembers(keras.callbacks.Callback):
 
     Args:
         monitor: what is compared, a loss or metric of the members. Default `"val_loss"`.
-        mode: `"min"`, `"max"`, or `"auto"` (default): max for names that end in "acc", "accuracy"
-            or "auc", else min.
+        mode: `"min"`, `"max"`, or `"auto"` (default): by the name, max for accuracies, AUC,
+            precision, recall and the like.
         restore: whether members get their best weights back at the end of training. Default True.
 
     Attributes:
@@ -36,16 +36,13 @@ class BestMembers(keras.callbacks.Callback):
         ValueError: if the model is no `Population`, or has no such loss or metric.
     """
 
-    def __init__(self, monitor="val_loss", mode="auto", restore=True):
+    def __init__(self, monitor="val_loss", mode="auto", restore=True) -> None:
         super().__init__()
         self.monitor = monitor
-        one_of("mode", mode, ("auto", "min", "max"))
-        if mode == "auto":
-            mode = "max" if monitor.endswith(("acc", "accuracy", "auc")) else "min"
-        self.mode = mode
+        self.mode = resolve(mode, monitor)
         self.restore = restore
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         if not isinstance(self.model, Population):
             raise ValueError(
                 "BestMembers: the model must be a keras_ddl.Population; for one model use core's "
@@ -55,7 +52,7 @@ class BestMembers(keras.callbacks.Callback):
         self.epochs = np.full(self.model.count, -1)
         self._kept = [ops.copy(stack.value) for stack in self.model.stacked_weights]
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         found = self.model.member_logs
         if self.monitor not in found:
             raise ValueError(
@@ -74,7 +71,7 @@ class BestMembers(keras.callbacks.Callback):
             for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True)
         ]
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         if self.restore:
             for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True):
                 stack.assign(ops.copy(kept))

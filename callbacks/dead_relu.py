@@ -1,14 +1,20 @@
 """Counting ReLU units that never fire."""
 
+import itertools
+
 import numpy as np
 from keras import ops
 
-from keras_ddl._checks import one_of, positive_integer
+from keras_ddl._checks import finite, one_of, positive_integer
+from keras_ddl._forward import batch_size, random_states_kept
 from keras_ddl.callbacks._attachment import attach, detach
-from keras_ddl.callbacks._examples import batches, first_examples
-from keras_ddl.callbacks._notes import Monitor, layer_names
+from keras_ddl.callbacks._examples import first_examples, require_examples
+from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
+from keras_ddl.callbacks._names import layer_names, unused
 from keras_ddl.callbacks._probe import Probe
-from keras_ddl.callbacks._relu import leaky_layers, relu_units
+from keras_ddl.callbacks._relu import hidden_relus, leaky_layers
+from keras_ddl.callbacks._units import relu_units
+from keras_ddl.examples import batches
 from keras_ddl.optimizers import Instrumented
 
 
@@ -16,22 +22,24 @@ class DeadReLUCounter(Monitor):
     """Count the units of ReLU layers, channels of convolutions, that never fire.
 
     A unit that is negative for every example passes no gradient and, as a rule, never comes back.
-    Found are `activation="relu"` and `"relu6"`, `ReLU` and `Activation` layers, in nested and
-    subclassed models too. Variants with a gradient below zero (leaky ReLU, ELU, GELU ...) cannot
-    die and are reported as such. Two ways to count:
+    Counted are layers with a ReLU as `activation` (Keras' own, `tf.nn.relu`, a lambda that does the
+    same), `ReLU`, `Activation` and `Lambda` layers, and `keras.ops.relu` in a functional model, in
+    nested and subclassed models too. A ReLU layer that is used at several places has units of its
+    own at each. Variants with a gradient below zero (leaky ReLU, ELU, GELU ...) cannot die and are
+    reported as such. Two ways to count:
 
     - `mode="gradient"`, the default, is free: a unit that fired for no example of an epoch had a
       bias gradient of exactly zero at every step, which the compiled step itself records
       (`keras_ddl.optimizers.Instrumented`). It needs a trained bias, or the offset of a
       normalization, right before the ReLU; layers without one are listed in `skipped`, with the
-      reason. A unit from whose output no gradient comes back, because all that it feeds are dead,
-      looks dead too: layers cut off so are named in a warning.
+      reason. If all units that a unit feeds are dead, no gradient comes back and the unit looks
+      dead too: a warning names layers that are cut off so.
     - `mode="data"` is exact: the examples given are run through the network at the end of each
       epoch. Units are watched only until they fire, layers only while some unit has not, and
       nothing behind the last such layer is computed.
 
     `logs` get `dead_relus`, `dead_relu_fraction` and, by layer, `dead_relus/<layer>` and
-    `dead_relu_fraction/<layer>`.
+    `dead_relu_fraction/<layer>`. An epoch in which nothing could be measured adds no entries.
 
     ```python
     dead = DeadReLUCounter(verbose=True)
@@ -55,7 +63,7 @@ class DeadReLUCounter(Monitor):
     Attributes:
         history: list of one dictionary per epoch, from layer names to dead units as a boolean
             array.
-        skipped: dictionary from layer names to why mode "gradient" cannot count there.
+        skipped: dictionary from layer names to why their units are not counted.
         leaky: names of layers with a variant that never dies.
 
     Raises:
@@ -74,7 +82,7 @@ class DeadReLUCounter(Monitor):
         warn_above=None,
         stop_above=None,
         per_layer=True,
-    ):
+    ) -> None:
         super().__init__()
         self.mode = one_of("mode", mode, ("gradient", "data"))
         if mode == "data" and data is None:
@@ -82,54 +90,65 @@ class DeadReLUCounter(Monitor):
                 'DeadReLUCounter: `mode="data"` needs `data`, inputs to run through the model. '
                 "Received: data=None"
             )
+        if data is not None:
+            require_examples("DeadReLUCounter", data)
         self.data = data
         self.examples = examples if examples == "all" else positive_integer("examples", examples)
         self.batch_size = positive_integer("batch_size", batch_size)
         self.verbose = verbose
-        self.warn_above = warn_above
-        self.stop_above = stop_above
+        self.warn_above = finite("warn_above", warn_above, optional=True)
+        self.stop_above = finite("stop_above", stop_above, optional=True)
         self.per_layer = per_layer
         self.history: list[dict[str, np.ndarray]] = []
         self.skipped: dict[str, str] = {}
         self.leaky: list[str] = []
         self._counted: list = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.require_built()
         names = layer_names(self.model)
         self.leaky = [names[id(layer)] for layer in leaky_layers(self.model)]
         found = relu_units(self.model, first_examples(self, self.model, self.data, 1))
+        inside = hidden_relus(self.model)
         if not found:
             some = f"; {self.leaky} never die" if self.leaky else ""
+            some += f"; {[names[id(one)] for one in inside]} loop over time" if inside else ""
             raise ValueError(
-                "DeadReLUCounter: the model has no ReLU layer, so none can die. Leave the callback "
-                f"out. Received: model={self.model.name!r}{some}"
+                "DeadReLUCounter: the model has no ReLU layer that can be watched. Leave the "
+                "callback out, or use layers for functions that a `call` method applies itself. "
+                f"Received: model={self.model.name!r}{some}"
             )
-        self._names = [names[id(units.layer)] for units in found]
+        self._names = _unit_names(found, names)
         self._counted = found
         self._told: set[str] = set()
+        self.skipped = {
+            names[id(layer)]: "its ReLUs run within a loop over time" for layer in inside
+        }
         if self.mode == "data":
             self._begin_data()
             return
-        self.skipped = {
+        without = {
             name: units.why_not
             for name, units in zip(self._names, found, strict=True)
             if units.bias is None
         }
-        if len(self.skipped) == len(found):
+        self.skipped |= without
+        if len(without) == len(found):
             raise ValueError(
                 'DeadReLUCounter: `mode="gradient"` applies to no layer of this model. Use '
                 f'`mode="data"` with some inputs as `data`. Received: {self.skipped}'
             )
         self._instrument = attach(self, self.model, Instrumented, Instrumented)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         if self.mode == "gradient":
             self._instrument.reset()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         dead = self._by_gradient(epoch) if self.mode == "gradient" else self._by_data()
         self.history.append(dead)
+        if not dead:
+            return
         count = sum(int(units.sum()) for units in dead.values())
         fraction = count / sum(units.size for units in dead.values())
         entries = {"dead_relus": count, "dead_relu_fraction": fraction}
@@ -142,23 +161,22 @@ class DeadReLUCounter(Monitor):
         share = f"{count} dead ({100 * fraction:.2f} %)"
         if self.verbose:
             print(share)
-        if self.warn_above is not None and fraction > self.warn_above and "many" not in self._told:
-            self._told.add("many")
+        if self.warn_above is not None and fraction > self.warn_above:
             worst = max(dead, key=lambda name: dead[name].mean())
             text = (
                 f"{share}, most of them in {worst!r}. The learning rate is likely too high; leaky "
                 "variants and normalization do not die."
             )
-            self.warn(epoch, text)
+            self._once(epoch, "many", text)
         if self.stop_above is not None and fraction > self.stop_above:
             self.warn(epoch, f"{share}, above `stop_above`: training is stopped.")
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         if self.mode == "gradient":
             detach(self, self.model)
 
-    def table(self):
+    def table(self) -> str:
         """Dead units by layer at the end of the last epoch, as text."""
         last = self.history[-1] if self.history else {}
         counts = {name: (units.size, int(units.sum())) for name, units in last.items()}
@@ -178,54 +196,90 @@ class DeadReLUCounter(Monitor):
         )
 
     def _by_gradient(self, epoch):
+        """Dead units by layer; none if the optimizer was never asked for an update."""
         moved = {
-            id(m["variable"]): m["moved"] for m in self._instrument.measurements() if "moved" in m
+            id(measured["variable"]): measured["moved"]
+            for measured in self._instrument.measurements()
+            if "moved" in measured and measured["passed"] and self._instrument.asked
         }
         dead = {
             name: ~moved[id(units.bias)]
             for name, units in zip(self._names, self._counted, strict=True)
-            if units.bias is not None
+            if units.bias is not None and id(units.bias) in moved
         }
+        if not dead:
+            self._once(epoch, "nothing", NOT_MEASURED + ' Use `mode="data"`.')
+            return dead
         whole = [name for name in dead if dead[name].all()]
-        if whole and "cut off" not in self._told:
-            self._told.add("cut off")
+        if whole:
             text = (
                 f"no unit of {whole[-1]!r} had a gradient. If they are dead, layers before it get "
                 'no gradient either and count as dead here: `mode="data"` tells them apart.'
             )
-            self.warn(epoch, text)
+            self._once(epoch, "cut off", text)
         return dead
 
+    def _once(self, epoch, what, text):
+        if what not in self._told:
+            self._told.add(what)
+            self.warn(epoch, text)
+
     def _begin_data(self):
-        """Probes of as many as four depths: the fewer, the less is compiled."""
-        measures = {id(units.layer): _fired(units, str(i)) for i, units in enumerate(self._counted)}
-        count = len(measures)
+        """Compile probes of at most four depths: fewer take less time to compile."""
+        count = len(self._counted)
         self._probes = {}
         for depth in {-(-count * quarter // 4) for quarter in (1, 2, 3, 4)}:
-            some = dict(list(measures.items())[:depth])
-            self._probes[depth] = Probe(self.model, some)
+            self._probes[depth] = Probe(self.model, _measures(self._counted[:depth]))
 
     def _by_data(self):
         silent = [np.ones(units.count, bool) for units in self._counted]
         limit = None if self.examples == "all" else self.examples
-        for batch in batches(self.data, self.batch_size, limit):
+        size = batch_size(self.model) or self.batch_size
+        for batch in _without_draws(batches(self.data, size, limit, "data")):
             # Up to the last layer in which some unit has not fired yet.
             needed = max((i + 1 for i, units in enumerate(silent) if units.any()), default=0)
             if not needed:
                 break
             depth = min(depth for depth in self._probes if depth >= needed)
-            for found in self._probes[depth].predict_on_batch(batch):
+            for found in itertools.chain(*self._probes[depth].run(batch)):
                 for position, fired in found.items():
                     silent[int(position)] &= ~fired
         return dict(zip(self._names, silent, strict=True))
 
 
-def _fired(units, position):
-    """What a probe measures: whether each unit fired for some example of the batch."""
+def _without_draws(given):
+    """Batches of a data set whose own draws leave the random streams of training as they are."""
+    with random_states_kept():
+        yield from given
 
-    def measure(call):
-        rank = len(call.outputs.shape)
-        others = [axis for axis in range(rank) if axis != units.axis % rank]
-        return {position: ops.any(call.outputs > 0, axis=others)}
 
-    return measure
+def _unit_names(counted, names):
+    """A name for each group of units: the layer's, with a number at its further places."""
+    taken, found = set(names.values()), []
+    for units in counted:
+        name = names.get(id(units.layer))
+        if name is None or name in found:
+            name = unused(name or units.layer.name, taken)
+        found.append(name)
+    return found
+
+
+def _measures(counted):
+    """What a probe measures, by identity of a layer: which units fired for some example."""
+    places: dict[int, dict[int, int]] = {}
+    for position, units in enumerate(counted):
+        for index in units.calls:
+            places.setdefault(id(units.layer), {})[index] = position
+
+    def measure_of(here):
+        def measure(call):
+            if call.index not in here:
+                return None
+            position = here[call.index]
+            rank = len(call.outputs.shape)
+            others = [axis for axis in range(rank) if axis != counted[position].axis % rank]
+            return {str(position): ops.any(call.outputs > 0, axis=others)}
+
+        return measure
+
+    return {key: measure_of(here) for key, here in places.items()}

@@ -2,10 +2,12 @@
 
 import itertools
 import math
+from collections.abc import Callable, Sequence
 
 import keras
 
 from keras_ddl._checks import positive, positive_integer
+from keras_ddl.callbacks._modes import resolve
 
 
 class GL:
@@ -15,18 +17,20 @@ class GL:
     GL(t) = 100 * (validation(t) / min validation(1..t) - 1) > alpha
     ```
 
+    A loss that is not finite counts as infinite. Above a lowest loss of 0 any loss is too high.
+
     Args:
         alpha: float > 0, in %. Prechelt takes 1 to 5.
     """
 
-    def __init__(self, alpha):
+    def __init__(self, alpha: float) -> None:
         self.alpha = positive("alpha", alpha, " in %")
 
-    def __call__(self, training, validation):
+    def __call__(self, training: Sequence[float], validation: Sequence[float]) -> bool:
         """Whether to stop, from the losses of all epochs so far."""
         return generalization_loss(validation) > self.alpha
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"GL({self.alpha})"
 
 
@@ -46,20 +50,19 @@ class PQ:
         k: int > 0, epochs in a strip. Default 5.
     """
 
-    def __init__(self, alpha, k=5):
+    def __init__(self, alpha: float, k: int = 5) -> None:
         self.alpha = positive("alpha", alpha)
         self.k = positive_integer("k", k)
 
-    def __call__(self, training, validation):
+    def __call__(self, training: Sequence[float], validation: Sequence[float]) -> bool:
         """Whether to stop, from the losses of all epochs so far."""
         if len(training) % self.k:
             return False
-        last = training[-self.k :]
-        progress = 1000 * (sum(last) / len(last) / min(last) - 1)
-        # By product, for a progress of 0 means: stop at any loss.
+        progress = training_progress(training[-self.k :])
+        # By product: with a progress of 0 any generalization loss stops.
         return generalization_loss(validation) > self.alpha * progress
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"PQ({self.alpha}, {self.k})"
 
 
@@ -75,18 +78,18 @@ class UP:
         k: int > 0, epochs in a strip. Default 5.
     """
 
-    def __init__(self, s, k=5):
+    def __init__(self, s: int, k: int = 5) -> None:
         self.s = positive_integer("s", s)
         self.k = positive_integer("k", k)
 
-    def __call__(self, training, validation):
+    def __call__(self, training: Sequence[float], validation: Sequence[float]) -> bool:
         """Whether to stop, from the losses of all epochs so far."""
-        ends = validation[self.k - 1 :: self.k][-self.s - 1 :]
+        ends = [_finite(loss) for loss in validation[self.k - 1 :: self.k][-self.s - 1 :]]
         if len(validation) % self.k or len(ends) <= self.s:
             return False
         return all(later > earlier for earlier, later in itertools.pairwise(ends))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"UP({self.s}, {self.k})"
 
 
@@ -103,27 +106,40 @@ class PrecheltStopping(keras.callbacks.Callback):
     times. GL is the plain choice; UP needs no tuning to the height of the loss; PQ takes the
     training loss into account.
 
+    Epochs whose validation loss is not finite are never the best.
+
     Args:
         criterion: `GL(alpha)`, `PQ(alpha, k)`, `UP(s, k)` or any callable that takes the training
-            and the validation losses of all epochs and says whether to stop.
-        monitor: the validation loss's name in `logs`, lower is better. Default "val_loss".
+            and the validation losses of all epochs and says whether to stop. Where higher is
+            better, GL and PQ get the reciprocals of the monitored values, so that GL says by how
+            many % the highest lies above the last; others get them with the sign turned.
+        monitor: the name in `logs` of what is judged. Default "val_loss".
         training: the training loss's name. Default "loss".
-        restore_best_weights: whether the weights of the epoch with the lowest validation loss are
-            put back at the end, also of a run that was not stopped. Default True.
+        restore_best_weights: whether the weights of the best epoch are put back at the end, also
+            of a run that was not stopped. Default True.
+        mode: "min", "max" or "auto" (default): by the name of `monitor`, "max" for accuracies, AUC,
+            precision, recall and the like.
 
     Attributes:
-        best_epoch, best: the epoch with the lowest validation loss, from 0, and that loss.
+        best_epoch, best: the best epoch, from 0, and its value of `monitor`.
         stopped_epoch: the epoch after which training was stopped, or None.
 
     Raises:
-        ValueError: if `criterion` is not callable, a loss is not in `logs`, or GL or PQ meet a loss
-            that is not positive.
+        ValueError: if `criterion` is not callable, `mode` is none of the three, a loss is not in
+            `logs`, or GL or PQ meet a negative loss.
 
     Reference: Prechelt, "Early Stopping - But When?", in: Neural Networks: Tricks of the Trade,
     Springer 1998.
     """
 
-    def __init__(self, criterion, monitor="val_loss", training="loss", restore_best_weights=True):
+    def __init__(
+        self,
+        criterion: Callable[[list[float], list[float]], bool],
+        monitor: str = "val_loss",
+        training: str = "loss",
+        restore_best_weights: bool = True,
+        mode: str = "auto",
+    ) -> None:
         super().__init__()
         if not callable(criterion):
             raise ValueError(
@@ -134,13 +150,16 @@ class PrecheltStopping(keras.callbacks.Callback):
         self.monitor = monitor
         self.training = training
         self.restore_best_weights = restore_best_weights
+        self.mode = resolve(mode, monitor)
 
-    def on_train_begin(self, logs=None):
-        self._training, self._validation = [], []
-        self.best, self.best_epoch, self.stopped_epoch = math.inf, None, None
+    def on_train_begin(self, logs=None) -> None:
+        self._training: list[float] = []
+        self._validation: list[float] = []
+        self.best = math.inf if self.mode == "min" else -math.inf
+        self.best_epoch, self.stopped_epoch = None, None
         self._best_weights = None
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         for name, losses in ((self.training, self._training), (self.monitor, self._validation)):
             if name not in (logs or {}):
                 raise ValueError(
@@ -148,26 +167,51 @@ class PrecheltStopping(keras.callbacks.Callback):
                     f"for every epoch, or set `monitor`. Received: logs of {sorted(logs or {})}"
                 )
             losses.append(float(logs[name]))
-        if self._validation[-1] < self.best:
-            self.best, self.best_epoch = self._validation[-1], epoch
+        value = self._validation[-1]
+        if self.mode == "max":
+            self._validation[-1] = self._as_loss(value)
+        if value < self.best if self.mode == "min" else value > self.best:
+            self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self._best_weights = self.model.get_weights()
         if self.criterion(self._training, self._validation):
             self.stopped_epoch = epoch
             self.model.stop_training = True
 
-    def on_train_end(self, logs=None):
+    def _as_loss(self, value):
+        """A value that shall be high as one that shall be low."""
+        if not isinstance(self.criterion, GL | PQ):
+            return -value
+        return 1 / value if value else math.inf
+
+    def on_train_end(self, logs=None) -> None:
         if self._best_weights is not None:
             self.model.set_weights(self._best_weights)
             self._best_weights = None
 
 
-def generalization_loss(validation):
+def generalization_loss(validation: Sequence[float]) -> float:
     """By how many % the last validation loss lies above the lowest."""
-    lowest = min(validation)
-    if lowest <= 0:
+    lowest, last = min(map(_finite, validation)), _finite(validation[-1])
+    if lowest < 0:
         raise ValueError(
             "GL and PQ compare losses by their ratio and need positive ones; use UP(s). "
             f"Received: a validation loss of {lowest}"
         )
-    return 100 * (validation[-1] / lowest - 1)
+    if last == lowest:
+        return 0.0
+    return math.inf if lowest == 0 else 100 * (last / lowest - 1)
+
+
+def training_progress(losses: Sequence[float]) -> float:
+    """By how many per mille the mean loss of a strip lies above its lowest."""
+    finite = [_finite(loss) for loss in losses]
+    lowest, mean = min(finite), sum(finite) / len(finite)
+    if mean == lowest:
+        return 0.0
+    return math.inf if lowest == 0 else 1000 * (mean / lowest - 1)
+
+
+def _finite(loss):
+    """A loss, or infinity for NaN, which no comparison would see."""
+    return math.inf if math.isnan(loss) else loss

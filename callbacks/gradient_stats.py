@@ -2,9 +2,10 @@
 
 import math
 
-from keras_ddl._checks import positive_integer
+from keras_ddl._checks import finite, positive_integer
 from keras_ddl.callbacks._attachment import attach, detach
-from keras_ddl.callbacks._notes import Monitor, layer_names
+from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
+from keras_ddl.callbacks._names import layer_names
 from keras_ddl.graph import leaf_layers
 from keras_ddl.optimizers import Instrumented
 
@@ -38,34 +39,40 @@ class GradientStats(Monitor):
             them in any case.
 
     Attributes:
-        history: list of one dictionary per epoch, with all entries.
+        history: list of one dictionary per epoch, with all entries; an empty one where nothing was
+            measured, which a warning tells.
         messages: list of `(epoch, text)`, the warnings given.
 
     Raises:
-        ValueError: if `every` is not positive, or the model is not built when training begins.
+        ValueError: if an argument is not as said above, or the model is not built when training
+            begins.
     """
 
-    def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True):
+    def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True) -> None:
         super().__init__()
         self.every = positive_integer("every", every)
-        self.vanishing = vanishing
-        self.exploding = exploding
+        self.vanishing = finite("vanishing", vanishing, optional=True)
+        self.exploding = finite("exploding", exploding, optional=True)
         self.per_layer = per_layer
-        self.history = []
-        self._warned = set()
+        self.history: list[dict[str, float]] = []
+        self._warned: set[str] = set()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.require_built()
         self._instrument = attach(
             self, self.model, Instrumented, lambda plain: Instrumented(plain, self.every)
         )
         self._layers = weights_by_layer(self.model)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         self._instrument.reset()
 
-    def on_epoch_end(self, epoch, logs=None):
-        found = by_layer(self._instrument.measurements(), self._layers)
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        found = by_layer(self._instrument, self._layers)
+        if not found:
+            self.history.append({})
+            self._once(epoch, "nothing", NOT_MEASURED)
+            return
         entries = {"gradient_norm": _norm([layer["gradient"] for layer in found.values()])}
         for name, layer in found.items():
             entries[f"gradient_norm/{name}"] = layer["gradient"]
@@ -76,7 +83,7 @@ class GradientStats(Monitor):
             logs.update(entries if self.per_layer else {"gradient_norm": entries["gradient_norm"]})
         self._judge(epoch, entries["gradient_norm"], found)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         detach(self, self.model)
 
     def _judge(self, epoch, total, found):
@@ -119,15 +126,17 @@ def weights_by_layer(model):
     }
 
 
-def by_layer(measurements, layers):
-    """Norms of each layer's weights together, and their number.
+def by_layer(instrument, layers):
+    """Norms of each layer's weights together, and their number; empty if nothing was measured.
 
     Args:
-        measurements: of `Instrumented`.
+        instrument: an `Instrumented` optimizer.
         layers: of `weights_by_layer`. A weight held by no leaf layer counts under its own path.
     """
     parts: dict[str, list[dict]] = {}
-    for found in measurements:
+    for found in instrument.measurements() if instrument.asked else ():
+        if not found["passed"]:
+            continue
         variable = found["variable"]
         parts.setdefault(layers.get(id(variable), variable.path), []).append(found)
     return {

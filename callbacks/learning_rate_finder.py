@@ -2,14 +2,17 @@
 
 import math
 
+import keras
 from keras import ops
 
-from keras_ddl._checks import positive
+from keras_ddl._checks import finite, positive, positive_integer
+from keras_ddl._forward import Snapshot
 from keras_ddl.callbacks._attachment import attach, clear, detach
-from keras_ddl.callbacks._notes import Monitor
+from keras_ddl.callbacks._monitor import Monitor
 from keras_ddl.callbacks._optional import pyplot_figure
 from keras_ddl.callbacks.learning_rate_schedule import require_plain_rate
 from keras_ddl.optimizers import ScheduledRate
+from keras_ddl.optimizers.wrapper import host_integer
 
 
 class LearningRateFinder(Monitor):
@@ -17,7 +20,8 @@ class LearningRateFinder(Monitor):
 
     The rate climbs exponentially from `minimum` to `maximum`, a little each step, while the loss is
     watched. Training stops when the smoothed loss blows up or the steps are done; then weights,
-    optimizer and random states of the layers are put back, so the model is as it was before.
+    optimizer and random states of the layers are put back, so the model is as it was before. After
+    an interruption they are put back at the latest when the next `fit` begins.
 
     ```python
     finder = LearningRateFinder()
@@ -29,26 +33,28 @@ class LearningRateFinder(Monitor):
     Args:
         minimum: float > 0, the first rate. Default 1e-6.
         maximum: float > `minimum`, the last rate. Default 10.
-        steps: int > 1, how many steps the climb takes. Default 100. Give `fit` enough epochs for
-            them; it is stopped when they are done.
+        steps: int > 1, how many updates of the weights the climb takes. Default 100. Give `fit`
+            enough epochs for them; it is stopped when they are done. Under gradient accumulation an
+            update takes several batches.
         smoothing: float in [0, 1), the weight of the past in the moving average of the loss.
             Default .9.
         blow_up: stop when the smoothed loss exceeds its best by this factor. Default 4.
 
     Attributes:
-        rates, losses: lists, the rate of each execution and the smoothed loss after it.
+        rates, losses: lists, the rate of each update and the smoothed loss of its batches. With
+            `steps_per_execution` there is one entry for each execution, with its last rate.
         suggestion: float, the rate where the loss fell fastest, over the logarithm of the rate; NaN
             before the test.
 
     Raises:
-        ValueError: for arguments out of their range, or if the model is not built, or its
-            optimizer's learning rate is a schedule.
+        ValueError: for arguments out of their range, or if the model is not built, its
+            optimizer's learning rate is a schedule, or its `train_step` reports no "loss".
 
     Reference: Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186,
     section 3.3.
     """
 
-    def __init__(self, minimum=1e-6, maximum=10.0, steps=100, smoothing=0.9, blow_up=4.0):
+    def __init__(self, minimum=1e-6, maximum=10.0, steps=100, smoothing=0.9, blow_up=4.0) -> None:
         super().__init__()
         self.minimum = positive("minimum", minimum)
         self.maximum = positive("maximum", maximum)
@@ -57,12 +63,12 @@ class LearningRateFinder(Monitor):
                 "LearningRateFinder: `maximum` must be above `minimum`. "
                 f"Received: minimum={minimum!r}, maximum={maximum!r}"
             )
-        if not isinstance(steps, int) or steps < 2:
+        if positive_integer("steps", steps) < 2:
             raise ValueError(
                 f"LearningRateFinder: `steps` must be an integer above 1. Received: steps={steps!r}"
             )
-        self.steps = steps
-        if not 0 <= smoothing < 1:
+        self.steps = int(steps)
+        if not 0 <= finite("smoothing", smoothing) < 1:
             raise ValueError(
                 "LearningRateFinder: `smoothing` must be in [0, 1). "
                 f"Received: smoothing={smoothing!r}"
@@ -78,48 +84,76 @@ class LearningRateFinder(Monitor):
         span = math.log(self.maximum / self.minimum)
         return self.minimum * ops.exp(span * ops.cast(step, "float32") / (self.steps - 1))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.require_built()
         clear(self, self.model)  # an interrupted test puts back what it changed
         require_plain_rate(self, self.model)
         self.rates, self.losses, self.suggestion = [], [], math.nan
         self._average, self._done = 0.0, 0
+        self._total, self._count = 0.0, 0.0
         plain = self.model.optimizer
         if not plain.built:
             plain.build(self.model.trainable_variables)
-        self._saved = [
-            (variable, ops.convert_to_numpy(variable.value).copy())
-            for variable in [*self.model.variables, *plain.variables]
-        ]
-        attach(self, self.model, None, lambda optimizer: ScheduledRate(optimizer, self.rate))
+        self._before = Snapshot(self.model, plain)
+        self._wrapper = attach(
+            self, self.model, None, lambda optimizer: ScheduledRate(optimizer, self.rate)
+        )
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._seen = 0
-        self._sum = 0.0
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        # Not earlier: another callback may have loaded weights and iterations meanwhile.
+        self._first = host_integer(self._wrapper.iterations) - self._done
+        self._wrapper.begin_at(self._done)
+        self._seen, self._seen_batches = (0.0, 0.0), 0
 
-    def on_train_batch_end(self, batch, logs=None):
-        # Keras logs the mean over the epoch so far, once per execution: undo that.
-        fresh = batch + 1 - self._seen
-        total = logs["loss"] * (batch + 1)
-        loss, self._seen, self._sum = (total - self._sum) / fresh, batch + 1, total
-        self._done += fresh
+    def on_train_batch_end(self, batch, logs=None) -> None:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # brings the iterations and the loss of this execution
+        total, count = self._fresh_loss(batch, logs or {})
+        self._total, self._count = self._total + total, self._count + count
+        if not math.isfinite(total):
+            self.model.stop_training = True
+        done = host_integer(self._wrapper.iterations) - self._first
+        if done == self._done:
+            return  # gradients are accumulated, or overflowed in half precision
+        loss, self._done = self._total / self._count, done
+        self._total, self._count = 0.0, 0.0
         self._average = self.smoothing * self._average + (1 - self.smoothing) * loss
         smooth = self._average / (1 - self.smoothing ** (len(self.losses) + 1))
-        self.rates.append(float(self.rate(self._done - 1)))
+        self.rates.append(float(ops.convert_to_numpy(self.rate(done - 1))))
         self.losses.append(smooth)
         first, best = self.losses[0], min(self.losses)
         # Above the best by a factor, but for losses near or below 0 by a share of the fall.
         limit = best + (self.blow_up - 1) * max(abs(best), 0.1 * abs(first))
-        if not math.isfinite(loss) or smooth > limit or self._done >= self.steps:
+        if smooth > limit or done >= self.steps:
             self.model.stop_training = True
 
-    def detached(self):
-        """The wrapper is off, at the end or because the run was interrupted: all is put back."""
-        for variable, value in self._saved:
-            variable.assign(value)
-        self._saved = []
+    def _fresh_loss(self, batch, logs):
+        """The loss summed over the examples of the last execution, and their number.
 
-    def on_train_end(self, logs=None):
+        Keras logs the mean over the epoch so far. Its `Mean` metric holds the sums.
+        """
+        batches, self._seen_batches = batch + 1 - self._seen_batches, batch + 1
+        for metric in self.model.metrics:
+            if metric.name == "loss" and isinstance(metric, keras.metrics.Mean):
+                now = (
+                    float(ops.convert_to_numpy(metric.total.value)),
+                    float(ops.convert_to_numpy(metric.count.value)),
+                )
+                (total, count), self._seen = self._seen, now
+                if now[1] > count:
+                    return now[0] - total, now[1] - count
+        if "loss" not in logs:
+            raise ValueError(
+                'LearningRateFinder: the model must report a "loss", as the default `train_step` '
+                f"does. Received: logs of {sorted(logs)}"
+            )
+        return float(logs["loss"]) * batches, batches  # a `train_step` that keeps no mean
+
+    def detached(self) -> None:
+        """Put the model back as it was. Called when the wrapper is off, whatever the reason."""
+        self._before.restore()
+
+    def on_train_end(self, logs=None) -> None:
         detach(self, self.model)
         self.suggestion = self._steepest()
         if math.isnan(self.suggestion):

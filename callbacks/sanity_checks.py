@@ -6,12 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl._checks import positive_integer
+from keras_ddl._checks import finite, positive_integer
+from keras_ddl._forward import Snapshot, random_states_kept, stateless, whole_batch
 from keras_ddl.callbacks._attachment import attach, clear, detach
-from keras_ddl.callbacks._examples import is_arrays
-from keras_ddl.callbacks._notes import Monitor
-from keras_ddl.callbacks._probe import random_stream_kept
+from keras_ddl.callbacks._monitor import NOT_MEASURED, Monitor
+from keras_ddl.callbacks._targets import targets
 from keras_ddl.callbacks.gradient_stats import by_layer, weights_by_layer
+from keras_ddl.examples import is_arrays
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")
@@ -25,10 +26,12 @@ class SanityChecks(Monitor):
 
     - "data": finite, and normalised: its mean within 1 of 0, its deviation between .05 and 5;
     - "labels": in the range of the model's outputs, one example for each;
-    - "initial_loss": near ln C for C classes, as it is while a network knows nothing. Asked of a
-      fresh optimizer only;
+    - "initial_loss": near ln C for C classes, as it is while a network knows nothing; of several
+      outputs near the weighted sum. Asked of a fresh optimizer only;
     - "overfit": a few examples can be learnt by heart in some steps. The model is trained on them,
-      then weights, optimizer and random states of the layers are put back.
+      then weights, optimizer and random states are put back.
+
+    A model that was compiled without a loss is not asked for "initial_loss" and "overfit".
 
     While it trains:
 
@@ -43,8 +46,8 @@ class SanityChecks(Monitor):
     ```
 
     Args:
-        x: inputs of the training set or a part of it.
-        y: targets of as many examples.
+        x: inputs of the training set or a part of it: an array, or several in a list or dictionary.
+        y: targets of as many examples, in the structure that `fit` takes.
         examples: how many of them are looked at. Default 1000.
         overfit_examples: how many are to be learnt by heart. Default 16.
         overfit_steps: in how many steps. Default 100. 0: that check is left out.
@@ -68,7 +71,7 @@ class SanityChecks(Monitor):
         overfit_examples=16,
         overfit_steps=100,
         update_ratio=(3e-5, 3e-2),
-    ):
+    ) -> None:
         super().__init__()
         for name, data in (("x", x), ("y", y)):
             if not is_arrays(data):
@@ -85,25 +88,29 @@ class SanityChecks(Monitor):
         self.examples = positive_integer("examples", examples)
         self.x, self.y = _head((x, y), examples)
         self.overfit_examples = positive_integer("overfit_examples", overfit_examples)
-        self.overfit_steps = overfit_steps
-        self.update_ratio = update_ratio
+        self.overfit_steps = overfit_steps and positive_integer("overfit_steps", overfit_steps)
+        low, high = update_ratio
+        self.update_ratio = (
+            finite("update_ratio", low),
+            finite("update_ratio", high),
+        )
         self.results: dict[str, str] = {}
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs=None) -> None:
         self.require_built()
         self.results = {}
         clear(self, self.model)
         plain = self.model.optimizer
         if not plain.built:
             plain.build(self.model.trainable_variables)
-        with random_stream_kept():
+        with random_states_kept():
             self._before_training(plain)
         self._instrument = attach(self, self.model, Instrumented, Instrumented)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch, logs=None) -> None:
         self._instrument.reset()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch, logs=None) -> None:
         loss = (logs or {}).get("loss", 0.0)
         if math.isfinite(loss):
             self.results.setdefault("loss", "ok")
@@ -114,39 +121,38 @@ class SanityChecks(Monitor):
             )
             self._say(epoch, "loss", text)
         if "update_ratio" not in self.results:  # the first epoch tells
-            found = by_layer(self._instrument.measurements(), weights_by_layer(self.model))
-            self._say(epoch, "update_ratio", self._ratios(found))
+            found = by_layer(self._instrument, weights_by_layer(self.model))
+            self._say(epoch, "update_ratio", self._ratios(found) if found else NOT_MEASURED)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs=None) -> None:
         detach(self, self.model)
 
     def _before_training(self, plain):
         try:
-            self._outputs = ops.convert_to_numpy(self.model(_head(self.x, 100), training=False))
+            with stateless(self.model):
+                outputs = self.model(whole_batch(self.model, _head(self.x, 100)), training=False)
         except Exception as error:
             shapes = keras.tree.map_structure(np.shape, self.x)
             raise ValueError(
                 "SanityChecks: the model cannot run `x`. Give inputs as it takes them. "
                 f"Received: x of shape {shapes}; {error}"
             ) from error
+        outputs = keras.tree.map_structure(ops.convert_to_numpy, outputs)
+        self._targets = targets(self.model, self.y, outputs)
         self._say(0, "data", self._data())
-        wrong_labels = self._labels()
+        wrong_labels = next(filter(None, (target.wrong() for target in self._targets)), None)
         self._say(0, "labels", wrong_labels)
-        if wrong_labels:
+        if wrong_labels or self.model.loss is None:
             return  # a loss would mean nothing
-        kept = [
-            (variable, ops.convert_to_numpy(variable.value).copy())
-            for variable in [*self.model.variables, *plain.variables]
-        ]
-        initial = self._loss(self.x, self.y)
-        if int(ops.convert_to_numpy(plain.iterations)) == 0:
-            self._say(0, "initial_loss", self._initial(initial))
+        kept = Snapshot(self.model, plain)
         try:
+            initial = self._loss(self.x, self.y)
+            if int(ops.convert_to_numpy(plain.iterations)) == 0:
+                self._say(0, "initial_loss", self._initial(initial))
             if self.overfit_steps:
                 self._say(0, "overfit", self._overfit())
         finally:
-            for variable, value in kept:
-                variable.assign(value)
+            kept.restore()
 
     def _say(self, epoch, check, wrong):
         self.results[check] = wrong or "ok"
@@ -155,7 +161,7 @@ class SanityChecks(Monitor):
 
     def _data(self):
         for array in keras.tree.flatten(self.x):
-            values = np.asarray(array)
+            values = ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
             if not np.issubdtype(values.dtype, np.floating):
                 if values.dtype == np.uint8 and values.max(initial=0) > 1:
                     return f"`x` holds bytes up to {values.max()}: scale it, as by `x / 255`."
@@ -171,49 +177,34 @@ class SanityChecks(Monitor):
                 )
         return None
 
-    def _labels(self):
-        y, classes, loss = np.asarray(self.y), self._outputs.shape[-1], _loss_name(self.model)
-        if not np.isfinite(y.astype("float64")).all():
-            return "`y` has values that are not finite."
-        if loss == "sparse_categorical_crossentropy":
-            if y.min() < 0 or y.max() >= classes:
-                return (
-                    f"labels go from {y.min()} to {y.max()}, but the model has {classes} outputs: "
-                    f"they must lie in 0 to {classes - 1}. Do they begin at 1?"
-                )
-        elif loss == "categorical_crossentropy":
-            if y.shape[-1] != classes or not np.allclose(y.sum(axis=-1), 1, atol=1e-3):
-                return (
-                    f"rows of `y`, of shape {y.shape}, are not distributions over {classes} "
-                    "classes. For integer labels use `sparse_categorical_crossentropy`."
-                )
-        elif loss == "binary_crossentropy" and (y.min() < 0 or y.max() > 1):
-            return f"targets go from {y.min()} to {y.max()}, but must lie in 0 to 1."
-        return None
-
     def _initial(self, loss):
-        name, classes = _loss_name(self.model), self._outputs.shape[-1]
-        if name not in (
-            "sparse_categorical_crossentropy",
-            "categorical_crossentropy",
-            "binary_crossentropy",
-        ):
+        weights = _loss_weights(self.model, self._targets)
+        if weights is None or not all(target.judges_classes for target in self._targets):
             return None
-        classes = 2 if name == "binary_crossentropy" else classes
-        expected = math.log(classes)
-        if 0.5 * expected <= loss <= 1.5 * expected:
+        expected = sum(
+            weight * math.log(target.classes)
+            for weight, target in zip(weights, self._targets, strict=True)
+        )
+        if not expected or 0.5 * expected <= loss <= 1.5 * expected:
             return None
         cause = "the last layer's initial weights are too large, or `x` is not normalised"
-        logits = getattr(self.model.loss, "from_logits", False)
-        sums_to_one = np.allclose(self._outputs.sum(axis=-1), 1, atol=1e-3)
-        if name != "binary_crossentropy" and logits == sums_to_one:
-            cause = (
-                "the loss applies softmax a second time: drop one of the two"
-                if logits
-                else "the loss takes logits for probabilities: pass it `from_logits=True`"
-            )
-        elif loss < 0.5 * expected:
+        if loss < 0.5 * expected:
             cause = "the weights are trained already, or the labels are very unequal in number"
+        for target in self._targets:
+            logits = getattr(target.loss, "from_logits", False)
+            sums_to_one = np.allclose(target.outputs.sum(axis=-1), 1, atol=1e-3)
+            if target.kind != "binary_crossentropy" and logits == sums_to_one:
+                cause = (
+                    "the loss applies softmax a second time: drop one of the two"
+                    if logits
+                    else "the loss takes logits for probabilities: pass it `from_logits=True`"
+                )
+        if len(self._targets) > 1:
+            return (
+                f"the initial loss is {loss:.3g}; outputs that know nothing of their classes have "
+                f"{expected:.3g} together. Likely {cause}."
+            )
+        classes = self._targets[0].classes
         return (
             f"the initial loss is {loss:.3g}; one that knows nothing of {classes} classes has "
             f"ln {classes} = {expected:.3g}. Likely {cause}."
@@ -221,7 +212,7 @@ class SanityChecks(Monitor):
 
     def _overfit(self):
         """Train on a few examples. The state is put back by the caller."""
-        x, y = _head((self.x, self.y), self.overfit_examples)
+        x, y = whole_batch(self.model, _head((self.x, self.y), self.overfit_examples))
         before = self._loss(x, y)
         function = self.model.train_function
         self.model.make_train_function(force=True)  # traced for a batch of another size
@@ -262,6 +253,7 @@ class SanityChecks(Monitor):
 
     def _loss(self, x, y):
         """The loss at inference, without that of regularizers."""
+        x, y = whole_batch(self.model, (x, y))
         total = self.model.test_on_batch(x, y, return_dict=True)["loss"]
         self.model.reset_metrics()
         return float(total) - sum(float(ops.convert_to_numpy(part)) for part in self.model.losses)
@@ -271,8 +263,13 @@ def _head(arrays, count):
     return keras.tree.map_structure(lambda array: array[:count], arrays)
 
 
-def _loss_name(model):
-    """The compiled loss as Keras spells it in strings, or None for several or one's own."""
-    loss = model.loss
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    return getattr(loss, "name", None) or getattr(loss, "__name__", None)
+def _loss_weights(model, parts):
+    """The weight of each output in the loss, or None if it is not clear."""
+    if len(parts) == 1:
+        return [1.0]
+    weights = (model.get_compile_config() or {}).get("loss_weights")
+    if weights is None:
+        return [1.0] * len(parts)
+    if isinstance(weights, dict):
+        return [weights.get(part.name, 1.0) for part in parts]
+    return weights if isinstance(weights, list) and len(weights) == len(parts) else None

@@ -41,14 +41,17 @@ def positive(name, value, unit="") -> Any:
     return value
 
 
-def finite(name, value) -> Any:
-    """`value` unchanged, if it is a finite number.
+def finite(name, value, optional=False) -> Any:
+    """`value` unchanged, if it is a finite number, or None where that is allowed.
 
     Raises:
         ValueError: naming the argument and what was received.
     """
+    if optional and value is None:
+        return value
     if not -float("inf") < _number(value) < float("inf"):
-        raise ValueError(f"`{name}` must be a number. Received: {name}={value!r}")
+        otherwise = " or None" if optional else ""
+        raise ValueError(f"`{name}` must be a number{otherwise}. Received: {name}={value!r}")
     return value
 
 

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ddl._backend import no_gradients, random_state_kept
+
 
 @contextlib.contextmanager
 def stateless(model, keep=()) -> Iterator[None]:
@@ -33,7 +35,7 @@ def stateless(model, keep=()) -> Iterator[None]:
     """
     # Within a compiled step on JAX only the outer scope knows the values, so they are handed on.
     scope = keras.StatelessScope([(variable, variable.value) for variable in model.variables])
-    with random_states_kept(), _no_gradients(), scope:
+    with random_states_kept(), no_gradients(), scope:
         yield
     for variable in keep:
         variable.assign(scope.get_current_value(variable))
@@ -48,7 +50,7 @@ def random_states_kept() -> Iterator[None]:
     """
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        with _torch_random_state_kept():
+        with random_state_kept():
             yield
     finally:
         random.setstate(python)
@@ -167,20 +169,3 @@ def _global_seed():
     with random_states_kept(), Recorder():
         keras.random.uniform(())
     return assigned[-1]
-
-
-def _no_gradients():
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    return torch.no_grad()
-
-
-def _torch_random_state_kept():
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    import torch
-
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    return torch.random.fork_rng(devices=devices)

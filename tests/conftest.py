@@ -1,6 +1,8 @@
 """Fixtures that all tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -14,3 +16,30 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: ../shared/data does not exist beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def picture_size() -> Callable[[Path], tuple[int, int]]:
+    """Opens a PNG or SVG, checks that something is drawn in it, and gives its size in pixels."""
+
+    def png(path: Path) -> tuple[int, int]:
+        from PIL import Image
+
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            colours = image.convert("RGB").getcolors(maxcolors=2**24)
+            background = max(count for count, _ in colours)
+            drawn = 1 - background / (image.width * image.height)
+            assert len(colours) > 2, f"{path.name} is blank"
+            assert drawn > 0.005, f"{path.name} is {1 - drawn:.2%} background"
+            return image.size
+
+    def svg(path: Path) -> tuple[int, int]:
+        root = ElementTree.parse(path).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        paths = [e.get("d", "") for e in root.iter("{http://www.w3.org/2000/svg}path")]
+        assert len(set(paths)) > 5, f"{path.name} is blank"
+        width, height = (root.get(side, "0").removesuffix("pt") for side in ("width", "height"))
+        return round(float(width)), round(float(height))
+
+    return lambda path: (png if path.suffix == ".png" else svg)(path)

@@ -1,1 +1,1 @@
-"""The plumbing of the experiments, written once. Only `train` imports Keras."""
+"""What the experiments share. Keras is imported by `training` only."""

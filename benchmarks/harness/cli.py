@@ -1,60 +1,67 @@
 """The command line that all experiments share."""
 
 import argparse
-import contextlib
-import json
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.harness import data, devices, report
-from benchmarks.harness.executors import EXECUTORS, BackendError
+from benchmarks.harness import data, interrupts, sharing
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.progress import Progress
-from benchmarks.harness.spec import Trial
-from benchmarks.harness.store import Store, StoreError
+from benchmarks.harness.leases import Leases
+from benchmarks.harness.results import outcome
+from benchmarks.harness.spec import Record, Trial
+from benchmarks.harness.store import Store, StoreError, to_stderr
+from benchmarks.harness.training import devices
+from benchmarks.harness.training.backend import BackendError
+from benchmarks.harness.training.executors import EXECUTORS, Claim
+from benchmarks.harness.training.progress import Progress
 
-DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, interrupts.CODE
+MOST_REPETITIONS = 10_000
 
 
 def main(
     experiment: Experiment,
     argv: Sequence[str] | None = None,
     parents: Sequence[argparse.ArgumentParser] = (),
+    entry: str = "",
 ) -> int:
     """Run an experiment as the command line says, and return the exit code.
 
     Args:
         experiment: what to run.
         argv: the command line; by default the process's own.
-        parents: parsers whose flags, which the caller reads itself, are told of in `--help`.
+        parents: parsers whose flags the caller reads itself; `--help` lists them.
+        entry: the command's name in `benchmarks`, if it is not the experiment's.
     """
-    arguments = _parser(experiment, parents).parse_args(argv)
+    arguments = _parser(experiment, parents, entry or experiment.name).parse_args(argv)
+    again = "the same command without --fresh" if arguments.fresh else "the same command"
+    interrupted = (
+        f"interrupted: finished trials are kept in {_folder(experiment, arguments)}; "
+        f"{again} resumes"
+    )
+    pending: list[int] = []
     try:
-        return _run(experiment, arguments)
-    except (data.DataError, StoreError, BackendError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_USAGE
+        with interrupts.raised(interrupted) as pending:
+            return _run(experiment, arguments, pending)
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the last flush
         return INTERRUPTED
-    except OSError as error:
-        print(f"error: {error}. Finished trials are kept.", file=sys.stderr)
-        return BAD_USAGE
     except KeyboardInterrupt:
-        again = "the same command without --fresh" if arguments.fresh else "the same command"
-        print(
-            f"\ninterrupted: finished trials are kept in {_folder(experiment, arguments)}; "
-            f"{again} resumes",
-            file=sys.stderr,
-        )
+        print(f"\n{interrupted}", file=sys.stderr)
         return INTERRUPTED
+    except (data.DataError, StoreError, BackendError, OSError) as error:
+        if pending:  # native code made another error of the interrupt
+            print(f"\n{interrupted}", file=sys.stderr)
+            return INTERRUPTED
+        kept = ". Finished trials are kept." if isinstance(error, OSError) else ""
+        print(f"error: {error}{kept}", file=sys.stderr)
+        return BAD_USAGE
 
 
-def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
-    say = (lambda line: None) if arguments.quiet else _to_stderr
+def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[int]) -> int:
+    say = (lambda line: None) if arguments.quiet else to_stderr
     if not arguments.dry_run:
         devices.provide(int(getattr(arguments, "devices", "1")))
     dataset = (
@@ -75,11 +82,15 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
     for trial in trials:
         data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
         _check_step(trial)
-    store = Store(_folder(experiment, arguments))
+    store = Store(_folder(experiment, arguments), say)
+    shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
-        return _show_plan(experiment, trials, store, arguments.fresh)
-    store.check_writable()
+        outcome.show_plan(
+            experiment, trials, set() if arguments.fresh else store.done_keys(), shown
+        )
+        return DONE
     if arguments.fresh:
+        store.check_writable()
         store.supersede(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
@@ -87,36 +98,49 @@ def _run(experiment: Experiment, arguments: argparse.Namespace) -> int:
         f"{experiment.name}: {len(trials)} trials on {dataset.title} ({dataset.source}), "
         f"{len(trials) - len(todo)} done before, {len(todo)} to run"
     )
-    with (
-        _interrupts() as pending,
-        Progress(len(todo), experiment.label, arguments.quiet) as progress,
-    ):
-        for record in EXECUTORS[arguments.executor](experiment, todo, dataset, progress):
-            store.append(record)
+    if todo:
+        store.check_writable()
+        progress = Progress(len(todo), experiment.label, arguments.quiet)
+        executor = EXECUTORS[arguments.executor]
+        _train(
+            todo,
+            store,
+            lambda trials, claim: executor(experiment, trials, dataset, progress, claim),
+            progress,
+            pending,
+        )
+    failed = outcome.show_results(experiment, trials, store, shown)
+    return SOME_FAILED if failed else DONE
+
+
+def _train(
+    todo: list[Trial],
+    store: Store,
+    execute: Callable[[list[Trial], Claim], Iterator[Record]],
+    progress: Progress,
+    pending: list[int],
+) -> None:
+    """Trains what is left, together with other processes on the same folder."""
+
+    def stop_if_interrupted() -> None:
+        if pending:
+            raise KeyboardInterrupt
+
+    def watched(trials: list[Trial], claim: Claim) -> Iterator[Record]:
+        def claimed(group: list[Trial]) -> list[Trial]:
+            stop_if_interrupted()
+            own = claim(group)
+            progress.begins(own)
+            return own
+
+        return execute(trials, claimed)
+
+    with Leases(store.folder / "leases") as leases, progress:
+        for record in sharing.run(
+            watched, todo, store, leases, notify=progress.note, elsewhere=progress.elsewhere
+        ):
             progress.finished(record)
-            if pending:
-                raise KeyboardInterrupt
-    return _show_results(experiment, trials, store, arguments)
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C raises as always, and stays known where native code calls Python and swallows it."""
-    pending: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # ignored, or a caller's own: as it is
-        yield pending
-        return
-
-    def handler(number: int, frame: object) -> None:
-        pending.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield pending
-    finally:
-        signal.signal(signal.SIGINT, before)
+            stop_if_interrupted()
 
 
 def _check_step(trial: Trial) -> None:
@@ -128,63 +152,12 @@ def _check_step(trial: Trial) -> None:
         )
 
 
-def _show_plan(experiment: Experiment, trials: Sequence[Trial], store: Store, fresh: bool) -> int:
-    done = set() if fresh else store.done_keys()
-    for trial in trials:
-        print(f"{'done' if trial.key in done else 'to do'}  {trial.key}  {experiment.label(trial)}")
-    left = sum(trial.key not in done for trial in trials)
-    print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
-    return DONE
-
-
-def _show_results(
-    experiment: Experiment, trials: Sequence[Trial], store: Store, arguments: argparse.Namespace
-) -> int:
-    latest = store.latest()
-    records = [latest[trial.key] for trial in trials if trial.key in latest]
-    made = report.make(experiment, records)
-    figures = made.draw(store.folder)
-    failed = [record for record in records if not record.done]
-    if arguments.json:
-        print(
-            json.dumps(
-                {
-                    "experiment": experiment.name,
-                    "dataset": trials[0].dataset,
-                    "profile": arguments.profile,
-                    "seed": arguments.seed,
-                    "claims": {id_: verdict.as_json() for id_, verdict in made.verdicts.items()},
-                    "records": str(store.records_folder),
-                    "figures": [str(path) for path in figures],
-                    "trials": len(trials),
-                    "failed": len(failed),
-                },
-                indent=2,
-            )
-        )
-    elif not arguments.quiet:
-        print(f"\n{made.text()}\n")
-        print(f"records: {store.records_folder}")
-        for path in figures:
-            print(f"figure:  {path}")
-    for error in dict.fromkeys(record.error for record in failed):
-        print(f"\n{error}", file=sys.stderr)
-    if failed:
-        print(
-            f"error: {len(failed)} of {len(trials)} trials failed, as told above; "
-            "the same command tries them again",
-            file=sys.stderr,
-        )
-        return SOME_FAILED
-    return DONE
-
-
 def _parser(
-    experiment: Experiment, parents: Sequence[argparse.ArgumentParser]
+    experiment: Experiment, parents: Sequence[argparse.ArgumentParser], entry: str
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         parents=parents,
-        prog=f"python -m benchmarks.{experiment.name}",
+        prog=f"python -m benchmarks.{entry}",
         description=experiment.summary,
         epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
     )
@@ -208,7 +181,7 @@ def _parser(
         f"{', '.join([*experiment.datasets, 'digits'])}",
     )
     add("--data-dir", metavar="DIR", help="the folder that holds the data set")
-    add("--repetitions", type=_positive, metavar="N", help="seeds per arm, if not the profile's")
+    add("--repetitions", type=_repetitions, metavar="N", help="seeds per arm, if not the profile's")
     add("--seed", type=int, default=0, metavar="N", help="base seed of all randomness; default 0")
     add(
         "--executor",
@@ -217,24 +190,37 @@ def _parser(
         help="in-process: one trial after another; population: trials of one structure together, "
         "without times of their own; auto (the default): population where it pays",
     )
-    add("--out", default="results", metavar="DIR", help="results folder; the same one resumes")
+    add(
+        "--out",
+        type=_path,
+        default="results",
+        metavar="DIR",
+        help="results folder, default results; the same one resumes, and several processes that "
+        "use it share the trials",
+    )
     add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
     add("--dry-run", action="store_true", help="list the trials and run none")
-    add("--json", action="store_true", help="print verdicts and paths as JSON")
-    add("--quiet", action="store_true", help="print errors only")
+    add("--json", action="store_true", help="print tables, verdicts and paths as JSON")
+    add("--quiet", action="store_true", help="print errors only, and --json if it is given")
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
+def _repetitions(text: str) -> int:
+    number = int(text[:20]) if text.isdecimal() else 0  # int() refuses thousands of digits
+    if number > MOST_REPETITIONS:
+        raise argparse.ArgumentTypeError(
+            f"a number of at most {MOST_REPETITIONS} is wanted. Received: {text!r}"
+        )
     if number < 1:
         raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
     return number
 
 
+def _path(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"the path of a folder is wanted. Received: {text!r}")
+    return text
+
+
 def _folder(experiment: Experiment, arguments: argparse.Namespace) -> Path:
     return Path(arguments.out) / experiment.name
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -66,7 +66,12 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """The commit of the code, with "+changes" when the tree differs from it."""
+    """The commit of the code, with "+changes" when the tree differs from it.
+
+    A copy of the tree without its repository takes the commit from `KERAS_DDL_COMMIT`.
+    """
+    if commit := os.environ.get("KERAS_DDL_COMMIT"):
+        return commit
 
     def git(*arguments: str) -> str:
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""What one file of `benchmarks/` declares: arms, model, views and claims."""
+"""What an experiment declares: arms, work, views and claims."""
 
 import itertools
 import json
@@ -30,35 +30,68 @@ class Choice:
     help: str
 
 
+Metrics = dict[str, float]
+Curves = dict[str, list[float]]
+
+
 @dataclass(frozen=True)
-class Experiment:
-    """One file of `benchmarks/`.
+class Training:
+    """An experiment's trials train a model.
 
     Args:
-        name: the module's name.
-        version: raised whenever the same parameters would mean something else.
+        build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
+        optimizer: `(trial) -> optimizer`.
+        structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
+            in them differ in the values of weights, in learning rates and in data only, and can
+            train together as a `keras_ddl.Population`. None (default): each trains alone. Trials
+            with `watchers` must train alone.
+        watchers: `(trial, split) -> Keras callbacks` that watch the training. What they put into
+            the logs under a name without "/" becomes a curve, and its last value a metric.
+        small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
+            starting operations: XLA, and many steps in a call, are then much faster.
+        trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
+    """
+
+    build: Callable[..., Any]
+    optimizer: Callable[[Trial], Any]
+    structure: Callable[[Params], Params] | None = None
+    watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    small_steps: Callable[[Trial], bool] = lambda trial: False
+    trainer: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """An experiment's trials train nothing.
+
+    Args:
+        measure: `(trial, model, split) -> (metrics, curves)`, or `(trial) -> (metrics, curves)`
+            without `build`.
+        build: `(trial, input_shape, num_classes) -> model`. None (default): no model is built and
+            no data are read.
+    """
+
+    measure: Callable[..., tuple[Metrics, Curves]]
+    build: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one command of `benchmarks/` declares.
+
+    Args:
+        name: of its folder of records and its profiles.
+        version: raised whenever the same parameters mean something else.
         summary: one line for lists and `--help`.
         profiles: by name; "paper" holds the published set-up that others are compared with.
         paper_dataset: the title of the data set that the paper used.
-        grid: `(settings, choices) -> parameter mappings`, one for each arm.
-        build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
-        optimizer: `(trial) -> optimizer`; None if `measure` is given.
-        structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
-            in them differ in the values of weights, in learning rates and in data alone, and can
-            train together as a `keras_ddl.Population`. None (default): each trains alone; so must
-            those with `watchers`.
-        measure: `(trial, model, data) -> (metrics, curves)` for an experiment that trains nothing:
-            what is seen of the model on the data's split. None (default): it is trained.
-        watchers: `(trial, data) -> Keras callbacks` that watch the training. What they put into the
-            logs under a name without "/" becomes a curve, and its last value a metric.
+        grid: `(settings, **choices) -> parameter mappings`, one for each arm.
+        work: what a trial does.
         views: how records become tables and figures.
         claims: what is judged from the records.
-        choices: flags of its own.
+        choices: the experiment's own flags; their values are keyword arguments of `grid`.
         datasets: what `--dataset auto` looks for, in that order, before digits.
         load: `(data_dir) -> data set`, for one that the data layer does not have.
-        trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
-        small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
-            starting operations: XLA, and many steps in a call, are then much faster.
     """
 
     name: str
@@ -66,19 +99,18 @@ class Experiment:
     summary: str
     profiles: Mapping[str, Profile]
     paper_dataset: str
-    grid: Callable[[Params, Mapping[str, str]], Sequence[Params]]
-    build: Callable[..., Any]
-    optimizer: Callable[[Trial], Any] | None = None
+    grid: Callable[..., Sequence[Params]]
+    work: Training | Measuring
     views: tuple[View, ...] = ()
     claims: tuple[Claim, ...] = ()
     choices: tuple[Choice, ...] = ()
-    structure: Callable[[Params], Params] | None = None
-    measure: Callable[..., tuple[dict[str, float], dict[str, list[float]]]] | None = None
-    watchers: Callable[..., Sequence[Any]] = lambda trial, data: ()
     datasets: tuple[str, ...] = ("mnist",)
-    small_steps: Callable[[Trial], bool] = lambda trial: False
     load: Callable[..., Any] | None = None
-    trainer: Callable[..., Any] | None = None
+
+    @property
+    def structure(self) -> Callable[[Params], Params] | None:
+        """What trials that train together agree in; None if all run alone."""
+        return self.work.structure if isinstance(self.work, Training) else None
 
     def is_current(self, trial: Trial) -> bool:
         """Whether a stored trial is still one that this experiment would run."""
@@ -91,7 +123,7 @@ class Experiment:
             for dataset in ("any other", *profile.datasets)
             for values in itertools.product(*(choice.values for choice in self.choices))
             for params in self.grid(
-                profile.settings_for(dataset), dict(zip(names, values, strict=True))
+                profile.settings_for(dataset), **dict(zip(names, values, strict=True))
             )
         )
 
@@ -105,7 +137,8 @@ class Experiment:
         self, profile: str, dataset: Any, *, seed: int, repetitions: int, choices: Mapping[str, str]
     ) -> Iterator[Trial]:
         """All trials, repetition by repetition, so that an unfinished sweep holds whole pairs."""
-        arms = self.grid(self.profiles[profile].settings_for(dataset.name), choices)
+        chosen = {choice.name: choice.values[0] for choice in self.choices} | dict(choices)
+        arms = self.grid(self.profiles[profile].settings_for(dataset.name), **chosen)
         for repetition in range(repetitions):
             for params in arms:
                 yield Trial(

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.harness import seeds
 
 Params = Mapping[str, Any]
+STATUSES = ("ok", "diverged", "error", "superseded")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Record:
     """What a trial left behind.
 
     `status` is "ok", "diverged" (the loss ceased to be finite: a result), "error" (to be tried
-    again) or "superseded" (a mark that older records of the trial no longer count).
+    again) or "superseded" (a mark that certain other records of the trial no longer count).
     """
 
     trial: Trial

@@ -59,6 +59,12 @@ class Section:
     stem: str
     reference: Reference | None
 
+    @property
+    def curves(self) -> dict[str, str]:
+        """The view's curves that the records hold: the paper's protocol has no validation set."""
+        held = {name for record in self.records for name in record.curves}
+        return {name: title for name, title in self.view.curves.items() if name in held}
+
 
 def arm(records: Iterable[Record], **where: Any) -> list[Record]:
     """The records whose parameters equal `where`."""

@@ -5,12 +5,12 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-from keras_ddl.graph.leaves import leaf_layers
+from keras_ddl.graph.leaves import leaf_layers, operations
 from keras_ddl.graph.shadow import Shadow, Watch
 
 
 @contextlib.contextmanager
-def watch(model, hook) -> Iterator[None]:
+def watch(model, hook, with_operations=False) -> Iterator[None]:
     """Call a hook at every call of a leaf layer, in execution order.
 
     ```python
@@ -29,9 +29,11 @@ def watch(model, hook) -> Iterator[None]:
     Args:
         model: a `keras.Model` or any layer, built: layers that `build` makes must be there.
         hook: `(Call) -> outputs or None`.
+        with_operations: whether the operations of functional models that are not layers, such as
+            `keras.ops.relu` of a symbolic tensor, are watched too. Default False.
     """
     entry = Watch(threading.get_ident(), Counter(), hook)
-    leaves = leaf_layers(model)
+    leaves = leaf_layers(model) + (operations(model) if with_operations else [])
     try:
         for layer in leaves:
             Shadow.begin(layer, entry)

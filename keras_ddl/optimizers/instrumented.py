@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_ddl._backend import on_replica, sum_of_replicas
 from keras_ddl._checks import positive_integer
 from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
 
@@ -37,6 +38,9 @@ class Instrumented(OptimizerWrapper):
     by itself. With gradient accumulation they are those of single batches, and an update is
     counted only where one happens.
 
+    Under `tf.distribute` gradients are those of all replicas together, and a bias entry moved if it
+    did on some replica.
+
     Args:
         optimizer: the optimizer to watch, or what `keras.optimizers.get` makes one of.
         every: int > 0, norms are measured at updates 0, `every`, 2 `every` ... since `reset`.
@@ -45,10 +49,11 @@ class Instrumented(OptimizerWrapper):
 
     Attributes:
         measures: None (default): the compiled step itself decides when to measure. On JAX that
-            costs a large dense network a fifth of a step or more, for a branch in it keeps weights
-            from being updated in place. A boolean is read when a step is traced: code that has two
-            steps, one that measures and one that does not, asks `is_due` which one to run, as the
-            callbacks do there.
+            costs a large dense network a fifth of a step or more, because a branch in the step
+            keeps weights from being updated in place; under `tf.distribute`, which allows no
+            updates within a branch, norms are taken at every step. A boolean is read when a step
+            is traced: the callbacks compile two steps there, one that measures and one that does
+            not, and ask `is_due` which one to run.
 
     Raises:
         ValueError: if `every` is not positive.
@@ -59,17 +64,21 @@ class Instrumented(OptimizerWrapper):
         self.every = positive_integer("every", every)
         self.measures = None
         self._batches = 0
+        self._passed: set[int] = set()  # places of the variables that `apply` received
 
     def build(self, variables) -> None:
         super().build(variables)
         self._sizes = [v.shape[0] if len(v.shape) == 1 else 0 for v in variables]
         count = len(variables)
-        self._first = self.add_variable(shape=(), dtype="int", name="first_iteration")
-        self._measured = self.add_variable(shape=(), dtype="float32", name="measured")
-        self._updated = self.add_variable(shape=(), dtype="float32", name="updated")
+        same = {"aggregation": "only_first_replica"}  # all replicas assign the same values
+        self._first = self.add_variable(shape=(), dtype="int", name="first_iteration", **same)
+        self._measured = self.add_variable(shape=(), dtype="float32", name="measured", **same)
+        self._updated = self.add_variable(shape=(), dtype="float32", name="updated", **same)
         # Rows: gradient, update and weight norms, summed over the measured steps.
-        self._norms = self.add_variable(shape=(3, count), dtype="float32", name="norms")
-        self._moved = self.add_variable(shape=(sum(self._sizes),), dtype="bool", name="moved")
+        self._norms = self.add_variable(shape=(3, count), dtype="float32", name="norms", **same)
+        self._moved = self.add_variable(
+            shape=(sum(self._sizes),), dtype="bool", name="moved", **same
+        )
 
     def reset(self) -> None:
         """Forget all measurements, as at the beginning of an epoch. Not for a compiled step."""
@@ -86,6 +95,13 @@ class Instrumented(OptimizerWrapper):
         return update % self.every < batches
 
     @property
+    def asked(self) -> bool:
+        """Whether `apply` ran since `reset`. A model's own `train_step` may never call it."""
+        return self.measured > 0 or (
+            self.built and host_integer(self.optimizer.iterations) > host_integer(self._first)
+        )
+
+    @property
     def measured(self) -> int:
         """How many updates were measured since `reset`."""
         return host_integer(self._measured.value) if self.built else 0
@@ -96,7 +112,8 @@ class Instrumented(OptimizerWrapper):
         Returns:
             List of dictionaries: "variable"; "gradient", "update" and "weight", L2 norms averaged
             over the measured steps (NaN where there were none); and for a vector "moved", a
-            boolean array: whether the entry had a gradient other than zero at some step.
+            boolean array: whether the entry had a gradient other than zero at some step. "passed":
+            whether the variable was ever among those that `apply` received.
         """
         if not self.built:
             return []
@@ -115,6 +132,7 @@ class Instrumented(OptimizerWrapper):
                 "gradient": float(gradient[i]),
                 "update": float(update[i]),
                 "weight": float(weight[i]),
+                "passed": i in self._passed,
             }
             found.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
         return found
@@ -127,15 +145,18 @@ class Instrumented(OptimizerWrapper):
             self._trainable_variables if trainable_variables is None else trainable_variables
         )
         pairs = {self._get_variable_index(v): (g, v) for g, v in zip(grads, variables, strict=True)}
-        self._note_moved(pairs)
+        self._passed |= pairs.keys()
+        distributed = on_replica()
+        self._note_moved(pairs, distributed)
 
         def plain():
             self.optimizer.apply(grads, trainable_variables)
 
         def measured():
             before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
+            whole = _summed(pairs) if distributed else pairs
             plain()
-            self._add(self._norms_of(pairs, before), 1.0)
+            self._add(self._norms_of(whole, before), 1.0)
 
         if self.measures is not None:
             (measured if self.measures else plain)()
@@ -143,12 +164,14 @@ class Instrumented(OptimizerWrapper):
         # All batches of one update, where gradients are accumulated.
         since = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         due = since % self.every == 0
-        if keras.backend.backend() == "jax":
-            # Branches of its `cond` are pure: only the norms stand in one.
-            before = {i: ops.convert_to_tensor(v) for i, (_, v) in pairs.items()}
+        if keras.backend.backend() == "jax" or distributed:
+            # Branches of JAX's `cond` are pure, and replicas cannot meet in one: only the norms
+            # stand in it, or are weighted by 0.
+            before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
+            whole = _summed(pairs) if distributed else pairs
             plain()
             zeros = lambda: [ops.zeros(self._norms.shape, "float32")]  # noqa: E731
-            (norms,) = ops.cond(due, lambda: [self._norms_of(pairs, before)], zeros)
+            (norms,) = ops.cond(due, lambda: [self._norms_of(whole, before)], zeros)
             self._add(norms, ops.cast(due, "float32"))
         else:
             # A copy of the weights before the step is made only where it is measured.
@@ -174,7 +197,7 @@ class Instrumented(OptimizerWrapper):
         changed = ops.cast(ops.any(norms[1] > 0), "float32")
         self._updated.assign_add(changed)
 
-    def _note_moved(self, pairs):
+    def _note_moved(self, pairs, distributed):
         parts = []
         for i, size in enumerate(self._sizes):
             if size:
@@ -183,10 +206,21 @@ class Instrumented(OptimizerWrapper):
                     ops.zeros((size,), "bool") if gradient is None else _dense(gradient) != 0
                 )
         if parts:
-            self._moved.assign(ops.logical_or(self._moved, ops.concatenate(parts)))
+            moved = ops.concatenate(parts)
+            if distributed:
+                moved = sum_of_replicas([ops.cast(moved, "float32")])[0] > 0
+            self._moved.assign(ops.logical_or(self._moved, moved))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "every": self.every}
+
+
+def _summed(pairs):
+    """The pairs, with gradients summed over the replicas."""
+    places = [i for i, (gradient, _) in pairs.items() if gradient is not None]
+    sums = sum_of_replicas([_dense(pairs[i][0]) for i in places])
+    whole = {i: (None, variable) for i, (_, variable) in pairs.items()}
+    return whole | {i: (total, pairs[i][1]) for i, total in zip(places, sums, strict=True)}
 
 
 def _dense(gradient):

@@ -1,5 +1,6 @@
 """A schedule put on an optimizer that was made without one."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -18,8 +19,9 @@ class ScheduledRate(OptimizerWrapper):
 
     Args:
         optimizer: the optimizer to steer, its learning rate a number.
-        schedule: a `LearningRateSchedule` or a callable from the step to the rate, in backend
-            operations. Step 0 is the first step after the wrapper was made.
+        schedule: a `LearningRateSchedule` or a function `(step) -> rate`, or
+            `(step, last_rate) -> rate`, in backend operations. The step is an integer tensor. Step
+            0 is the first update after the wrapper was made.
         name: optional string.
     """
 
@@ -29,9 +31,13 @@ class ScheduledRate(OptimizerWrapper):
         self._first = self.add_variable(shape=(), dtype="int", name="first_step")
         self._first.assign(host_integer(self.optimizer.iterations))
 
+    def begin_at(self, step: int) -> None:
+        """Count so that the next update is number `step`. Not for a compiled step."""
+        self._first.assign(host_integer(self.optimizer.iterations) - step)
+
     def apply(self, grads, trainable_variables=None) -> Any:
         step = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
-        self.optimizer.learning_rate = self.schedule(step)
+        self.optimizer.learning_rate = rate_at(self.schedule, step, self.optimizer.learning_rate)
         super().apply(grads, trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
@@ -44,3 +50,22 @@ class ScheduledRate(OptimizerWrapper):
             config["schedule"], custom_objects=custom_objects
         )
         return super().from_config({**config, "schedule": schedule}, custom_objects)
+
+
+def rate_at(schedule, step, last_rate):
+    """The rate of a schedule, which may take the last rate as a second argument.
+
+    A second parameter is the last rate if it has no default, as in core's `LearningRateScheduler`,
+    or is called `lr`, `rate` or `learning_rate`.
+    """
+    try:
+        parameters = list(inspect.signature(schedule).parameters.values())
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        parameters = []
+    positional = [one for one in parameters if one.kind <= one.POSITIONAL_OR_KEYWORD]
+    if len(positional) > 1 and (
+        positional[1].default is inspect.Parameter.empty
+        or positional[1].name in ("lr", "rate", "learning_rate")
+    ):
+        return schedule(step, last_rate)
+    return schedule(step)

@@ -70,9 +70,10 @@ class Cyclical(LearningRateSchedule):
 class OneCycle(LearningRateSchedule):
     """One climb to a peak and one long fall, along half cosines.
 
-    The value goes from `initial_value` to `peak_value` in the first `rise` of the steps and from
-    there to `final_value` in the rest, constant from then on. `momentum` gives the schedule that
-    the recipe pairs with it: the momentum falls while the rate rises.
+    The value goes from `initial_value` at step 0 to `peak_value` at step `rise * total_steps - 1`,
+    and from there to `final_value` at the last step, `total_steps - 1`; it stays there. These are
+    the values of PyTorch's `OneCycleLR`. `momentum` gives the schedule that the recipe pairs with
+    it: the momentum falls while the rate rises.
 
     ```python
     rate = OneCycle(peak_value=0.5, total_steps=2000)
@@ -106,13 +107,15 @@ class OneCycle(LearningRateSchedule):
         self.rise = unit_interval("rise", rise)
 
     def __call__(self, step):
-        done = ops.minimum(ops.cast(step, "float32") / self.total_steps, 1.0)
-        # The guards keep a rise of 0 or 1 from dividing by 0.
-        up = ops.minimum(done / max(self.rise, 1e-7), 1.0)
-        down = ops.maximum(done - self.rise, 0.0) / max(1 - self.rise, 1e-7)
+        last = self.total_steps - 1
+        peak = min(max(self.rise * self.total_steps - 1, 0), last)
+        step = ops.minimum(ops.cast(step, "float32"), float(last))
+        # The guards keep a rise of 0 or 1, and a single step, from dividing by 0.
+        up = ops.minimum(step / max(peak, 1e-7), 1.0)
+        down = ops.clip((step - peak) / max(last - peak, 1e-7), 0.0, 1.0)
         climb = _half_cosine(self.initial_value, self.peak_value, up)
         fall = _half_cosine(self.peak_value, self.final_value, down)
-        return ops.where(done < self.rise, climb, fall)
+        return ops.where(step < peak, climb, fall)
 
     def momentum(self, low=0.85, high=0.95) -> "OneCycle":
         """The momentum that goes with it, in step: from `high` to `low` at the peak, and back.

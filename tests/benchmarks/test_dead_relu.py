@@ -23,13 +23,13 @@ def test_arms_are_all_pairs_and_start_from_the_same_weights():
     rates = EXPERIMENT.profiles["smoke"].settings["learning_rates"]
     arms = {(trial.params["activation"], trial.params["learning_rate"]) for trial in found}
     assert len(found) == len(arms) == 3 * len(rates)
-    models = [EXPERIMENT.build(trial, (8, 8, 1), 10) for trial in found[:: len(rates)]]
+    models = [EXPERIMENT.work.build(trial, (8, 8, 1), 10) for trial in found[:: len(rates)]]
     for weights in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(weights[0], weights[-1])
 
 
 def test_a_trial_counts_dead_units_and_units_without_gradient():
-    from benchmarks.harness.train import Trainer
+    from benchmarks.harness.training.trainer import Trainer
 
     params = {"train_size": 100, "validation_size": 50, "batch_size": 20, "updates": 4, "points": 2}
     for trial in (trials()[0], trials()[-1]):
@@ -45,16 +45,16 @@ def test_watchers_see_units_that_are_dead():
     trial = trials()[0]
     x = np.ones((20, 4, 4, 1), "float32")
     examples = Examples(x, np.zeros(20, "int64"))
-    model = EXPERIMENT.build(trial, (4, 4, 1), 10)
+    model = EXPERIMENT.work.build(trial, (4, 4, 1), 10)
     for layer in model.layers[1:-1]:
         layer.set_weights([np.abs(layer.get_weights()[0]), layer.get_weights()[1]])
     first = model.layers[1]
     kernel, bias = first.get_weights()
     bias[:8] = -100
     first.set_weights([kernel, bias])
-    model.compile(EXPERIMENT.optimizer(trial), "mse")
+    model.compile(EXPERIMENT.work.optimizer(trial), "mse")
     model.optimizer.learning_rate = 0.0
-    watchers = EXPERIMENT.watchers(trial, Split(examples, examples, examples))
+    watchers = EXPERIMENT.work.watchers(trial, Split(examples, examples, examples))
     logs = model.fit(x, np.ones((20, 10)), verbose=0, callbacks=list(watchers)).history
     assert [logs["dead"][0], logs["cut_off"][0]] == pytest.approx([100 * 8 / 96] * 2)
 

@@ -25,7 +25,7 @@ def at(keep, **options):
 
 
 def widths(trial):
-    model = EXPERIMENT.build(trial, (28, 28, 1), 10)
+    model = EXPERIMENT.work.build(trial, (28, 28, 1), 10)
     return [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)]
 
 
@@ -41,14 +41,14 @@ def test_both_sweeps_have_ten_rates_each():
 
 
 def test_arms_start_from_the_same_weights():
-    low, high = (EXPERIMENT.build(at(keep), (28, 28, 1), 10) for keep in (0.2, 1.0))
+    low, high = (EXPERIMENT.work.build(at(keep), (28, 28, 1), 10) for keep in (0.2, 1.0))
     assert len(low.trainable_weights) == len(high.trainable_weights) == 8
     for a, b in zip(low.trainable_weights, high.trainable_weights, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
 
 
 def test_weights_have_the_published_scale_and_bound():
-    model = EXPERIMENT.build(at(0.5, profile="paper"), (28, 28, 1), 10)
+    model = EXPERIMENT.work.build(at(0.5, profile="paper"), (28, 28, 1), 10)
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     stddevs = [float(ops.std(layer.kernel)) for layer in dense]
     expected = [0.001, 2048**-0.5, 2048**-0.5, 2048**-0.5]
@@ -68,7 +68,7 @@ def test_weights_have_the_published_scale_and_bound():
     ],
 )
 def test_schedules(profile, step, rate, momentum):
-    optimizer = EXPERIMENT.optimizer(at(0.5, profile=profile))
+    optimizer = EXPERIMENT.work.optimizer(at(0.5, profile=profile))
     optimizer.build([keras.Variable([0.0])])
     optimizer.iterations.assign(step)
     assert float(optimizer.learning_rate) == pytest.approx(rate, rel=1e-5)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_ddl.callbacks import DeadReLUCounter, TrainingWarning
 
@@ -238,3 +238,163 @@ def test_a_subclassed_model_of_unknown_shapes_wants_data(subclassed, blobs):
     model(blobs[0][:2])
     with pytest.raises(ValueError, match=r"Give `data`, a few inputs.*data=None"):
         model.fit(*blobs, verbose=0, callbacks=[DeadReLUCounter()])
+
+
+def kill(layer, count):
+    """Make the first units of a layer silent, and the others fire."""
+    *kernel, bias = layer.get_weights()
+    layer.set_weights([*kernel, np.where(np.arange(len(bias)) < count, -1000.0, 1.0)])
+
+
+def compiled(inputs, outputs):
+    model = keras.Model(inputs, layers.Dense(2, "softmax")(layers.Flatten()(outputs)))
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    return model
+
+
+def both_modes(model, x):
+    """Dead units by layer, counted in both ways."""
+    y = np.arange(len(x)) % 2
+    found = []
+    for counter in (DeadReLUCounter(), DeadReLUCounter("data", x)):
+        model.fit(x, y, verbose=0, batch_size=8, callbacks=[counter])
+        found.append({name: int(units.sum()) for name, units in counter.history[0].items()})
+    assert found[0] == found[1]
+    return found[0], counter
+
+
+NOISE = np.random.default_rng(2).normal(size=(24, 6)).astype("float32")
+
+
+def test_a_relu_layer_at_several_places_has_units_at_each():
+    keras.utils.set_random_seed(0)
+    relu = layers.ReLU(name="relu")
+    first, second = layers.Dense(8), layers.Dense(16)
+    inputs = keras.Input((6,))
+    model = compiled(inputs, relu(second(relu(first(inputs)))))
+    kill(first, 2)
+    kill(second, 5)
+    assert both_modes(model, NOISE)[0] == {"relu": 2, "relu_2": 5}
+
+
+def test_units_of_one_kernel_at_several_places_are_counted_once():
+    keras.utils.set_random_seed(0)
+    shared = layers.Dense(8, "relu", name="shared")
+    inputs = keras.Input((6,))
+    model = compiled(inputs, layers.Add()([shared(inputs), shared(inputs * 2)]))
+    kill(shared, 3)
+    assert both_modes(model, NOISE)[0] == {"shared": 3}
+
+
+def test_a_bias_that_serves_another_place_too_tells_nothing():
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(8, name="dense")
+    inputs = keras.Input((6,))
+    hidden = dense(inputs)
+    model = compiled(inputs, layers.ReLU(name="relu")(hidden) + hidden)
+    counter = DeadReLUCounter()
+    with pytest.raises(ValueError, match=r"applies to no layer.*goes to other layers"):
+        model.fit(NOISE, np.zeros(24), verbose=0, callbacks=[counter])
+
+
+RELU = {
+    "lambda": lambda x: ops.maximum(x, 0),
+    "layer": layers.ReLU,
+    "Lambda": lambda: layers.Lambda(lambda x: ops.maximum(x, 0.0)),
+    "ops.relu": lambda: ops.relu,
+    "ops.relu6": lambda: ops.relu6,
+}
+
+
+@pytest.mark.parametrize("kind", RELU)
+def test_relus_of_all_kinds_are_found(kind):
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(8, activation=RELU[kind] if kind == "lambda" else None)
+    inputs = keras.Input((6,))
+    hidden = dense(inputs)
+    model = compiled(inputs, hidden if kind == "lambda" else RELU[kind]()(hidden))
+    kill(dense, 3)
+    assert [*both_modes(model, NOISE)[0].values()] == [3]
+
+
+def test_the_backend_s_relu_is_found():
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from tensorflow.nn import relu
+    elif backend == "jax":
+        from jax.nn import relu
+    else:
+        from torch.nn.functional import relu
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(8, activation=relu)
+    inputs = keras.Input((6,))
+    model = compiled(inputs, dense(inputs))
+    kill(dense, 3)
+    assert [*both_modes(model, NOISE)[0].values()] == [3]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "softmax", "linear", "hard_sigmoid"])
+def test_other_activations_are_no_relus(activation):
+    inputs = keras.Input((6,))
+    model = compiled(inputs, layers.Dense(8, activation=activation)(inputs))
+    with pytest.raises(ValueError, match="no ReLU layer"):
+        model.fit(NOISE, np.zeros(24), verbose=0, callbacks=[DeadReLUCounter()])
+
+
+def test_time_distributed_layers_are_counted():
+    keras.utils.set_random_seed(0)
+    dense = layers.Dense(5, "relu")
+    inputs = keras.Input((4, 6))
+    model = compiled(inputs, layers.TimeDistributed(dense, name="timed")(inputs))
+    kill(dense, 2)
+    assert both_modes(model, np.repeat(NOISE[:, None], 4, axis=1))[0] == {"timed": 2}
+
+
+def test_relus_within_a_loop_over_time_are_named():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 6))
+    inner = keras.Sequential([keras.Input((6,)), layers.Dense(3, "relu"), layers.Dense(3)])
+    hidden = layers.TimeDistributed(inner, name="timed")(inputs)
+    hidden = layers.SimpleRNN(3, activation="relu", name="rnn")(hidden)
+    model = compiled(inputs, layers.Dense(4, "relu", name="seen")(hidden))
+    _, counter = both_modes(model, np.repeat(NOISE[:, None], 4, axis=1))
+    assert counter.skipped.keys() == {"timed", "rnn"}
+    assert "loop over time" in counter.table()
+
+
+@pytest.mark.parametrize("setting", ["channels_last", "channels_first"])
+def test_units_lie_where_the_layer_before_puts_them(setting):
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format(setting)
+    try:
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((4, 6))
+        dense = layers.Dense(5)
+        model = compiled(inputs, layers.ReLU(name="relu")(layers.Dropout(0.1)(dense(inputs))))
+        kill(dense, 2)
+        data = DeadReLUCounter("data", np.repeat(NOISE[:, None], 4, axis=1))
+        data.set_model(model)
+        data.on_train_begin()
+        data.on_epoch_end(0, {})
+    finally:
+        keras.config.set_image_data_format(before)
+    assert data.history[0]["relu"].tolist() == [True, True, False, False, False]
+
+
+def test_a_relu_after_a_channels_first_convolution_counts_channels():
+    convolution = layers.Conv1D(3, 2, data_format="channels_first")
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow has no channels_first convolutions on CPUs")
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 5))
+    model = compiled(inputs, layers.ReLU(name="relu")(convolution(inputs)))
+    kill(convolution, 1)
+    assert both_modes(model, np.repeat(NOISE[:, :, None], 5, axis=2))[0] == {"relu": 1}
+
+
+@pytest.mark.parametrize("name", ["warn_above", "stop_above"])
+def test_numbers_as_strings_are_refused(name):
+    with pytest.raises(
+        ValueError, match=rf"`{name}` must be a number or None.*Received: {name}='0.5'"
+    ):
+        DeadReLUCounter(**{name: "0.5"})

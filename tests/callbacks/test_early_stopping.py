@@ -1,5 +1,7 @@
 """Prechelt's criteria on curves by hand, and in a `fit`."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,3 +89,57 @@ def test_missing_validation_data_is_told(classifier, blobs):
 def test_bad_use_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("criterion", "validation", "expected"),
+    [
+        (GL(5), [NAN, NAN, 1.0, 1.04, 1.1], 5),
+        (GL(5), [NAN, NAN], None),
+        (GL(5), [1.0, NAN], 2),
+        (UP(1, k=1), [NAN, 1.0, 0.5, 0.6], 4),
+        (UP(1, k=1), [NAN, NAN, NAN], None),
+        (PQ(1, k=2), [NAN, 1.0, 1.2, 1.2], 4),
+        (GL(5), [0.0, 0.0, 0.1], 3),
+        (PQ(1, k=1), [0.0, 0.0], None),
+    ],
+)
+def test_losses_that_are_not_finite_or_0(criterion, validation, expected):
+    assert stop(criterion, [1.0] * len(validation), validation) == expected
+
+
+def test_a_training_loss_of_0_is_no_progress_only_if_it_stays():
+    assert stop(PQ(1, k=2), [0.0, 0.0], [1.0, 1.1]) == 2
+    assert stop(PQ(1, k=2), [1.0, 0.0], [1.0, 1.1]) is None
+
+
+@pytest.mark.parametrize(
+    ("criterion", "expected"), [(GL(10), 3), (UP(1, k=1), 2), (lambda _, v: v[-1] > -0.5, 3)]
+)
+def test_a_metric_that_shall_be_high(criterion, expected, classifier):
+    stopping = PrecheltStopping(criterion, monitor="val_accuracy")
+    model = classifier()
+    stopping.set_model(model)
+    stopping.on_train_begin()
+    kept = None
+    for epoch, accuracy in enumerate([0.6, 0.58, 0.4]):
+        if epoch == 0:
+            kept = model.get_weights()
+        else:
+            model.set_weights([weight + 1 for weight in model.get_weights()])
+        stopping.on_epoch_end(epoch, {"loss": 1.0, "val_accuracy": accuracy})
+        if stopping.stopped_epoch is not None:
+            break
+    stopping.on_train_end()
+    assert stopping.stopped_epoch == expected - 1
+    assert (stopping.best_epoch, stopping.best, stopping.mode) == (0, 0.6, "max")
+    for before, after in zip(kept, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match=r"`mode` must be one of.*Received: mode='up'"):
+        PrecheltStopping(GL(1), mode="up")

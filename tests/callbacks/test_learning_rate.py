@@ -1,5 +1,6 @@
 """LearningRateSchedule and LearningRateFinder."""
 
+import math
 import sys
 
 import keras
@@ -127,3 +128,125 @@ def test_without_matplotlib_the_plot_says_what_to_install(monkeypatch):
 def test_bad_arguments_of_the_finder_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         LearningRateFinder(**arguments)
+
+
+class Rates(keras.callbacks.Callback):
+    """Records the rate that each batch was trained with."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+        self.seen.append(rate(self.model))
+
+
+@pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
+def test_the_finder_records_the_rates_that_accumulated_gradients_are_applied_with(
+    classifier, blobs
+):
+    model = classifier(keras.optimizers.SGD(0.1, gradient_accumulation_steps=4))
+    finder, rates = LearningRateFinder(1e-4, 100, steps=12, blow_up=1e9), Rates()
+    model.fit(*blobs, batch_size=8, epochs=20, verbose=0, callbacks=[finder, rates])
+    assert len(rates.seen) == 48
+    assert finder.rates == pytest.approx(rates.seen[3::4], rel=1e-4)
+    assert finder.rates[-1] == pytest.approx(100, rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
+def test_the_finder_weighs_batches_by_their_sizes(classifier, blobs):
+    x, y = blobs
+    model = classifier(keras.optimizers.SGD(0.1))
+    sizes = [4, 32, 4, 32, 8]
+    starts = np.cumsum([0, *sizes[:-1]])
+
+    def batches():
+        while True:
+            for start, size in zip(starts, sizes, strict=True):
+                rows = np.arange(start, start + size) % len(x)
+                yield x[rows], y[rows]
+
+    expected = []
+    for start, size in zip(starts, sizes, strict=True):
+        rows = np.arange(start, start + size) % len(x)
+        # A rate of next to nothing and no dropout at inference: the loss is that of the weights.
+        expected.append(model.evaluate(x[rows], y[rows], verbose=0, batch_size=64))
+    model.get_layer(index=1).rate = 0.0
+    finder = LearningRateFinder(1e-12, 1e-11, steps=5, smoothing=0.0, blow_up=1e9)
+    model.fit(batches(), steps_per_epoch=5, epochs=1, shuffle=False, verbose=0, callbacks=[finder])
+    assert finder.losses == pytest.approx(expected, rel=1e-4)
+
+
+SCHEDULES = {
+    "operations": lambda step: 0.1 * keras.ops.exp(-0.1 * keras.ops.cast(step, "float32")),
+    "power": lambda step: 0.1 * 0.9**step,
+    "negative power": lambda step: 0.5 * 2**-step,
+    "constant": lambda step: 0.05,
+    "branch": lambda step: 0.1 if step < 3 else 0.01,
+    "math": lambda step: 0.1 * math.exp(-step),
+    "table": lambda step: [0.1, 0.2, 0.3][step % 3],
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_may_be_any_function(name, classifier, blobs):
+    rates = Rates()
+    callbacks = [LearningRateSchedule(SCHEDULES[name]), rates]
+    classifier().fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=callbacks)
+    expected = [float(keras.ops.convert_to_numpy(SCHEDULES[name](step))) for step in range(12)]
+    assert rates.seen == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("per", ["step", "epoch"])
+@pytest.mark.parametrize("branch", [False, True])
+def test_a_schedule_may_take_the_last_rate(per, branch, classifier, blobs):
+    def schedule(count, lr):
+        if branch and count < 1:
+            return lr
+        return lr * 0.5
+
+    callback = LearningRateSchedule(schedule, per=per)
+    logs = classifier().fit(*blobs, batch_size=16, epochs=2, verbose=0, callbacks=[callback])
+    halvings = (3, 6) if per == "step" else (1, 2)
+    expected = [0.1 * 0.5 ** (times - branch) for times in halvings]
+    assert logs.history["learning_rate"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("schedule", [LinearDecay(0.2, 24), lambda s: 0.2 - s / 120 if s else 0.2])
+def test_a_later_epoch_begins_at_its_step(schedule, classifier, blobs):
+    model, rates = classifier(keras.optimizers.SGD(0.5)), Rates()
+    model.fit(*blobs, batch_size=8, verbose=0)  # what was trained before does not count
+    callbacks = [LearningRateSchedule(schedule), rates]
+    model.fit(*blobs, batch_size=8, initial_epoch=2, epochs=3, verbose=0, callbacks=callbacks)
+    assert rates.seen == pytest.approx([0.2 - step / 120 for step in range(12, 18)], rel=1e-4)
+
+
+@pytest.mark.parametrize("backup_first", [False, True])
+def test_a_resumed_run_goes_on_with_the_schedule(backup_first, classifier, blobs, tmp_path):
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def run(*more):
+        callbacks = [
+            keras.callbacks.BackupAndRestore(str(tmp_path)),
+            LearningRateSchedule(LinearDecay(0.2, 24)),
+        ]
+        model = classifier()
+        callbacks = callbacks if backup_first else callbacks[::-1]
+        model.fit(*blobs, batch_size=8, epochs=4, verbose=0, callbacks=[*callbacks, *more])
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Kill())
+    rates = Rates()
+    run(rates)
+    assert rates.seen == pytest.approx([0.2 - step / 120 for step in range(12, 24)], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["minimum", "maximum", "steps", "smoothing", "blow_up"])
+def test_numbers_as_strings_are_refused(name):
+    with pytest.raises(ValueError, match=rf"`{name}` must be.*Received: {name}='5'"):
+        LearningRateFinder(**{name: "5"})

@@ -1,5 +1,7 @@
 """What holds for all monitors: training is left alone, and so is the model afterwards."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -267,3 +269,130 @@ def test_data_that_does_not_fit_the_model_is_refused(make, classifier, blobs):
     callback = make(np.zeros((4, 7), "float32"))
     with pytest.raises(ValueError, match=r"cannot run `data`.*Received: data of shape \(4, 7\)"):
         classifier().fit(*blobs, verbose=0, callbacks=[callback])
+
+
+@pytest.mark.parametrize("finder", [False, True])
+def test_any_fit_after_an_interruption_begins_without_callbacks(finder, classifier, blobs):
+    callbacks = [LearningRateSchedule(LinearDecay(500.0, 10)), GradientStats()]
+    if finder:
+        callbacks = [LearningRateFinder(0.1, 1e3, steps=20)]
+    trained, plain = classifier(), classifier()
+    before, optimizer = trained.get_weights(), trained.optimizer
+    with pytest.raises(KeyboardInterrupt):
+        trained.fit(*blobs, batch_size=8, verbose=0, callbacks=[*callbacks, Interrupt()])
+    if not finder:
+        trained.set_weights(before)
+        trained.optimizer.learning_rate = 0.1
+        plain.optimizer.iterations.assign(trained.optimizer.iterations)
+        for model in (trained, plain):
+            model.get_layer(index=1).seed_generator.state.assign([3, 0])
+    for model in (trained, plain):
+        model.fit(*blobs, batch_size=8, shuffle=False, verbose=0)
+    assert trained.optimizer is optimizer
+    assert "fit" not in vars(trained)
+    if not finder:
+        assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.1)
+    assert_equal(trained.get_weights(), plain.get_weights(), exact=False)
+
+
+def test_a_train_step_of_the_instance_is_used_and_stays(classifier, blobs):
+    model = classifier()
+    calls = []
+    step = model.train_step
+
+    def counted(*args):
+        calls.append(1)
+        return step(*args)
+
+    model.train_step = counted
+    model.fit(*blobs, batch_size=16, verbose=0, callbacks=[GradientStats()])
+    assert calls
+    assert model.train_step is counted
+
+
+class OtherOptimizer(keras.Model):
+    """Trains with an optimizer that `compile` does not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = keras.Sequential(
+            [keras.Input((6,)), keras.layers.Dense(5, "relu", name="a"), keras.layers.Dense(2)]
+        )
+
+    def call(self, x):
+        return self.net(x)
+
+    def train_step(self, *args):
+        loss = keras.ops.zeros(())
+        return ({"other_loss": loss}, args[0]) if len(args) > 1 else {"other_loss": loss}
+
+
+def test_without_updates_by_the_model_s_optimizer_nothing_is_counted(blobs):
+    x, y = blobs
+    model = OtherOptimizer()
+    model(x[:2])
+    model.compile("sgd")
+    callbacks = [DeadReLUCounter(data=x), GradientStats(), SanityChecks(x, y)]
+    with pytest.warns(UserWarning, match="not asked for an update"):
+        history = model.fit(x, y, epochs=2, verbose=0, callbacks=callbacks).history
+    assert set(history) == {"other_loss"}
+    assert callbacks[0].history == callbacks[1].history == [{}, {}]
+    assert "not asked for an update" in callbacks[2].results["update_ratio"]
+    with pytest.raises(ValueError, match=r'must report a "loss".*Received: logs of'):
+        model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
+
+
+def test_layers_of_one_name_are_told_apart():
+    def block(name, widths):
+        return keras.Sequential(
+            [
+                keras.Input((6,)),
+                *(keras.layers.Dense(n, "relu", name=f"dense{end}") for end, n in widths.items()),
+                keras.layers.Dense(6, "tanh", name="out"),
+            ],
+            name=name,
+        )
+
+    model = keras.Sequential(
+        [keras.Input((6,)), block("p", {"": 8, "_1": 7, "_2": 5}), block("q", {"": 4, "_2": 3})]
+    )
+    model.compile("sgd", "mse")
+    x = np.ones((8, 6), "float32")
+    dead, stats = DeadReLUCounter("data", x), GradientStats()
+    model.fit(x, x, verbose=0, callbacks=[dead, stats])
+    sizes = {name: units.size for name, units in dead.history[0].items()}
+    assert sizes == {"dense": 8, "dense_1": 7, "dense_2": 5, "dense_3": 4, "dense_2_2": 3}
+    assert sum(name.startswith("gradient_norm/") for name in stats.history[0]) == 7
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute")
+def test_under_mirrored_strategy_measurements_are_as_without(blobs):
+    import tensorflow as tf
+
+    x, y = blobs
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    results = []
+    for scope in (contextlib.nullcontext, strategy.scope):
+        keras.utils.set_random_seed(1)
+        with scope():
+            model = keras.Sequential(
+                [
+                    keras.Input((6,)),
+                    keras.layers.Dense(5, "relu", name="a"),
+                    keras.layers.Dense(2, name="b"),
+                ]
+            )
+            model.compile(
+                keras.optimizers.SGD(0.1),
+                keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            )
+        kernel, bias = model.get_layer("a").get_weights()
+        model.get_layer("a").set_weights([kernel, np.where(np.arange(5) < 2, -100.0, bias)])
+        dead, stats, checks = DeadReLUCounter(), GradientStats(every=2), SanityChecks(x, y)
+        callbacks = [dead, stats, checks]
+        model.fit(x, y, batch_size=8, verbose=0, shuffle=False, callbacks=callbacks)
+        assert dead.history[0]["a"].tolist() == [True, True, False, False, False]
+        assert "update_ratio" in checks.results
+        results.append((stats.history[0], model.get_weights()))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-4)
+    assert_equal(results[0][1], results[1][1], exact=False)

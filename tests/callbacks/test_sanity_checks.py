@@ -93,3 +93,79 @@ def test_inputs_that_do_not_fit_are_refused(classifier, blobs):
     checks = SanityChecks(np.zeros((5, 7), "float32"), np.zeros(5))
     with pytest.raises(ValueError, match=r"SanityChecks: the model cannot run `x`.*\(5, 7\)"):
         classifier().fit(*blobs, verbose=0, callbacks=[checks])
+
+
+def two_headed(loss, names=("a", "b")):
+    keras.utils.set_random_seed(1)
+    one, two = keras.Input((3,), name="one"), keras.Input((3,), name="two")
+    hidden = keras.layers.Concatenate()([one, two])
+    outputs = {
+        names[0]: keras.layers.Dense(3, "softmax", name=names[0])(hidden),
+        names[1]: keras.layers.Dense(1, "sigmoid", name=names[1])(hidden),
+    }
+    model = keras.Model({"one": one, "two": two}, outputs)
+    model.compile(keras.optimizers.SGD(0.01), loss)
+    return model
+
+
+@pytest.mark.parametrize("bad", [None, "a", "b"])
+def test_several_outputs_in_dictionaries(bad, blobs):
+    x, y = blobs
+    inputs = {"one": x[:, :3], "two": x[:, 3:]}
+    labels = {"a": y + (2 if bad == "a" else 0), "b": y[:, None] + (2 if bad == "b" else 0)}
+    model = two_headed({"a": "sparse_categorical_crossentropy", "b": "binary_crossentropy"})
+    checks = SanityChecks(inputs, labels, overfit_steps=2)
+    with pytest.warns(TrainingWarning):
+        model.fit(
+            {"one": x[:, :3], "two": x[:, 3:]},
+            {"a": y, "b": y[:, None]},
+            callbacks=[checks],
+            verbose=0,
+        )
+    if bad:
+        assert f"of output {bad!r} go from 2 to 3" in checks.results["labels"]
+    else:
+        assert checks.results["labels"] == "ok"
+        assert checks.results["initial_loss"] == "ok"  # near ln 3 + ln 2
+
+
+def test_several_outputs_in_lists(blobs):
+    x, y = blobs
+    inputs = keras.Input((6,))
+    outputs = [keras.layers.Dense(2, "softmax", name=name)(inputs) for name in ("a", "b")]
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.SGD(0.01), ["sparse_categorical_crossentropy", "mse"])
+    checks = SanityChecks(x, [y, np.eye(2)[y]], overfit_steps=2)
+    with pytest.warns(TrainingWarning):
+        model.fit(x, [y, np.eye(2)[y]], verbose=0, callbacks=[checks])
+    assert checks.results["labels"] == "ok"
+    checks = SanityChecks(x, [y + 1, np.eye(2)[y]], overfit_steps=2)
+    with pytest.warns(TrainingWarning, match="of output 'a' go from 1 to 2"):
+        model.fit(x, [y, np.eye(2)[y]], verbose=0, callbacks=[checks])
+
+
+def test_a_label_that_the_loss_ignores_is_in_range(classifier, blobs):
+    x, y = blobs
+    y = np.where(np.arange(len(y)) % 5 == 0, 255, y)
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
+    checks = SanityChecks(x, y, overfit_steps=2)
+    with pytest.warns(TrainingWarning):
+        classifier(loss=loss).fit(x, y, verbose=0, callbacks=[checks])
+    assert checks.results["labels"] == "ok"
+    assert "overfit" in checks.results
+
+
+def test_labels_as_strings_are_named(classifier, blobs):
+    x, y = blobs
+    checks = SanityChecks(x, y.astype(str))
+    with pytest.warns(TrainingWarning, match=r"`y` holds str.*Map labels to integers"):
+        classifier().fit(x, y, verbose=0, callbacks=[checks])
+
+
+@pytest.mark.parametrize(
+    "options", [{"overfit_steps": "10"}, {"update_ratio": ("3e-5", 1.0)}, {"examples": "9"}]
+)
+def test_numbers_as_strings_are_refused(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"`{name}` must be a.*Received: {name}='"):
+        SanityChecks(np.zeros((3, 2)), np.zeros(3), **options)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness.data import batches, idx, image_folder, npz, tfds
+from benchmarks.harness.data import cifar_archives, idx, image_folder, npz, tfds
 from benchmarks.harness.data.dataset import Dataset
 from benchmarks.harness.data.errors import NotFoundError, NotHereError
 from benchmarks.harness.data.known import Facts
@@ -65,7 +65,11 @@ def _places(data_dir: Path | None, only_there: bool) -> Iterator[tuple[str, Path
 def _look(facts: Facts, folder: Path, notify: Notify) -> Iterator[Dataset | NotHereError]:
     """Yields the dataset if it is there, and why something that looks like it is not it."""
     readers: list[Callable[[Facts, Path], Dataset | None]] = [
-        *((idx.read,) if facts.shape[-1] == 1 else (batches.read_folder, batches.read_archive)),
+        *(
+            (idx.read,)
+            if facts.shape[-1] == 1
+            else (cifar_archives.read_folder, cifar_archives.read_archive)
+        ),
         npz.read,
         partial(image_folder.read, notify=notify),
         tfds.read,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from benchmarks.harness.claims import Claim, all_of, within
-from benchmarks.harness.experiment import Choice, Experiment
+from benchmarks.harness.experiment import Choice, Experiment, Training
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Profile, Record, Trial
 from benchmarks.harness.stats import mean_interval
@@ -48,9 +48,9 @@ ENVIRONMENT = {
 }
 
 
-def _grid(settings, choices):
-    kinds = ("a", "b") if choices["kind"] == "both" else (choices["kind"],)
-    return [{**settings, "kind": kind, "rate": rate} for kind in kinds for rate in (0.1, 0.5)]
+def _grid(settings, kind):
+    kinds = ("a", "b") if kind == "both" else (kind,)
+    return [{**settings, "kind": one, "rate": rate} for one in kinds for rate in (0.1, 0.5)]
 
 
 def _judge(records):
@@ -71,8 +71,7 @@ def demo() -> Experiment:
         },
         paper_dataset="MNIST",
         grid=_grid,
-        build=lambda *arguments: None,
-        optimizer=lambda trial: None,
+        work=Training(build=lambda *arguments: None, optimizer=lambda trial: None),
         views=(
             View(
                 axis="rate",

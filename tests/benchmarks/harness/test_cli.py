@@ -119,20 +119,15 @@ def test_ctrl_c_says_that_the_same_command_resumes(start, store):
     assert store.done_keys()
 
 
-def test_two_runs_into_one_folder_both_finish_and_agree(start, store):
-    """Each does all ten trials: the same seed gives the same records but for times."""
-    for process in [start(), start()]:
-        code, _, err = finish(process)
+def test_two_runs_into_one_folder_share_the_trials(start, store):
+    """Both end with all results, and no trial is trained twice."""
+    runs = [finish(process) for process in [start(), start()]]
+    for code, out, err in runs:
         assert code == 0, err
+        assert "dropout-rate" in out
     assert len(store.done_keys()) == 10
-    results = {}
-    for shard in store.records_folder.glob("*.jsonl"):
-        for line in shard.read_text().splitlines():
-            record = json.loads(line)
-            curves = {name: v for name, v in record["curves"].items() if name != "seconds"}
-            results.setdefault(record["key"], []).append((record["metrics"], curves))
-    assert [len(found) for found in results.values()] == [2] * 10
-    assert all(first == second for first, second in results.values())
+    assert len(keys_of_all_records(store)) == 10
+    assert sum(err.count("test error") for _, _, err in runs) == 10
 
 
 def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(start, store):
@@ -195,6 +190,8 @@ def test_help_names_every_flag():
     ("flags", "message"),
     [
         (["--repetitions", "0"], "at least 1 is wanted. Received: '0'"),
+        (["--repetitions", "99999999", "--dry-run"], "at most 10000 is wanted"),
+        (["--out", ""], "the path of a folder is wanted. Received: ''"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--keep", "0.5"], "unrecognized arguments"),
         (["--dataset", "digits", "--out", "/dev/null/x"], "Cannot write results to /dev/null/x"),
@@ -253,7 +250,7 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
 
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
     experiment = mnist_dropout.EXPERIMENT
-    assert cli.main(replace(experiment, build=broken), flags) == 1
+    assert cli.main(replace(experiment, work=replace(experiment.work, build=broken)), flags) == 1
     err = capsys.readouterr().err
     assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err

@@ -100,3 +100,13 @@ def test_without_git_there_is_no_commit(environment, repository, monkeypatch, tm
 
 def test_a_backend_without_devices_has_no_gpu():
     assert env.gpu("none") is None
+
+
+def test_a_copy_without_its_repository_takes_the_commit_from_the_environment(
+    environment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(env, "ROOT", tmp_path)
+    assert environment("none")["commit"] is None
+    env.environment.cache_clear()
+    monkeypatch.setenv("KERAS_DDL_COMMIT", "0123456789abcdef")
+    assert environment("none")["commit"] == "0123456789abcdef"

@@ -1,5 +1,6 @@
 """Records on disk: nothing lost, nothing corrupted, whatever is killed."""
 
+import json
 import math
 import os
 import resource
@@ -7,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.harness.records import decode
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, now
 
@@ -131,6 +134,159 @@ def test_supersede_marks_only_what_is_done_and_deletes_nothing(tmp_path):
         assert path.read_bytes().startswith(content)
     store.append(record(0))
     assert store.done_keys() == {TRIAL.key}
+
+
+@pytest.mark.parametrize("step", [-3600, 0, 3600])
+def test_a_clock_that_steps_loses_no_record(tmp_path, monkeypatch, step):
+    """Marks name the records that they retire; times decide nothing."""
+    store = Store(tmp_path)
+    store.append(record(0))
+    store.supersede([trial(0)])
+    later = datetime.now(UTC) + timedelta(seconds=step)
+    again = replace(record(0, metrics={"test_error": 2.0}), finished=later.isoformat())
+    store.append(again)
+    assert Store(tmp_path).latest() == {TRIAL.key: again}
+    store.supersede([trial(0)])
+    assert Store(tmp_path).done_keys() == set()
+
+
+def test_marks_without_names_as_earlier_versions_wrote_them_go_by_time(tmp_path):
+    def line(status, second):
+        fields = {"key": TRIAL.key, "trial": asdict(TRIAL), "status": status, "metrics": {}}
+        return json.dumps({**fields, "curves": {}, "finished": f"2026-01-01T00:00:0{second}+00:00"})
+
+    store = Store(tmp_path)
+    store.records_folder.mkdir()
+    shard = store.records_folder / "old.jsonl"
+    shard.write_text("\n".join([line("ok", 1), line("superseded", 2)]))
+    assert Store(tmp_path).done_keys() == set()
+    shard.write_text("\n".join([line("ok", 1), line("superseded", 2), line("ok", 3)]))
+    assert Store(tmp_path).done_keys() == {TRIAL.key}
+    shard.write_text("\n".join([line("ok", 1), line("superseded", 2)]))
+    store.append(replace(record(0), finished="2020-01-01T00:00:00+00:00"))  # the clock went back
+    assert Store(tmp_path).done_keys() == {TRIAL.key}
+
+
+def test_a_new_shard_and_its_folders_are_flushed_to_the_disk(tmp_path, monkeypatch):
+    flushed, real = [], os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (flushed.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))
+    )
+    store = Store(tmp_path / "a" / "b")
+    store.append(record(0))
+    assert {str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")} <= set(flushed)
+    assert str(store.records_folder) in flushed
+    flushed.clear()
+    store.append(record(1))
+    assert len(flushed) == 1  # the file alone: its name is on the disk
+
+
+def test_records_that_appear_later_are_seen_without_reading_all_again(tmp_path, monkeypatch):
+    reader, writer = Store(tmp_path), Store(tmp_path)
+    for repetition in range(4):
+        writer.append(record(repetition))
+        assert len(reader.done_keys()) == repetition + 1
+    decoded = []
+    monkeypatch.setattr(
+        "benchmarks.harness.store.decode", lambda line: decoded.append(line) or decode(line)
+    )
+    writer.append(record(4))
+    assert len(reader.done_keys()) == 5
+    assert len(decoded) == 1
+
+
+def spoil(**fields):
+    def change(line):
+        line.update(fields)
+
+    return change
+
+
+def without(name):
+    return lambda line: line.pop(name)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (spoil(finished=None), "`finished` has a wrong type or value. Received: None"),
+        (spoil(finished="yesterday"), "`finished`"),
+        (spoil(finished="2026-01-01T00:00:00"), "`finished`"),
+        (spoil(metrics={"test_error": "1.5"}), "`metrics`"),
+        (spoil(metrics={"test_error": True}), "`metrics`"),
+        (spoil(metrics={"test_error": 10**400}), "`metrics`"),
+        (spoil(metrics=[1.5]), "`metrics`"),
+        (spoil(curves={"loss": 1.0}), "`curves`"),
+        (spoil(curves={"loss": [[1.0]]}), "`curves`"),
+        (spoil(times={"wall_s": "long"}), "`times`"),
+        (spoil(status="fine"), "`status`"),
+        (spoil(status=["ok"]), "`status`"),
+        (spoil(environment="here"), "`environment`"),
+        (spoil(environment={"packages": "all"}), "`environment`"),
+        (spoil(environment={"commit": 5}), "`environment`"),
+        (spoil(error=5), "`error`"),
+        (spoil(trial=None), "`trial`"),
+        (spoil(trial={}), "`experiment` is missing"),
+        (spoil(key=None), "`key`"),
+        (spoil(id=5), "`id`"),
+        (spoil(retires="all"), "`retires`"),
+        (spoil(schema="new"), "`schema`"),
+        (spoil(schema=99), "a newer version of this project wrote it (schema 99"),
+        (spoil(comment="by hand"), "unknown fields: 'comment'"),
+        (without("status"), "`status` is missing"),
+        (without("metrics"), "`metrics` is missing"),
+    ],
+)
+def test_a_record_with_a_wrong_field_is_named_and_passed_over(tmp_path, capsys, change, named):
+    store = Store(tmp_path)
+    store.append(record(0, metrics={"test_error": 1.0}))
+    store.append(record(1))
+    (shard,) = store.records_folder.iterdir()
+    first, second = shard.read_text().splitlines()
+    line = json.loads(first)
+    change(line)
+    shard.write_text(f"{json.dumps(line)}\n{second}\n")
+    assert Store(tmp_path).done_keys() == {trial(1).key}
+    err = capsys.readouterr().err
+    assert f"line 1 of {shard} passed over: " in err
+    assert named in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"null", b"[]", b'"text"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000],
+    ids=["null", "list", "text", "bytes", "deep list", "deep table", "digits"],
+)
+def test_a_line_that_is_no_record_is_named_and_passed_over(tmp_path, capsys, line):
+    store = Store(tmp_path)
+    store.append(record(0))
+    (store.records_folder / "odd.jsonl").write_bytes(line + b"\n")
+    assert Store(tmp_path).done_keys() == {TRIAL.key}
+    assert "line 1 of" in capsys.readouterr().err
+
+
+def test_params_nested_too_deeply_are_passed_over(tmp_path, capsys):
+    store = Store(tmp_path)
+    store.append(record(0))
+    (shard,) = store.records_folder.iterdir()
+    deep = "[" * 900 + "]" * 900
+    shard.write_text(shard.read_text().replace('"keep": 0.5', f'"keep": {deep}'))
+    assert Store(tmp_path).done_keys() == set()
+    assert "line 1 of" in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_named_and_dot_files_are_ignored(tmp_path, capsys):
+    store = Store(tmp_path)
+    store.append(record(0))
+    os.mkfifo(store.records_folder / "pipe.jsonl")
+    (store.records_folder / "folder.jsonl").mkdir()
+    (store.records_folder / "link.jsonl").symlink_to(tmp_path / "nowhere")
+    (store.records_folder / "._copy.jsonl").write_bytes(b"\x00\x05")
+    fresh = Store(tmp_path)
+    assert fresh.done_keys() == fresh.done_keys() == {TRIAL.key}
+    err = capsys.readouterr().err
+    assert err.count("is no regular file and is passed over") == 3
+    assert "._copy" not in err
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.9, 0.999])

@@ -39,9 +39,9 @@ ALL = [
         (Cyclical(0.1, 0.9, 10), {0: 0.1, 5: 0.5, 10: 0.9, 15: 0.5, 20: 0.1, 30: 0.9}),
         (Cyclical(0.0, 1.0, 10, "triangular2"), {10: 1.0, 20: 0.0, 30: 0.5, 50: 0.25}),
         (Cyclical(0.0, 1.0, 10, "exp_range", 0.9), {10: 0.9**10, 30: 0.9**30, 40: 0.0}),
-        (OneCycle(1.0, 100), {0: 0.04, 15: 0.52, 30: 1.0, 65: 0.500002, 100: 4e-6, 200: 4e-6}),
-        (OneCycle(1.0, 10, 0.5, 0.0, rise=0), {0: 1.0, 5: 0.5, 10: 0.0}),
-        (OneCycle(1.0, 10, 0.0, 0.0, rise=1), {0: 0.0, 5: 0.5, 10: 1.0}),
+        (OneCycle(1.0, 100), {0: 0.04, 29: 1.0, 64: 0.500002, 99: 4e-6, 200: 4e-6}),
+        (OneCycle(1.0, 10, 0.5, 0.0, rise=0), {0: 1.0, 3: 0.75, 9: 0.0, 10: 0.0}),
+        (OneCycle(1.0, 10, 0.0, 0.0, rise=1), {0: 0.0, 3: 0.25, 9: 1.0}),
         (WarmUp(LinearDecay(1.0, 10), 4), {0: 0.0, 2: 0.5, 4: 1.0, 9: 0.5, 14: 0.0}),
         (WarmUp(0.3, 10, start=0.1), {0: 0.1, 5: 0.2, 10: 0.3, 99: 0.3}),
     ],
@@ -53,9 +53,7 @@ def test_values(schedule, expected):
 
 def test_the_momentum_of_one_cycle_mirrors_its_rate():
     momentum = OneCycle(1.0, 100).momentum(low=0.8, high=0.9)
-    assert [float(momentum(s)) for s in (0, 15, 30, 65, 100)] == pytest.approx(
-        [0.9, 0.85, 0.8, 0.85, 0.9]
-    )
+    assert [float(momentum(s)) for s in (0, 29, 64, 99)] == pytest.approx([0.9, 0.8, 0.85, 0.9])
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=lambda s: type(s).__name__)
@@ -110,3 +108,22 @@ def test_the_integer_step_of_a_compiled_optimizer_is_taken():
 def test_bad_arguments_are_named(make, name):
     with pytest.raises(ValueError, match=rf"`{name}` must be.*Received: {name}="):
         make()
+
+
+@pytest.mark.parametrize(("total", "rise"), [(100, 0.3), (37, 0.25), (10, 0.5)])
+def test_one_cycle_has_the_values_of_pytorch_s(total, rise):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    reference = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.5, total_steps=total, pct_start=rise
+    )
+    expected = []
+    for step in range(total):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if step < total - 1:
+            reference.step()
+    cycle = OneCycle(0.5, total, rise=rise)
+    found = [float(cycle(step)) for step in range(total)]
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-8)
+    assert found[-1] == pytest.approx(cycle.final_value, abs=1e-8)

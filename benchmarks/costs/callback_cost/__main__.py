@@ -1,0 +1,48 @@
+"""What the callbacks cost: epochs with none, with each and with all, beside the usual way.
+
+Each network and backend runs in a process of its own. Records go to `<out>/callback_cost/` in place
+of earlier ones of the same network and backend, and the page is made from all of them, so that they
+may be run one at a time.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.costs.callback_cost import page
+from benchmarks.harness import commands
+from benchmarks.harness.env import ROOT
+
+SUMMARY = "epoch time with each callback, beside none and a `predict` at each epoch's end"
+BACKENDS = ("tensorflow", "jax")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = commands.parser("costs.callback_cost", __doc__)
+    parser.add_argument("--networks", nargs="*", choices=page.TITLES, default=[*page.TITLES])
+    parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--rounds", type=int, default=5, help="timed epochs, after one to warm up")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
+    arguments = parser.parse_args(argv)
+    folder = arguments.out / "callback_cost"
+    folder.mkdir(parents=True, exist_ok=True)
+    for network in arguments.networks:
+        for backend in arguments.backends:
+            record = folder.resolve() / f"{network}-{backend}.json"
+            command = [sys.executable, "-m", "benchmarks.costs.callback_cost.timing", str(record)]
+            command += [f"--network={network}", f"--rounds={arguments.rounds}"]
+            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+            if ran.returncode:
+                print(f"error: {network} on {backend} failed; see above", file=sys.stderr)
+                return ran.returncode
+    text = page.text(page.read(folder))
+    (arguments.out / "callback_cost.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(commands.run(main))

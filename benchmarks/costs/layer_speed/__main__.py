@@ -1,0 +1,56 @@
+"""How fast the layers are, beside Keras core and PyTorch, on every backend installed.
+
+Each backend is timed in a process of its own, where contenders take turns. Records go to
+`<out>/layer_speed/BACKEND.jsonl` in place of earlier ones of the same layers, and the page and its
+figure are made from all of them, so that backends and layers may be run one at a time.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.costs.layer_speed import page
+from benchmarks.harness import commands
+from benchmarks.harness.env import ROOT
+
+SUMMARY = "speed of the layers beside Keras core and PyTorch, forward and backward"
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    parser = commands.parser("costs.layer_speed", __doc__)
+    parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=installed)
+    parser.add_argument("--layers", nargs="*", metavar="NAME", default=[], help="default: all")
+    parser.add_argument("--rounds", type=int, default=15, help="timed rounds, default 15")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
+    arguments = parser.parse_args(argv)
+    folder = arguments.out / "layer_speed"
+    folder.mkdir(parents=True, exist_ok=True)
+    for backend in arguments.backends:
+        with tempfile.TemporaryDirectory() as scratch:
+            fresh = Path(scratch) / "records.jsonl"
+            command = [sys.executable, "-m", "benchmarks.costs.layer_speed.timing", str(fresh)]
+            command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
+            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+            ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+            if ran.returncode:
+                print(f"error: timing on {backend} failed; see above", file=sys.stderr)
+                return ran.returncode
+            page.renew(folder / f"{backend}.jsonl", page.load(fresh))
+    records = page.read(folder)
+    if not records:
+        parser.error("no records: name at least one installed backend")
+    page.draw(records, folder / "layer_speed.png")
+    text = page.text(records, figure="layer_speed/layer_speed.png")
+    (arguments.out / "layer_speed.md").write_text(text, encoding="utf-8")
+    print(f"wrote {arguments.out / 'layer_speed.md'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(commands.run(main))

@@ -1,0 +1,196 @@
+"""Times contenders on the backend of this process, in turns.
+
+`python -m benchmarks.costs.layer_speed.timing FILE` writes a JSON line for each measurement.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from benchmarks.costs.layer_speed.contenders import Comparison, comparisons
+from benchmarks.harness.env import environment
+
+BACKEND = keras.backend.backend()
+# XLA off and on. Without it Keras on JAX runs operation by operation; PyTorch has none.
+JIT = {"tensorflow": (False, True), "jax": (True, False), "torch": (False,)}[BACKEND]
+PASSES = ("forward", "forward and backward")
+SHORTEST = 0.01  # seconds that a contender's round takes at least
+ENOUGH, FEWEST = 1.0, 5  # seconds after which no further rounds are begun, and how few may do
+
+Step = Callable[[], Any]
+
+
+def prepared(layer: Any, x: np.ndarray, jit: bool) -> dict[str, Step]:
+    """The layer's training step on one input, by pass; each call waits until it is done.
+
+    The backward pass gives the loss too: a compiler would leave out the forward pass of a linear
+    layer, whose gradients do not need it.
+    """
+    layer.build(x.shape)
+    cotangent = np.random.default_rng(1).normal(size=layer.compute_output_shape(x.shape))
+    cotangent = cotangent.astype("float32")
+    trains = {"training": True} if "training" in signature(layer.call).parameters else {}
+    if BACKEND == "tensorflow":
+        return _tensorflow(layer, x, cotangent, trains, jit)
+    if BACKEND == "jax":
+        return _jax(layer, x, cotangent, trains, jit)
+    inputs = keras.ops.convert_to_tensor(x)
+    weights = [weight.value for weight in layer.trainable_weights]
+    return _torch(lambda tensor: layer(tensor, **trains), weights, inputs, cotangent)
+
+
+def _tensorflow(layer, x, cotangent, trains, jit) -> dict[str, Step]:
+    import tensorflow as tf
+
+    x, cotangent = tf.constant(x), tf.constant(cotangent)
+    weights = [weight.value for weight in layer.trainable_weights]
+
+    @tf.function(jit_compile=jit)
+    def forward(x):
+        return layer(x, **trains)
+
+    @tf.function(jit_compile=jit)
+    def both(x, cotangent):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, **trains) * cotangent)
+        return loss, tape.gradient(loss, [x, *weights])
+
+    def wait(result):
+        return result[(0,) * result.shape.rank].numpy()  # one number; the step is then done
+
+    return {
+        PASSES[0]: lambda: wait(forward(x)),
+        PASSES[1]: lambda: wait(both(x, cotangent)[1][0]),
+    }
+
+
+def _jax(layer, x, cotangent, trains, jit) -> dict[str, Step]:
+    import jax
+
+    x, cotangent = jax.numpy.asarray(x), jax.numpy.asarray(cotangent)
+    weights = [weight.value for weight in layer.trainable_variables]
+    state = [variable.value for variable in layer.non_trainable_variables]
+
+    def forward(x, weights, state):
+        return layer.stateless_call(weights, state, x, **trains)
+
+    def loss(x, weights, state):
+        out, moved = forward(x, weights, state)
+        return (out * cotangent).sum(), moved
+
+    both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+    steps = [jax.jit(step) if jit else step for step in (forward, both)]
+    return {
+        name: lambda step=step: jax.block_until_ready(step(x, weights, state))  # type: ignore[misc]
+        for name, step in zip(PASSES, steps, strict=True)
+    }
+
+
+def _torch(function, weights, inputs, cotangent) -> dict[str, Step]:
+    import torch
+
+    inputs = inputs.clone().requires_grad_()
+    cotangent = torch.from_numpy(cotangent).to(inputs.device)
+
+    def forward():
+        with torch.no_grad():
+            return function(inputs).cpu() if inputs.is_cuda else function(inputs)
+
+    def both():
+        found = torch.autograd.grad((function(inputs) * cotangent).sum(), [inputs, *weights])
+        return found[0].cpu() if inputs.is_cuda else found
+
+    return dict(zip(PASSES, (forward, both), strict=True))
+
+
+def torch_module(module: Any, x: np.ndarray) -> dict[str, Step]:
+    """PyTorch's own layer, in its own layout."""
+    tensor = keras.ops.convert_to_tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
+    module = module.to(tensor.device)
+    cotangent = np.random.default_rng(1).normal(size=tensor.shape).astype("float32")
+    return _torch(module, list(module.parameters()), tensor, cotangent)
+
+
+def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
+    """Seconds of a call in each round; contenders take turns, so a slow moment falls on all."""
+    calls = {}
+    for name, step in steps.items():
+        step()  # traces and compiles
+        started = time.perf_counter()
+        step()
+        calls[name] = math.ceil(SHORTEST / (time.perf_counter() - started))
+    spent: dict[str, list[float]] = {name: [] for name in steps}
+    began = time.perf_counter()
+    for done in range(rounds):
+        if done >= FEWEST and time.perf_counter() - began > ENOUGH:
+            break
+        for name, step in steps.items():
+            started = time.perf_counter()
+            for _ in range(calls[name]):
+                step()
+            spent[name].append((time.perf_counter() - started) / calls[name])
+    return spent
+
+
+def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: int) -> Iterator:
+    """Records of one comparison at one shape, one for each pass."""
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    contenders = {
+        name: prepared(make(shape[-1]), x, jit)
+        for name, make in (("ours", comparison.ours), ("core", comparison.core))
+    }
+    if BACKEND == "torch" and comparison.torch:
+        contenders["torch"] = torch_module(comparison.torch(shape[-1]), x)
+    for which in PASSES:
+        spent = times({name: steps[which] for name, steps in contenders.items()}, rounds)
+        ratios = [a / b for a, b in zip(spent["ours"], spent["core"], strict=True)]
+        yield {
+            "layer": comparison.name,
+            "against": comparison.against,
+            "shape": shape,
+            "backend": BACKEND,
+            "jit": jit,
+            "pass": which,
+            "ms": {name: 1000 * statistics.median(each) for name, each in spent.items()},
+            "ratio": statistics.median(ratios),
+            "rounds": len(ratios),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.layer_speed.timing")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--layers", nargs="*", default=[])
+    arguments = parser.parse_args()
+    ran = environment(BACKEND)
+    with arguments.file.open("w", encoding="utf-8") as file:
+        for comparison in comparisons():
+            if arguments.layers and comparison.name not in arguments.layers:
+                continue
+            for shape in comparison.shapes:
+                for jit in JIT:
+                    for record in measure(comparison, shape, jit, arguments.rounds):
+                        file.write(json.dumps({**record, "environment": ran}) + "\n")
+                        file.flush()
+                        print(_line(record), flush=True)
+
+
+def _line(record: dict[str, Any]) -> str:
+    spent = ", ".join(f"{name} {ms:.3g} ms" for name, ms in record["ms"].items())
+    mode = f"{record['backend']}, XLA {'on' if record['jit'] else 'off'}"
+    return f"{record['layer']} {record['shape']} {mode}, {record['pass']}: {spent}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What the commands share that are not experiments: a parser, and errors in one line."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks.harness.data import DataError
+from benchmarks.harness.training.backend import BackendError, how_to_mend
+
+BAD_USAGE = 2
+
+
+def parser(command: str, about: str | None) -> argparse.ArgumentParser:
+    """A parser without flags.
+
+    Args:
+        command: what follows `python -m benchmarks.`, such as "costs.overhead".
+        about: the module's docstring; `--help` prints it as it is.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{command}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def run(main: Callable[[], int]) -> int:
+    """Run a command and return its exit code.
+
+    Missing data, backends and packages are reported in one line that says how to mend it.
+    """
+    try:
+        return main()
+    except (DataError, BackendError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"error: {how_to_mend(error)}", file=sys.stderr)
+    return BAD_USAGE

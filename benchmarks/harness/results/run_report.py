@@ -1,0 +1,173 @@
+"""Records of one experiment as text and figures. Needs no Keras."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.claims import Verdict
+from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.results import tables
+from benchmarks.harness.results.width import folded
+from benchmarks.harness.spec import Record
+from benchmarks.harness.views import Section, View, groups
+
+
+@dataclass(frozen=True)
+class Report:
+    """The results of one run: one profile, data set and base seed."""
+
+    experiment: Experiment
+    sections: Sequence[Section]
+    verdicts: dict[str, Verdict]
+
+    def text(
+        self, fmt: str = "simple", figures: str | None = None, width: int | None = None
+    ) -> str:
+        """Tables and verdicts as plain text, or as Markdown with tabulate's format "pipe".
+
+        Args:
+            fmt: tabulate's name of a table format.
+            figures: the path to the figures, ending in "/" or empty, if they are to be shown.
+            width: the most characters of a line, for plain text. None (default): any number.
+        """
+        parts = [_text(section, fmt, figures, width) for section in self.sections]
+        if self.verdicts:
+            parts.append(tables.verdict_table(self.experiment.claims, self.verdicts, fmt, width))
+        return "\n\n".join(parts)
+
+    def draw(self, folder: Path) -> list[Path]:
+        """Write every section's figure, as PNG and SVG."""
+        from benchmarks.harness.results.plots import draw  # matplotlib
+
+        return [path for section in self.sections for path in draw(section, folder)]
+
+
+def make(experiment: Experiment, records: Sequence[Record]) -> Report:
+    """The report of records of one profile, data set and base seed."""
+    done = [record for record in records if record.done]
+    sections = [
+        _section(experiment, view, dict(zip(view.split_by, values, strict=True)), part)
+        for view in experiment.views
+        for values, part in groups(done, view.split_by, optional=True).items()
+    ]
+    verdicts = {claim.id: claim.judge(done) for claim in experiment.claims} if done else {}
+    return Report(experiment, sections, verdicts)
+
+
+def by_run(
+    experiment: Experiment, records: Sequence[Record]
+) -> dict[tuple[str, str, int], list[Record]]:
+    """Results apart by what no table may mix: data set, profile and base seed.
+
+    Records of an earlier version or of settings that the profile has no more are left out. Of data
+    sets with one title and different content, the one with the newest record stays.
+    """
+    runs: dict[tuple[str, str, int, str], list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.finished):
+        trial = record.trial
+        if record.done and experiment.is_current(trial):
+            run = (trial.dataset, trial.profile, trial.seed, trial.data)
+            runs[run] = [*runs.pop(run, []), record]  # the newest run comes last
+    return dict(sorted({run[:3]: found for run, found in runs.items()}.items()))
+
+
+def _section(
+    experiment: Experiment, view: View, cut: dict[str, str], records: list[Record]
+) -> Section:
+    trial = records[0].trial
+    cut = {name: value for name, value in cut.items() if value is not None}
+    cuts = [f"{name} {value}" for name, value in cut.items()]
+    seed = [f"seed {trial.seed}"] if trial.seed else []  # other seeds than the default are named
+    about = ", ".join([*cuts, f"{trial.profile} profile", *seed])
+    names = [experiment.name, view.axis, *cut.values(), _slug(trial.dataset), trial.profile, *seed]
+    return Section(
+        view=view,
+        records=records,
+        title=f"{experiment.name} on {trial.dataset} ({about})",
+        setting=tables.setting(trial, experiment),
+        stem="-".join(map(str, names)).replace(" ", ""),
+        reference=view.reference(trial.params),
+    )
+
+
+def notes(section: Section) -> list[str]:
+    """What stands below a table: where the paper's values are from, and what it ran on."""
+    paper = [f"Paper: {section.reference.description}"] if section.reference else []
+    ran = f"Run on {_hardware(section.records)}; {_provenance(section.records)}."
+    return [*paper, ran]
+
+
+def _text(section: Section, fmt: str, figures: str | None, width: int | None) -> str:
+    table = tables.result_table(section, fmt, width)
+    setting, below = folded(section.setting, width), [folded(n, width) for n in notes(section)]
+    parts = [folded(section.title, width), setting, table, *below]
+    if figures is not None:
+        parts.append(f"![{section.title}]({figures}{section.stem}.png)")
+    return "\n\n".join(parts)
+
+
+def _slug(title: str) -> str:
+    """A data set's title as part of a file name: "CIFAR-10 (JPEG)" gives "cifar-10-jpeg"."""
+    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
+    return "-".join(words)
+
+
+def _hardware(records: Sequence[Record]) -> str:
+    def one(record: Record) -> str:
+        environment = record.environment
+        versions = environment.get("packages", {})
+        backend = environment.get("backend", "?")
+        keras = f"Keras {versions.get('keras', '?')}"
+        return f"{_device(environment)}, {keras} on {backend} {versions.get(backend, '?')}"
+
+    return "; ".join(sorted({one(record) for record in records}))
+
+
+def environments(reports: Mapping[Any, Report]) -> list[tuple[str, ...]]:
+    """One row for each device and set of versions: what ran there, when, and of which commits."""
+    found: dict[tuple[str, str, str], list[Record]] = {}
+    for report in reports.values():
+        for section in report.sections:
+            for record in section.records:
+                found.setdefault(_platform(record), []).append(record)
+    return [
+        (
+            *place,
+            *_when(records),
+            ", ".join(sorted({record.trial.experiment for record in records})),
+        )
+        for place, records in sorted(found.items())
+    ]
+
+
+def _platform(record: Record) -> tuple[str, str, str]:
+    """Device, software and system."""
+    environment = record.environment
+    versions = environment.get("packages", {})
+    backend = environment.get("backend", "?")
+    names = dict.fromkeys(("keras", backend, "numpy"))
+    software = [f"{name} {versions.get(name, '?')}" for name in names]
+    return (
+        _device(environment),
+        ", ".join(software),
+        f"Python {environment.get('python', '?')}, {environment.get('platform', '?')}",
+    )
+
+
+def _device(environment: Mapping[str, Any]) -> str:
+    return f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)"
+
+
+def _provenance(records: Sequence[Record]) -> str:
+    days, commits = _when(records)
+    return f"{days}, commit {commits}"
+
+
+def _when(records: Sequence[Record]) -> tuple[str, str]:
+    """First and last day, and commits."""
+    days = sorted({record.finished[:10] for record in records})
+    commits = sorted({record.environment.get("commit") or "unknown" for record in records})
+    short = [commit[:12] + "+changes" * commit.endswith("+changes") for commit in commits]
+    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return span, ", ".join(short)

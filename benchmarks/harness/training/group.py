@@ -1,0 +1,99 @@
+"""Trials that train together, and the examples that each of them trains on."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness.data import Examples, Split
+from benchmarks.harness.spec import Params, Trial
+from benchmarks.harness.training.splits import Key, Splits, key_of
+from keras_ddl.population import member_indices
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Trials of one structure with all that their training takes from the data.
+
+    Args:
+        trials: they agree in all parameters but those that differ in numbers.
+        splits: of each trial. Trials with equal splits have the same object.
+        pool: every training set once, as far as a trial trains on it.
+        places: of each trial, the places in `pool` of its training examples.
+    """
+
+    trials: Sequence[Trial]
+    splits: Sequence[Split]
+    pool: Examples
+    places: Sequence[np.ndarray]
+
+    @classmethod
+    def make(cls, trials: Sequence[Trial], splits: Splits) -> "Group":
+        """Draw the trials' splits and pool their training examples."""
+        arms = [(key_of(trial), trial.params["train_size"]) for trial in trials]
+        sizes: dict[Key, int] = {}
+        for key, size in arms:
+            sizes[key] = max(size, sizes.get(key, 0))
+        whole = splits.largest(sizes)
+        views = {
+            (key, size): replace(whole[key], train=_beginning(whole[key].train, size))
+            for key, size in dict.fromkeys(arms)
+        }
+        begins = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
+        return cls(
+            trials,
+            splits=[views[arm] for arm in arms],
+            pool=_joined([_beginning(whole[key].train, size) for key, size in sizes.items()]),
+            places=[begins[key] + np.arange(size) for key, size in arms],
+        )
+
+    @property
+    def params(self) -> Params:
+        """The parameters of the first trial, for those that all trials share."""
+        return self.trials[0].params
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one trial only."""
+        return len(self.trials) == 1
+
+    @property
+    def share_examples(self) -> bool:
+        """Whether all trials train on the same examples."""
+        return all(split.train is self.splits[0].train for split in self.splits)
+
+    @property
+    def steps(self) -> int:
+        """Updates between two points of the learning curves."""
+        return self.params["updates"] // self.params["points"]
+
+    def batches(self) -> Iterator[Any]:
+        """Endless batches: examples `(x, y)` for one trial, else places in the pool.
+
+        Every epoch is a new permutation that depends on the trial's seed only. All batches are
+        full: an epoch leaves out what remains at its end.
+        """
+        size = self.params["batch_size"] * self.params.get("devices", 1)
+        orders = [trial.derive("order") for trial in self.trials]
+        if self.alone:
+            return self._examples(size, orders)
+        if self.share_examples and len(set(orders)) == 1:
+            one = member_indices(None, batch_size=size, subsets=self.places[:1], seeds=orders[:1])
+            return ((index[:, 0],) for (index,) in one)
+        return member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+
+    def _examples(self, size: int, orders: Sequence[int]) -> Iterator[tuple[np.ndarray, ...]]:
+        drawn = member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+        return ((self.pool.x[index[:, 0]], self.pool.y[index[:, 0]]) for (index,) in drawn)
+
+
+def _beginning(examples: Examples, count: int) -> Examples:
+    return Examples(examples.x[:count], examples.y[:count])
+
+
+def _joined(sets: Sequence[Examples]) -> Examples:
+    if len(sets) == 1:
+        return sets[0]  # without a copy
+    return Examples(np.concatenate([s.x for s in sets]), np.concatenate([s.y for s in sets]))

@@ -1,0 +1,140 @@
+"""Runs trials with Keras: one alone, several together as a population, or a measurement."""
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+
+import keras
+
+from benchmarks.harness.data import Dataset
+from benchmarks.harness.env import environment
+from benchmarks.harness.experiment import Experiment, Measuring, Training
+from benchmarks.harness.spec import Record, Trial
+from benchmarks.harness.store import now
+from benchmarks.harness.training import backend, models
+from benchmarks.harness.training.devices import data_parallel
+from benchmarks.harness.training.group import Group
+from benchmarks.harness.training.scoring import Predict, score_together
+from benchmarks.harness.training.splits import Splits
+from benchmarks.harness.training.watch import BestPoint, OnPoint, Watch
+from keras_ddl import feed
+from keras_ddl.population import MemberDiverged
+
+
+class Trainer:
+    """Runs trials of one experiment on one data set.
+
+    It reads these parameters of a trial: `train_size`, `validation_size`, `batch_size`, `updates`,
+    `points` (of the learning curves, evenly spaced), `curve_examples` (how many training and
+    validation examples each point is measured on, without dropout; 0: none), `early_stopping`
+    (whether the model ends with the weights of the point with the lowest validation error; False
+    by default) and `devices` (each takes a batch; 1 by default). With early stopping all updates
+    are done nevertheless, so that trials stay comparable in cost.
+
+    Args:
+        experiment: what the trials are of.
+        dataset: what they train on.
+    """
+
+    def __init__(self, experiment: Experiment, dataset: Dataset):
+        self.experiment = experiment
+        self.dataset = dataset
+        self.splits = Splits(dataset)
+        self.environment = environment(backend.name())  # now: the commit may move while trials run
+
+    def __call__(self, trial: Trial, on_point: OnPoint = lambda point, points: None) -> Record:
+        """Train, then score the test set once; or measure.
+
+        Args:
+            trial: what to run.
+            on_point: called with (points done, points in all) while training.
+        """
+        if isinstance(self.experiment.work, Measuring):
+            return self._measured(trial, self.experiment.work)
+        return self.together([trial], on_point)[0]
+
+    def together(
+        self, trials: Sequence[Trial], on_point: OnPoint = lambda point, points: None
+    ) -> list[Record]:
+        """Train trials of one structure as a population; the records are those of `__call__`.
+
+        Records of several trials have no times, because a member has none of its own.
+
+        Args:
+            trials: equal in what `Training.structure` returns.
+            on_point: as above.
+        """
+        params, training = trials[0].params, self.experiment.work
+        assert isinstance(training, Training)
+        if params["updates"] % params["points"]:
+            raise ValueError(
+                "`points` must divide `updates`. "
+                f"Received: points={params['points']}, updates={params['updates']}"
+            )
+        keras.utils.clear_session()  # not within a strategy of TensorFlow, which it would forget
+        with data_parallel(params.get("devices", 1)):
+            return self._trained(Group.make(trials, self.splits), training, on_point)
+
+    def _trained(self, group: Group, training: Training, on_point: OnPoint) -> list[Record]:
+        started, params = time.perf_counter(), group.params
+        model, predict = models.compiled(training, group, self.dataset.num_classes)
+        best = BestPoint(len(group.trials), params) if params.get("early_stopping") else None
+        watch = Watch(predict, group.splits, params["curve_examples"], on_point)
+        watchers = [w for trial in group.trials for w in training.watchers(trial, group.splits[0])]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MemberDiverged)  # the record says so
+            model.fit(
+                feed.batches(group.batches),
+                steps_per_epoch=group.steps,
+                epochs=params["points"],
+                shuffle=False,
+                verbose=0,
+                callbacks=[*watchers, watch, *([best.callback] if best else [])],
+            )
+        scores = _final_scores(predict, group)
+        wall = time.perf_counter() - started
+        records = []
+        for member, trial in enumerate(group.trials):
+            curves, metrics = watch.curves[member], scores[member]
+            metrics |= {name: curves[name][-1] for name in watch.others}
+            if best is not None:
+                metrics["stopped_at"] = group.steps * (1 + best.points[member])
+            times = {"wall_s": wall, "fit_s": curves["seconds"][-1]} if group.alone else {}
+            records.append(self._record(trial, metrics, curves, times, watch.diverged[member]))
+        return records
+
+    def _measured(self, trial: Trial, measuring: Measuring) -> Record:
+        """Measure; if the experiment builds a model, as it is before any training."""
+        started = time.perf_counter()
+        keras.utils.clear_session()
+        if measuring.build is None:
+            metrics, curves = measuring.measure(trial)
+        else:
+            (split,) = Group.make([trial], self.splits).splits
+            shape, classes = split.train.x.shape[1:], self.dataset.num_classes
+            model = models.build(measuring.build, trial, shape, classes)
+            metrics, curves = measuring.measure(trial, model, split)
+        return self._record(trial, metrics, curves, {"wall_s": time.perf_counter() - started})
+
+    def _record(self, trial, metrics, curves, times, diverged: bool = False) -> Record:
+        diverged = diverged or not all(map(math.isfinite, metrics.values()))
+        return Record(
+            trial=trial,
+            status="diverged" if diverged else "ok",
+            finished=now(),
+            metrics={} if diverged else metrics,
+            curves=curves,
+            times=times,
+            environment=self.environment,
+        )
+
+
+def _final_scores(predict: Predict, group: Group) -> list[dict[str, float]]:
+    metrics: list[dict[str, float]] = [{} for _ in group.trials]
+    for name in ("train", "validation", "test"):
+        sets = [getattr(split, name) for split in group.splits]
+        if len(sets[0].y):
+            for member, found in zip(metrics, score_together(predict, sets), strict=True):
+                member[f"{name}_loss"], member[f"{name}_error"] = found
+    return metrics

@@ -1,0 +1,151 @@
+"""Gradients at initialization, layer by layer: which networks let them vanish on the way back.
+
+The norm of the loss's gradient with respect to the first hidden kernel over that with respect to
+the last, by depth, activation function and initializer; nothing is trained.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.harness import profiles
+from benchmarks.harness.claims import Claim, Verdict, all_of, within
+from benchmarks.harness.experiment import Experiment, Measuring
+from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.stats import mean_interval, paired_difference
+from benchmarks.harness.views import Section, View, values
+from benchmarks.initialization import signals
+
+NETWORKS = (
+    ("sigmoid", "Xavier"),
+    ("sigmoid", "LSUV"),
+    ("tanh", "Xavier"),
+    ("tanh", "LSUV"),
+    ("relu", "Xavier"),
+    ("relu", "He"),
+    ("relu", "LSUV"),
+    ("elu", "He"),
+)
+
+
+def grid(settings: Params) -> list[Params]:
+    rest = {name: value for name, value in settings.items() if name != "depths"}
+    return [
+        {**rest, "depth": depth, "network": f"{activation}, {name}"}
+        for depth in settings["depths"]
+        for activation, name in NETWORKS
+    ]
+
+
+def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
+    params = trial.params
+    activation, name = params["network"].split(", ")
+    return signals.mlp(
+        input_shape,
+        num_classes,
+        depth=params["depth"],
+        width=params["width"],
+        activation=activation,
+        name=name,
+    )
+
+
+def measure(trial: Trial, model, data):
+    from keras_ddl.initializers import lsuv_init
+
+    x = signals.standardized(data.train.x)
+    if trial.params["network"].endswith("LSUV"):
+        lsuv_init(model, x, batch_size=len(x), seed=trial.derive("lsuv"))
+    # The first kernel has the input's shape, and the logits' kernel that of the classes: the
+    # kernels between are alike.
+    _, *norms, _ = signals.gradient_norms(model, x, data.train.y)
+    curves = {"layer": [float(2 + index) for index in range(len(norms))], "gradient": norms}
+    orders = np.log10(np.maximum(norms, 1e-300))
+    metrics = {
+        "log10_ratio": float(orders[0] - orders[-1]),
+        "per_layer": float(10 ** ((orders[0] - orders[-1]) / (len(norms) - 1))),
+    }
+    return metrics, curves
+
+
+def judge(records: Sequence[Record]) -> Verdict:
+    """Judged at the greatest depth that was run."""
+    depth = max((record.trial.params["depth"] for record in records), default=0)
+
+    def ratio(network):
+        return values(records, "log10_ratio", network=network, depth=depth)
+
+    unit = "orders of magnitude"
+    sigmoid, tanh, relu = ratio("sigmoid, Xavier"), ratio("tanh, Xavier"), ratio("relu, He")
+    return all_of(
+        [
+            within(
+                f"{depth} layers: first / last gradient, sigmoid, Xavier",
+                mean_interval([*sigmoid.values()]),
+                unit,
+                high=-2,
+            ),
+            within(
+                f"{depth} layers: tanh less sigmoid, both Xavier",
+                paired_difference(tanh, sigmoid),
+                unit,
+                low=0,
+            ),
+            within(
+                f"{depth} layers: first / last gradient, ReLU, He",
+                mean_interval([*relu.values()]),
+                unit,
+                low=-0.7,
+                high=0.7,
+            ),
+        ]
+    )
+
+
+def by_layer(section: Section, figure) -> None:
+    axes = figure.subplots()
+    figure.set_size_inches(8, 5)
+    for activation, name in NETWORKS:
+        network = f"{activation}, {name}"
+        found = [r for r in section.records if r.trial.params["network"] == network]
+        lines = [record.curves["gradient"] for record in found if record.status == "ok"]
+        if lines:
+            mean = np.exp(np.mean(np.log(np.maximum(lines, 1e-300)), axis=0))
+            axes.semilogy(found[0].curves["layer"], mean, marker=".", label=network)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(xlabel="hidden layer", ylabel="norm of the gradient of its kernel")
+    axes.legend(fontsize="small", ncols=2)
+
+
+EXPERIMENT = Experiment(
+    name="vanishing_gradient",
+    version=1,
+    summary="gradient norms by layer at initialization, by depth, activation and initializer",
+    profiles=profiles.load("vanishing_gradient"),
+    paper_dataset="MNIST",
+    grid=grid,
+    work=Measuring(
+        measure=measure,
+        build=build,
+    ),
+    views=(
+        View(
+            axis="network",
+            axis_title="activation, initializer",
+            metrics={
+                "log10_ratio": "log10 first / last gradient",
+                "per_layer": "factor per layer, going back",
+            },
+            split_by=("depth",),
+            draw=by_layer,
+        ),
+    ),
+    claims=(
+        Claim(
+            "vanishing-gradient",
+            "sigmoid' <= 1/4, so gradients vanish with depth (by two orders of magnitude or more); "
+            "tanh less so; ReLU not",
+            judge,
+        ),
+    ),
+)

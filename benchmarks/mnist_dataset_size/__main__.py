@@ -1,0 +1,9 @@
+"""`python -m benchmarks.mnist_dataset_size`."""
+
+import sys
+
+from benchmarks.harness.cli import main
+from benchmarks.mnist_dataset_size.experiment import EXPERIMENT
+
+if __name__ == "__main__":
+    sys.exit(main(EXPERIMENT))

@@ -1,0 +1,129 @@
+"""What mnist_dataset_size shows: dropout beside none at every size, and the paired gain."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from benchmarks.harness.references import Reference
+from benchmarks.harness.results.tables import cell, published
+from benchmarks.harness.spec import Record
+from benchmarks.harness.stats import Interval, mean_interval
+from benchmarks.harness.views import Section, Table, arm, groups, values
+
+WITH, WITHOUT = "dropout", "none"
+GUESSING = 90.0  # error in % of a network that diverged: ten classes
+COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange"}
+
+
+def gain(records: Iterable[Record], size: int) -> dict[int, float]:
+    """By repetition, the test error without dropout less the error with it."""
+    records = list(records)
+    plain, dropped = (
+        values(records, "test_error", diverged=GUESSING, arm=name, train_size=size)
+        for name in (WITHOUT, WITH)
+    )
+    return {seed: plain[seed] - dropped[seed] for seed in plain.keys() & dropped.keys()}
+
+
+def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
+    """By repetition, test error less training error of an arm, where it converged."""
+    records = list(records)
+    test, train = (
+        values(records, metric, arm=name, train_size=size)
+        for metric in ("test_error", "train_error")
+    )
+    return {seed: test[seed] - train[seed] for seed in test}
+
+
+def table(section: Section) -> Table:
+    """One row for each size: both arms, what dropout gains, and the paper's figures."""
+    reference = section.reference
+    headers = ["training images", "dropout: test error %", "none: test error %"]
+    headers += ["paired gain pp", "dropout: test - train pp", "none: test - train pp", "seeds"]
+    headers += ["paper: dropout %", "paper: none %", "paper: gain pp"]
+    rows = []
+    for (size,), found in groups(section.records, ("train_size",)).items():
+        pairs = gain(found, size)
+        rows.append(
+            [
+                f"{size:,}",
+                *(cell(arm(found, arm=name), "test_error") for name in (WITH, WITHOUT)),
+                mean_interval([*pairs.values()]),
+                *(mean_interval([*gap(found, name, size).values()]) for name in (WITH, WITHOUT)),
+                len(pairs),
+                *(published(reference, name, size) for name in (WITH, WITHOUT)),
+                f"{published_gain(reference)[size]:.2f}"
+                if size in published_gain(reference)
+                else "-",
+            ]
+        )
+    return headers, rows
+
+
+def published_gain(reference: Reference | None) -> dict[float, float]:
+    """The paper's errors without dropout less those with it. It gives no paired interval."""
+    if reference is None:
+        return {}
+    plain, dropped = reference.values[WITHOUT], reference.values[WITH]
+    return {size: plain[size] - dropped[size] for size in plain}
+
+
+def draw(section: Section, figure) -> None:
+    """The errors as in the paper's Fig. 10, the paired gain, and how far test is above training."""
+    figure.set_size_inches(15, 4.6)
+    errors, gains, gaps = figure.subplots(1, 3)
+    by_size = {size: found for (size,), found in groups(section.records, ("train_size",)).items()}
+    _published(section.reference, errors, gains)
+    for name in (WITH, WITHOUT):
+        test = {
+            size: [*values(found, "test_error", arm=name).values()]
+            for size, found in by_size.items()
+        }
+        above = {size: [*gap(found, name, size).values()] for size, found in by_size.items()}
+        _line(errors, test, label=name, color=COLOURS[name])
+        _line(gaps, above, label=name, color=COLOURS[name])
+    pairs = {size: [*gain(found, size).values()] for size, found in by_size.items()}
+    _line(gains, pairs, label="measured, paired", color="tab:green")
+    gains.axhline(0, color="black", linewidth=0.8)
+    for axes, title in (
+        (errors, "test error %"),
+        (gains, "gain of dropout, pp of test error"),
+        (gaps, "test less training error, pp"),
+    ):
+        axes.set_xscale("log")
+        axes.set_xticks([*by_size], [f"{size:,}" for size in by_size], rotation=30)
+        axes.minorticks_off()
+        axes.set(xlabel="training images", ylabel=title)
+        axes.legend(fontsize="small")
+
+
+def _line(axes, seeds: Mapping[int, list[float]], **style) -> None:
+    """Means with 95 % intervals, where there are any."""
+    means: dict[int, Interval] = {
+        size: mean_interval(found) for size, found in seeds.items() if found
+    }
+    heights = [interval.mean for interval in means.values()]
+    halves = np.nan_to_num([interval.half for interval in means.values()])
+    axes.errorbar([*means], heights, yerr=halves, marker="o", capsize=3, **style)
+
+
+def _published(reference: Reference | None, errors, gains) -> None:
+    """The paper's figures in grey, behind the measured ones."""
+    if reference is None:
+        return
+    grey = {"color": "grey", "alpha": 0.7, "zorder": 1, "markersize": 4, "capsize": 3}
+    for name, line in ((WITH, "-"), (WITHOUT, "--")):
+        heights = reference.values[name]
+        errors.errorbar(
+            [*heights],
+            [*heights.values()],
+            yerr=[reference.spreads[name][size] for size in heights],
+            label=f"paper, {name}",
+            marker="s",
+            linestyle=line,
+            **grey,
+        )
+    paper = published_gain(reference)
+    gains.plot(
+        [*paper], [*paper.values()], "s--", color="grey", alpha=0.7, markersize=4, label="paper"
+    )

@@ -1,0 +1,85 @@
+"""How the normalization experiments train, and the error that they report."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.harness.spec import Params, Trial
+from benchmarks.networks import norms
+from benchmarks.networks.resnet import resnet
+
+ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
+GUESSING = 90.0  # error in % of a network that diverged: ten classes
+MOMENTUM = 0.9
+NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
+
+
+def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
+    """A trial's parameters with a learning rate proportional to a device's batch size."""
+    rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
+    return trial_params(settings, **arm, learning_rate=rate)
+
+
+def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
+    """A trial's parameters, its epochs counted in updates, for which each device takes a batch."""
+    images = arm["batch_size"] * arm.get("devices", 1)
+    shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
+    return {
+        **shared,
+        **arm,
+        "updates": settings["epochs"] * (settings["train_size"] // images),
+        "points": settings["epochs"],
+    }
+
+
+def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
+    params = trial.params
+    return resnet(
+        input_shape,
+        num_classes,
+        norms.make(params),
+        seeds=trial.derive,
+        widths=params["widths"],
+        blocks=params["blocks"],
+        pool=params["pool"],
+    )
+
+
+def sgd(trial: Trial):
+    """SGD with momentum, its rate falling by steps or along a cosine.
+
+    The paper's weight decay is part of the gradient. Keras' is not, and momentum does not add up
+    what it takes: so it takes 1 / (1 - momentum) times as much, which is the same in the long run.
+    """
+    from keras.optimizers import SGD, schedules
+
+    params = trial.params
+    rate, updates = params["learning_rate"], params["updates"]
+    if params["learning_rate_decay"] == "steps":
+        drops = [int(updates * share) for share in params["learning_rate_drops"]]
+        levels = [rate * 0.1**drop for drop in range(len(drops) + 1)]
+        schedule = schedules.PiecewiseConstantDecay(drops, levels)
+    else:
+        schedule = schedules.CosineDecay(rate, updates)
+    decay = params["weight_decay"] / (1 - MOMENTUM)
+    return SGD(schedule, momentum=MOMENTUM, weight_decay=decay)
+
+
+def last_errors(trial: Trial, data):
+    """Callbacks: one that enters the median of the last epochs' validation errors into the logs."""
+    import keras
+
+    from benchmarks.harness.training.scoring import score
+
+    class LastErrors(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.errors = []
+
+        def on_epoch_end(self, epoch, logs=None):
+            left = self.params["epochs"] - 1 - epoch
+            if left < trial.params["median_of"]:
+                self.errors.append(score(self.model.predict_on_batch, data.validation)[1])
+            if not left:
+                logs[ERROR] = statistics.median(self.errors)
+
+    return [LastErrors()]

@@ -1,0 +1,144 @@
+"""Records of a run become titles, tables, verdicts and figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.harness.results import run_report
+
+
+def stems(made):
+    return [section.stem for section in made.sections]
+
+
+def test_a_section_for_each_value_that_a_view_is_split_by(demo, make_record):
+    records = [make_record(kind=kind, repetition=r) for r in range(2) for kind in "ba"]
+    made = run_report.make(demo, records)
+    assert [section.title for section in made.sections] == [
+        "demo on MNIST (kind a, quick profile)",
+        "demo on MNIST (kind b, quick profile)",
+    ]
+    assert [[r.trial.params["kind"] for r in s.records] for s in made.sections] == [
+        ["a", "a"],
+        ["b", "b"],
+    ]
+    assert [section.reference is None for section in made.sections] == [False, True]
+
+
+def test_the_data_sets_title_stands_in_title_text_and_file_name(demo, make_record):
+    made = run_report.make(demo, [make_record(dataset="CIFAR-10 (JPEG)")])
+    assert "demo on CIFAR-10 (JPEG)" in made.sections[0].title
+    assert stems(made) == ["demo-rate-a-cifar-10-jpeg-quick"]
+    assert "data CIFAR-10 (JPEG) (paper profile: MNIST)" in made.text()
+
+
+def test_runs_have_figures_of_their_own(demo, make_record):
+    runs = [
+        {},
+        {"dataset": "Digits"},
+        {"profile": "paper"},
+        {"kind": "b"},
+        {"seed": 1},
+        {"seed": 2},
+    ]
+    found = [stem for run in runs for stem in stems(run_report.make(demo, [make_record(**run)]))]
+    assert len(set(found)) == len(runs)
+
+
+def test_views_have_figures_of_their_own(demo, make_record):
+    two = replace(demo, views=(*demo.views, replace(demo.views[0], axis="max_norm")))
+    found = stems(run_report.make(two, [make_record()]))
+    assert len(set(found)) == 2
+
+
+def test_text_holds_setting_table_provenance_hardware_and_verdict(demo, make_record):
+    text = run_report.make(demo, [make_record(1.23, repetition=r) for r in range(3)]).text()
+    for part in (
+        "demo on MNIST (kind a, quick profile)",
+        "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048)",
+        "1.23 ± 0.00",
+        "Paper: Someone (2014), Fig. 9. Batch size is not stated. Values: read off by eye.",
+        "Run on Some CPU (2 cores), Keras 3.15.1 on tensorflow 2.21.0; 2026-01-01, commit unknown.",
+        "low-error",
+        "reproduced",
+    ):
+        assert part in text
+    assert "![" not in text
+
+
+def test_without_reference_no_paper_is_named(demo, make_record):
+    assert "Someone" not in run_report.make(demo, [make_record(kind="b")]).text()
+
+
+@pytest.mark.parametrize("folder", ["", "docs/results/demo/"])
+def test_markdown_shows_the_figure_where_it_lies(demo, make_record, folder):
+    made = run_report.make(demo, [make_record()])
+    (section,) = made.sections
+    line = f"![{section.title}]({folder}{section.stem}.png)"
+    assert line in made.text("pipe", figures=folder).splitlines()
+
+
+def test_every_hardware_is_named_once(demo, make_record):
+    cpu = make_record()
+    gpu = replace(cpu, environment={**cpu.environment, "device": "Some GPU"})
+    text = run_report.make(demo, [gpu, cpu, cpu]).text()
+    assert text.count("Some CPU (2 cores)") == text.count("Some GPU (2 cores)") == 1
+
+
+def test_error_records_do_not_count(demo, make_record):
+    good = make_record(1.0)
+    bad = make_record(status="error", repetition=1)
+    assert run_report.make(demo, [bad, good]).text() == run_report.make(demo, [good]).text()
+
+
+def test_nothing_but_errors_gives_an_empty_report(demo, make_record, tmp_path):
+    made = run_report.make(demo, [make_record(status="error")])
+    assert (made.text(), made.verdicts, made.draw(tmp_path)) == ("", {}, [])
+
+
+def test_every_section_has_its_figures(demo, make_record, tmp_path, picture_size):
+    made = run_report.make(demo, [make_record(kind=kind) for kind in "ab"])
+    paths = made.draw(tmp_path / "new" / "folder")
+    assert [path.name for path in paths] == [
+        f"demo-rate-{kind}-mnist-quick.{suffix}" for kind in "ab" for suffix in ("png", "svg")
+    ]
+    assert all(min(picture_size(path)) > 200 for path in paths)
+
+
+def test_runs_are_never_mixed(demo, make_record):
+    fields = {"dataset": ("MNIST", "Digits"), "profile": ("quick", "paper"), "seed": (0, 1)}
+    records = [
+        make_record(dataset=dataset, profile=profile, seed=seed, rate=rate)
+        for rate in (0.1, 0.5)
+        for dataset in fields["dataset"]
+        for profile in fields["profile"]
+        for seed in fields["seed"]
+    ]
+    runs = run_report.by_run(demo, records)
+    assert len(runs) == 8
+    assert [*runs] == sorted(runs)
+    for run, found in runs.items():
+        assert [record.trial.params["rate"] for record in found] == [0.1, 0.5]
+        assert {(r.trial.dataset, r.trial.profile, r.trial.seed) for r in found} == {run}
+
+
+def test_records_of_settings_that_are_no_more_are_left_out(demo, make_record):
+    current, edited = make_record(), make_record(max_norm=4.0)
+    older = replace(current, trial=replace(current.trial, version=0))
+    failed = make_record(status="error", rate=0.1)
+    runs = run_report.by_run(demo, [current, edited, older, failed])
+    assert [*runs.values()] == [[current]]
+
+
+def test_settings_of_one_data_set_are_current_too(demo, make_record):
+    record = make_record(dataset="digits", train_size=300)
+    assert [*run_report.by_run(demo, [record]).values()] == [[record]]
+
+
+def test_data_that_changed_under_its_title_are_not_mixed(demo, make_record):
+    """The newest record tells which content counts."""
+    old = make_record()
+    changed = replace(old.trial, data="sha256:1", repetition=1)
+    new = replace(old, trial=changed, finished="2026-02-01T00:00:00.000+00:00")
+    for records in ([old, new], [new, old]):
+        assert [*run_report.by_run(demo, records).values()] == [[new]]

@@ -1,0 +1,112 @@
+"""Native chatter, in real processes: only there does file descriptor 2 belong to the test."""
+
+import os
+import subprocess
+import sys
+
+import benchmarks
+
+ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
+
+
+def stderr_of(code, **options):
+    source = (
+        f"import os, sys\nfrom benchmarks.harness.training.quiet import native_chatter_held\n{code}"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_native_output_is_held_and_all_else_comes_through():
+    code, out, err = stderr_of(
+        """
+print("python before", file=sys.stderr)
+os.write(2, b"native before\\n")
+with native_chatter_held():
+    os.write(2, b"native chatter\\n")
+    print("result")
+os.write(2, b"native after\\n")
+print("python after", file=sys.stderr)
+"""
+    )
+    assert (code, out) == (0, "result\n")
+    assert err.splitlines() == [
+        "python before",
+        "native before",
+        "native after",
+        "python after",
+    ]
+
+
+def test_what_was_held_is_given_out_if_the_block_raises():
+    code, _, err = stderr_of(
+        """
+with native_chatter_held():
+    os.write(2, b"why it failed: " + b"x" * 200_000 + b"\\n")
+    raise ValueError("failed")
+"""
+    )
+    assert code == 1
+    assert err.startswith(f"why it failed: {'x' * 200_000}\nTraceback")
+    assert err.endswith("ValueError: failed\n")
+
+
+def test_an_interrupt_is_let_through():
+    code, out, err = stderr_of(
+        """
+try:
+    with native_chatter_held():
+        os.write(2, b"native chatter\\n")
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("interrupted")
+os.write(2, b"still open\\n")
+"""
+    )
+    assert (code, out) == (0, "interrupted\n")
+    assert err.endswith("still open\n")
+
+
+def test_no_file_descriptor_is_left_open():
+    _, out, _ = stderr_of(
+        """
+before = len(os.listdir("/proc/self/fd"))
+for _ in range(5):
+    with native_chatter_held():
+        pass
+print(len(os.listdir("/proc/self/fd")) - before)
+"""
+    )
+    assert out == "0\n"
+
+
+def test_pythons_own_warnings_are_not_lost():
+    _, _, err = stderr_of(
+        """
+import warnings
+with native_chatter_held():
+    warnings.warn("this backend is deprecated", stacklevel=1)
+"""
+    )
+    assert "this backend is deprecated" in err
+
+
+def test_a_logger_made_meanwhile_still_reaches_the_terminal_later():
+    _, _, err = stderr_of(
+        """
+import logging
+with native_chatter_held():
+    logging.getLogger().addHandler(logging.StreamHandler())
+    logging.warning("held up")
+logging.warning("later")
+"""
+    )
+    assert err.splitlines() == ["held up", "later"]
