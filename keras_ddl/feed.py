@@ -22,7 +22,7 @@ def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True) -> Any
         y: their targets, or None.
         sample_weight: their weights, or None.
         batch_size: examples in a batch. The last batch of an epoch may be smaller. Default 32.
-        shuffle: whether every epoch has an order of its own. Default True.
+        shuffle: whether each epoch has a new order. Default True.
 
     Returns:
         A `tf.data.Dataset`.

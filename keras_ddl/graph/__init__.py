@@ -4,7 +4,7 @@
 symbolic graph of functional models without running them.
 """
 
-from keras_ddl.graph.leaves import ACTIVATION_LAYERS, leaf_layers, own_activation
+from keras_ddl.graph.leaves import ACTIVATION_LAYERS, leaf_layers, operations, own_activation
 from keras_ddl.graph.shadow import Call
 from keras_ddl.graph.tracing import Step, one_of_zeros, trace
 from keras_ddl.graph.watching import watch
@@ -15,6 +15,7 @@ __all__ = [
     "Step",
     "leaf_layers",
     "one_of_zeros",
+    "operations",
     "own_activation",
     "trace",
     "watch",

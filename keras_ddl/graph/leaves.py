@@ -5,7 +5,9 @@ from collections.abc import Callable
 import keras
 
 from keras_ddl.graph.shadow import Shadow
+from keras_ddl.layers.channel_activation import ChannelActivation
 from keras_ddl.layers.maxout import Maxout
+from keras_ddl.layers.rrelu import RReLU
 
 ACTIVATION_LAYERS = (
     keras.layers.Activation,
@@ -14,17 +16,19 @@ ACTIVATION_LAYERS = (
     keras.layers.PReLU,
     keras.layers.ReLU,
     keras.layers.Softmax,
+    ChannelActivation,
     Maxout,
+    RReLU,
 )
-# They run their sublayers inside a loop over time, where no single call can be told apart.
+# They call their sublayers in a loop over time, which runs as one operation.
 _WHOLE = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def leaf_layers(layer) -> list[keras.layers.Layer]:
     """The layers without sublayers in a layer or model, each once, in order of creation.
 
-    A layer given as `activation=` counts as part of the layer that holds it. Recurrent and
-    time-distributed layers count whole.
+    A layer given as `activation=` counts as part of the layer that has it. Recurrent and
+    time-distributed layers count as leaves.
     """
     found = {}
     for child in _children(layer) or [layer]:
@@ -48,7 +52,7 @@ def operations(model) -> list[keras.Operation]:
 def own_activation(layer) -> Callable | None:
     """A layer's `activation=` function, or None if it has none or the linear one.
 
-    An activation layer is its own.
+    For an activation layer it is the layer itself.
     """
     if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear:
         return None
@@ -56,6 +60,17 @@ def own_activation(layer) -> Callable | None:
         return layer
     function = _argument(layer)
     return None if function is keras.activations.linear or not callable(function) else function
+
+
+def operations(model) -> list[keras.Operation]:
+    """The operations of functional models that are not layers, such as `keras.ops.relu`."""
+    found = {
+        id(operation): operation
+        for layer in model._flatten_layers()
+        for operation in getattr(layer, "operations", ())
+        if not isinstance(operation, keras.layers.Layer)
+    }
+    return [*found.values()]
 
 
 def _children(layer):
@@ -67,6 +82,6 @@ def _children(layer):
 
 
 def _argument(layer):
-    """What a layer was given as `activation=`, be it watched or not."""
+    """A layer's `activation=` argument, also while the layer is watched."""
     shadow = Shadow.before(layer)
     return getattr(layer, "activation", None) if shadow is None else shadow.activation

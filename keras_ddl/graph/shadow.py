@@ -1,4 +1,4 @@
-"""What stands before a layer's methods while somebody watches its calls."""
+"""The calls of one layer, seen through an entry that shadows its method."""
 
 import threading
 from collections import Counter
@@ -42,7 +42,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Watch:
-    """One watch: whose calls it sees, how often each layer was called, and its hook."""
+    """One watch: the thread whose calls it sees, the calls of each layer so far, and the hook."""
 
     thread: int
     counts: Counter[int]
@@ -50,11 +50,12 @@ class Watch:
 
 
 class Shadow:
-    """Stands before a layer's `call` and `activation` while somebody watches.
+    """Replaces a layer's `call` and `activation` while the layer is watched.
 
     Keras has no public hook into a layer's call. Python looks `layer.call` up in the instance
-    before the class, so an entry in the instance's dictionary shadows the method, for this layer
-    alone; taking it out restores the layer. `setattr` would not do: Keras tracks what it sets.
+    before the class, so an entry in the instance's dictionary shadows the method of this layer
+    alone, and removing the entry restores the layer. The entry is written into the dictionary
+    because Keras tracks attributes that are set by `setattr`.
     """
 
     lock = threading.Lock()
@@ -74,7 +75,7 @@ class Shadow:
 
     @classmethod
     def before(cls, layer):
-        """The one that stands before the layer, or None."""
+        """The shadow of a layer, or None if it is not watched."""
         shadows = (vars(layer).get(name) for name in ("call", "quantized_call"))
         owners = (getattr(shadow, "__self__", None) for shadow in shadows)
         return next((owner for owner in owners if isinstance(owner, cls)), None)

@@ -16,9 +16,9 @@ from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a leaf layer, and the activation function that its output meets next.
+    """One call of a leaf layer, and the activation function that is applied to its output next.
 
-    Of a maxout layer the linear layer inside is met, and a `Maxout` follows it.
+    A maxout layer appears as the linear layer inside it, followed by a `Maxout`.
 
     Args:
         layer: the layer.
@@ -26,9 +26,9 @@ class Step:
         activation: the function: the layer's own `activation=`, or an activation layer that its
             output reaches, or the layer itself if it is one. None if a merge, another layer with
             a kernel or the end of the model comes first.
-        through: the layers that its output passes on the way, the activation layer last; empty if
-            the activation is the layer's own, or none. Those before the last take and give one
-            tensor and have no kernel: normalization, dropout, pooling, reshaping.
+        through: the layers between its output and the activation, the activation layer last. Empty
+            if there is no activation, or if it is the layer's `activation=`. Those before the last
+            have one input, one output and no kernel: normalization, dropout, pooling, reshaping.
     """
 
     layer: keras.layers.Layer
@@ -68,7 +68,7 @@ def trace(model, x=None, hook=None) -> list[Step]:
         kept = Snapshot(model)
         model(x, training=False)
         kept.restore()
-    calls: list[Call] = []  # they keep all tensors, so no id is used twice
+    calls: list[Call] = []  # they keep all tensors alive, so no id is used twice
     with contextlib.ExitStack() as watches:
         for each in (calls.append, hook):
             if each is not None:

@@ -21,10 +21,10 @@ def watch(model, hook, with_operations: bool = False) -> Iterator[None]:
         model(x)  # eager: not `predict` or `fit`, which run a compiled function
     ```
 
-    What the hook returns, unless None, takes the place of the layer's outputs. Shared layers are
-    met at each call. Only calls by the thread that entered are seen, so a model that is used by
-    others at the same time does not disturb the watch, nor the watch them. When the block ends,
-    by an exception too, nothing is left in the model; watches may be nested.
+    If the hook returns anything but None, it replaces the layer's outputs. The hook is called at
+    every call of a shared layer. Only calls by the thread that entered the block are seen, so other
+    threads may use the model at the same time. When the block ends, also by an exception, the
+    model is as before. Watches may be nested.
 
     Args:
         model: a `keras.Model` or any layer, built: layers that `build` makes must be there.

@@ -90,7 +90,7 @@ class Scaled:
         if not kernels(self.layer):
             return report.REFUSED, _why_no_kernel(self.layer)
         if timed and own_activation(holder(self.layer)) is not None:
-            return report.REFUSED, "give the activation inside TimeDistributed a layer of its own"
+            return report.REFUSED, "put the activation inside TimeDistributed into a separate layer"
         kernel = kernels(self.layer)[-1]
         if not (self.layer.trainable and holder(self.layer).trainable and kernel.trainable):
             return report.FROZEN, ""

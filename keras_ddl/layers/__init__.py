@@ -16,11 +16,15 @@ from keras_ddl.layers.normalization import (
     WeightNormalization,
     WeightStandardization,
 )
-from keras_ddl.layers.recurrent import LayerNormGRUCell, LayerNormLSTMCell
+from keras_ddl.layers.pelu import PELU
+from keras_ddl.layers.recurrent import LayerNormGRUCell, LayerNormLSTMCell, LayerNormSimpleRNNCell
+from keras_ddl.layers.rrelu import RReLU
+from keras_ddl.layers.srelu import SReLU
 from keras_ddl.layers.stochastic_depth import StochasticDepth
 from keras_ddl.layers.stochastic_pooling import StochasticPooling1D, StochasticPooling2D
 
 __all__ = [
+    "PELU",
     "DropBlock2D",
     "DropConnect",
     "EvoNormB0",
@@ -31,9 +35,12 @@ __all__ = [
     "InstanceNormalization",
     "LayerNormGRUCell",
     "LayerNormLSTMCell",
+    "LayerNormSimpleRNNCell",
     "Maxout",
     "MaxoutConv2D",
     "MaxoutDense",
+    "RReLU",
+    "SReLU",
     "StochasticDepth",
     "StochasticPooling1D",
     "StochasticPooling2D",

@@ -15,7 +15,7 @@ from keras_ddl.layers.dropout import VariableDropout
 class DropBlock2D(VariableDropout):
     """Drops square regions of feature maps.
 
-    Neighbouring units of a feature map say much the same, so dropping single ones hides little.
+    Neighbouring units of a feature map are much alike, so dropping single units hides little.
     In training, each channel of each example loses squares of `block_size` by `block_size` units,
     placed at random so that about a share `rate` of units is lost (fewer where squares overlap);
     the example's other units are divided by the share that is kept. At inference the input passes
@@ -93,4 +93,5 @@ class DropBlock2D(VariableDropout):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
+        del config["noise_shape"]
         return {**config, "block_size": self.block_size, "data_format": self.data_format}

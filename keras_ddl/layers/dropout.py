@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_ddl._checks import unit_interval
+from keras_ddl._checks import is_integer, unit_interval
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -28,6 +28,9 @@ class VariableDropout(keras.layers.Layer):
     Args:
         rate: float in [0, 1], the share of units dropped. At 1 every unit is dropped.
         seed: optional integer, the seed of the layer's random stream.
+        noise_shape: optional tuple, the shape of the mask, with None for the input's own size and
+            1 where units are kept or dropped together: `(None, 1, None)` drops a feature at all
+            steps of `(batch, steps, features)`.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
@@ -45,8 +48,17 @@ class VariableDropout(keras.layers.Layer):
 
     arguments_in_weights = frozenset({"rate"})  # members of a Population may differ in it
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate, seed=None, *, noise_shape=None, **kwargs):
         super().__init__(**kwargs)
+        if noise_shape is not None:
+            sizes = noise_shape if isinstance(noise_shape, list | tuple) else [0]
+            if any(size is not None and not (is_integer(size) and size > 0) for size in sizes):
+                raise ValueError(
+                    "`noise_shape` must be None or a tuple of positive integers and None. "
+                    f"Received: noise_shape={noise_shape!r}"
+                )
+            noise_shape = [None if size is None else int(size) for size in sizes]
+        self.noise_shape = noise_shape
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -76,7 +88,11 @@ class VariableDropout(keras.layers.Layer):
             return inputs
         # One draw whatever the rate is, so runs that differ in rate see the same uniforms: a unit
         # kept at one rate is kept at every lower rate, and their comparison is paired.
-        uniform = keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator)
+        shape = ops.shape(inputs)
+        if self.noise_shape is not None:
+            sizes = zip(self.noise_shape, shape, strict=True)
+            shape = tuple(size if noise is None else noise for noise, size in sizes)
+        uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         kept = uniform >= self._rate
         # At rate 1 nothing is kept; the guard turns 0 * inf into 0.
         scale = 1.0 / ops.maximum(1.0 - self._rate, keras.config.epsilon())
@@ -86,4 +102,5 @@ class VariableDropout(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+        config = {"rate": self.rate, "noise_shape": self.noise_shape, "seed": self.seed}
+        return {**super().get_config(), **config}

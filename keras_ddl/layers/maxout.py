@@ -9,7 +9,7 @@ from keras import ops
 from keras_ddl._checks import is_integer, positive_integer
 from keras_ddl.layers._precision import maximum
 
-# What the layers below hand to the linear layer inside them, and find in its config.
+# Arguments that the layers below pass to the linear layer inside them.
 _LINEAR = (
     "use_bias",
     "kernel_initializer",
@@ -107,8 +107,8 @@ class Maxout(keras.layers.Layer):
 class _MaxoutOfLinear(keras.layers.Layer):
     """The largest of the pieces that one wide linear layer computes side by side.
 
-    It holds that layer and is none itself: whoever finds a `Dense` or `Conv2D` may rely on its
-    output being linear in its kernel.
+    It has such a layer and is no subclass of it, because the output of a `Dense` or `Conv2D` is
+    expected to be linear in its kernel.
     """
 
     def __init__(self, linear, num_pieces, axis, activity_regularizer, **kwargs):

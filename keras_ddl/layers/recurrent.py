@@ -3,9 +3,10 @@
 from typing import Any
 
 import keras
-from keras import initializers, ops
+from keras import constraints, initializers, ops, regularizers
 
 from keras_ddl._checks import positive
+from keras_ddl.layers.normalization.affine import weight_config
 
 
 class _LayerNormCell(keras.layers.Layer):
@@ -20,12 +21,20 @@ class _LayerNormCell(keras.layers.Layer):
         norm_gamma_initializer="ones",
         norm_beta_initializer="zeros",
         norm_epsilon=1e-3,
+        norm_gamma_regularizer=None,
+        norm_beta_regularizer=None,
+        norm_gamma_constraint=None,
+        norm_beta_constraint=None,
         **kwargs,
     ):
         super().__init__(units, *args, **kwargs)
         self.norm_gamma_initializer = initializers.get(norm_gamma_initializer)
         self.norm_beta_initializer = initializers.get(norm_beta_initializer)
         self.norm_epsilon = positive("norm_epsilon", norm_epsilon)
+        self.norm_gamma_regularizer = regularizers.get(norm_gamma_regularizer)
+        self.norm_beta_regularizer = regularizers.get(norm_beta_regularizer)
+        self.norm_gamma_constraint = constraints.get(norm_gamma_constraint)
+        self.norm_beta_constraint = constraints.get(norm_beta_constraint)
         # The gates are normalized together, so they share their input and its dropout mask. Core
         # draws a mask for each gate if there is recurrent dropout.
         self.implementation = 2
@@ -36,6 +45,10 @@ class _LayerNormCell(keras.layers.Layer):
                 # Two layers must not share an initializer that draws.
                 gamma_initializer=_another(self.norm_gamma_initializer),
                 beta_initializer=_another(self.norm_beta_initializer),
+                gamma_regularizer=self.norm_gamma_regularizer,
+                beta_regularizer=self.norm_beta_regularizer,
+                gamma_constraint=self.norm_gamma_constraint,
+                beta_constraint=self.norm_beta_constraint,
                 dtype=self.dtype_policy,
                 name=name,
             )
@@ -55,12 +68,10 @@ class _LayerNormCell(keras.layers.Layer):
         return inputs, state
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "norm_gamma_initializer": initializers.serialize(self.norm_gamma_initializer),
-            "norm_beta_initializer": initializers.serialize(self.norm_beta_initializer),
-            "norm_epsilon": self.norm_epsilon,
-        }
+        config = {"norm_epsilon": self.norm_epsilon}
+        for weight in ("norm_gamma", "norm_beta"):
+            config.update(weight_config(self, weight))
+        return {**super().get_config(), **config}
 
 
 def _another(initializer):
@@ -93,6 +104,8 @@ class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
         norm_gamma_initializer: initializer of the scales of the normalizations. Default "ones".
         norm_beta_initializer: initializer of their offsets. Default "zeros".
         norm_epsilon: float, added to their variances. Default 1e-3.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
         normalize_carry: whether the next step gets LN(c) instead of c, as TensorFlow Addons does,
             not the paper. Default False.
         **kwargs: the other arguments of `keras.layers.LSTMCell`, at its defaults. `dropout` and
@@ -156,6 +169,8 @@ class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
         norm_gamma_initializer: initializer of the scales of the normalizations. Default "ones".
         norm_beta_initializer: initializer of their offsets. Default "zeros".
         norm_epsilon: float, added to their variances. Default 1e-3.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
         **kwargs: the other arguments of `keras.layers.GRUCell`, at its defaults. With
             `reset_after=False` the candidate sees LN((sigmoid(r) * h) @ recurrent_kernel[:, 2n:]).
             `dropout` and `recurrent_dropout` draw one mask for all gates.
@@ -200,4 +215,45 @@ class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
         else:
             h_candidate = self.candidate_recurrent_norm(ops.matmul(r * h, to_candidate))
         h = z * old + (1 - z) * self.activation(x_candidate + h_candidate)
+        return h, [h] if nested else h
+
+
+@keras.saving.register_keras_serializable(package="keras_ddl")
+class LayerNormSimpleRNNCell(_LayerNormCell, keras.layers.SimpleRNNCell):
+    """`keras.layers.SimpleRNNCell` with layer normalization.
+
+    ```
+    h = tanh(LN(x @ kernel + h @ recurrent_kernel) + bias)
+    ```
+
+    ```python
+    outputs = keras.layers.RNN(LayerNormSimpleRNNCell(64))(inputs)
+    ```
+
+    Args:
+        units: positive integer, the width of the output and of the state.
+        norm_gamma_initializer: initializer of the scale of the normalization. Default "ones".
+        norm_beta_initializer: initializer of its offset. Default "zeros".
+        norm_epsilon: float, added to its variance. Default 1e-3.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
+        **kwargs: the other arguments of `keras.layers.SimpleRNNCell`, at its defaults.
+
+    Call arguments:
+        inputs: tensor of shape `(batch, features)`.
+        states: the state h of shape `(batch, units)`, or a list of it.
+        training: whether dropout is applied.
+
+    Output shape: `(batch, units)`, and the new state.
+
+    Reference: Ba, Kiros and Hinton, "Layer Normalization", arXiv 1607.06450, equation 4.
+    """
+
+    _norms = (("norm", 1),)
+
+    def call(self, inputs, states, training=False) -> Any:
+        nested = isinstance(states, list | tuple)
+        inputs, h = self._dropped(inputs, states[0] if nested else states, training)
+        total = self.norm(ops.matmul(inputs, self.kernel) + ops.matmul(h, self.recurrent_kernel))
+        h = self.activation(total + self.bias if self.use_bias else total)
         return h, [h] if nested else h

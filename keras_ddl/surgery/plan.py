@@ -198,7 +198,9 @@ class Plan:
 
     def _check_normalization(self, layer) -> None:
         if type(layer) not in NORMALIZATIONS:
-            raise _NotExact(f"{type(layer).__name__} is a class of its own")
+            raise _NotExact(
+                f"{type(layer).__name__} may normalize in another way than its base class"
+            )
         if not all(call.is_plain for call in self.calls[id(layer)]):
             raise _NotExact("it is called with training=True or further arguments")
 

@@ -75,7 +75,7 @@ def copy_of(layer, **changes) -> Any:
     try:
         config = {**layer.get_config(), **changes}
         if isinstance(layer, keras.layers.Lambda):
-            # The function is this program's own: no file is being trusted.
+            # The function comes from this program, not from a file, so it is safe to run.
             return type(layer).from_config(config, safe_mode=False)
         return type(layer).from_config(config)
     except (TypeError, NotImplementedError):
@@ -89,7 +89,7 @@ def copy_state(source, target) -> None:
     if source is target:
         return
     for old, new in zip(_variables(source), _variables(target), strict=True):
-        # A copy: JAX deletes the arrays of a model that trains, whoever else has them.
+        # A copy: training on JAX deletes the arrays of a model, also where others refer to them.
         new.assign(keras.ops.copy(old.value))
 
 

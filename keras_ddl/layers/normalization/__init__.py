@@ -1,14 +1,12 @@
 """Normalization layers that Keras core lacks, or has slower."""
 
 from keras_ddl.layers.normalization.evonorm import EvoNormB0, EvoNormS0
-from keras_ddl.layers.normalization.filter_response import (
-    FilterResponseNormalization,
-    ThresholdedLinearUnit,
-)
+from keras_ddl.layers.normalization.filter_response import FilterResponseNormalization
 from keras_ddl.layers.normalization.ghost_batch import GhostBatchNormalization
 from keras_ddl.layers.normalization.group import GroupNormalization
 from keras_ddl.layers.normalization.instance import InstanceNormalization
 from keras_ddl.layers.normalization.switchable import SwitchableNormalization
+from keras_ddl.layers.normalization.thresholded import ThresholdedLinearUnit
 from keras_ddl.layers.normalization.weight_normalization import WeightNormalization
 from keras_ddl.layers.normalization.weight_standardization import WeightStandardization
 

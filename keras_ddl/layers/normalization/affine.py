@@ -1,4 +1,4 @@
-"""What normalization layers have in common: channel axes, and weights for every channel."""
+"""Base classes of normalization layers: channel axes, and weights for every channel."""
 
 from typing import Any
 

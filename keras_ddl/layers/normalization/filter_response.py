@@ -1,12 +1,12 @@
-"""Filter response normalization and its activation."""
+"""Filter response normalization."""
 
 from typing import Any
 
 import keras
-from keras import constraints, initializers, ops, regularizers
+from keras import constraints, initializers, ops
 
-from keras_ddl.layers._precision import full_precision, maximum
-from keras_ddl.layers.normalization.affine import AffineNormalization, ChannelLayer, weight_config
+from keras_ddl.layers._precision import full_precision
+from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.layers.normalization.moments import Cells
 
 
@@ -24,6 +24,7 @@ class FilterResponseNormalization(AffineNormalization):
         learned_epsilon: whether to add the absolute value of a trained scalar, which starts at
             1e-4, to `epsilon`: where few values are averaged, as after the last pooling, the
             paper asks for it. Default False.
+        learned_epsilon_constraint: optional constraint of that scalar.
         center: whether to add `beta`. Default True.
         scale: whether to multiply by `gamma`. Default True.
         beta_initializer: initializer of `beta`. Default zeros.
@@ -51,10 +52,19 @@ class FilterResponseNormalization(AffineNormalization):
     """
 
     def __init__(
-        self, axis=-1, epsilon=1e-6, center=True, scale=True, learned_epsilon=False, **kwargs
+        self,
+        axis=-1,
+        epsilon=1e-6,
+        center=True,
+        scale=True,
+        learned_epsilon=False,
+        *,
+        learned_epsilon_constraint=None,
+        **kwargs,
     ):
         super().__init__(axis, epsilon, center, scale, **kwargs)
         self.learned_epsilon = learned_epsilon
+        self.learned_epsilon_constraint = constraints.get(learned_epsilon_constraint)
 
     def build(self, input_shape) -> None:
         super().build(input_shape)
@@ -62,6 +72,7 @@ class FilterResponseNormalization(AffineNormalization):
             self.extra_epsilon = self.add_weight(
                 shape=(),
                 initializer=initializers.Constant(1e-4),
+                constraint=self.learned_epsilon_constraint,
                 autocast=False,
                 name="extra_epsilon",
             )
@@ -82,51 +93,9 @@ class FilterResponseNormalization(AffineNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "learned_epsilon": self.learned_epsilon}
-
-
-@keras.saving.register_keras_serializable(package="keras_ddl")
-class ThresholdedLinearUnit(ChannelLayer):
-    """The activation `max(x, tau)`, with a trained threshold `tau` for every channel.
-
-    Args:
-        axis: integer or tuple of integers, the axes of the channels. Default -1.
-        tau_initializer: initializer of `tau`. Default zeros, which is ReLU.
-        tau_regularizer: optional regularizer of `tau`.
-        tau_constraint: optional constraint of `tau`.
-        **kwargs: passed to `keras.layers.Layer`.
-
-    Call arguments:
-        inputs: tensor of rank 2 or more; the batch is axis 0.
-
-    Output shape: the input's.
-
-    Reference: Singh and Krishnan, "Filter Response Normalization Layer", 2019, arXiv 1911.09737.
-    """
-
-    def __init__(
-        self,
-        axis=-1,
-        tau_initializer="zeros",
-        tau_regularizer=None,
-        tau_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(axis, **kwargs)
-        self.tau_initializer = initializers.get(tau_initializer)
-        self.tau_regularizer = regularizers.get(tau_regularizer)
-        self.tau_constraint = constraints.get(tau_constraint)
-
-    def build(self, input_shape) -> None:
-        super().build(input_shape)
-        self.tau = self._channel_weight("tau")
-
-    def call(self, inputs) -> Any:
-        x = ops.cast(inputs, self.compute_dtype)
-        shape = [1] * len(inputs.shape)
-        for axis, size in zip(self._channel_axes, self._channel_shape, strict=True):
-            shape[axis] = size
-        return maximum(x, ops.reshape(ops.cast(self.tau, x.dtype), shape))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **weight_config(self, "tau")}
+        constraint = constraints.serialize(self.learned_epsilon_constraint)
+        return {
+            **super().get_config(),
+            "learned_epsilon": self.learned_epsilon,
+            "learned_epsilon_constraint": constraint,
+        }

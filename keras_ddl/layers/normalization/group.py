@@ -29,14 +29,14 @@ class GroupNormalization(AffineNormalization):
     - masked steps stay out of the statistics;
     - `channels_per_group` fits networks whose layers differ in width;
     - several axes may hold the channels;
-    - it is faster, and more accurate where the mean is large: the mean is subtracted
-      before anything else is done, sums are taken channel by channel and combined after, and the
-      gradient is written out by hand;
+    - it is faster, and more accurate where the mean is large: the mean is subtracted first, sums
+      are taken channel by channel and then combined, and the gradient is written by hand (on
+      PyTorch its own kernel does both);
     - `build` leaves the config as it was, and the batch is refused as channel axis.
 
     Args:
         groups: number of groups, a divisor of the number of channels; -1 puts each channel in a
-            group of its own. Default 32.
+            separate group. Default 32.
         axis: integer or tuple of integers, the axes of the channels. Several axes count as one,
             in the order in which they stand in the input. Default -1.
         epsilon: positive float added to the variance. Default 1e-3.

@@ -1,7 +1,7 @@
-"""Group normalization of cells, its gradient written out by hand.
+"""Group normalization of cells, with a gradient that is written by hand.
 
-What automatic differentiation makes of it takes up to twice the passes over the input on
-TensorFlow and JAX, and keeps more of them in memory.
+Automatic differentiation takes up to twice as many passes over the input on TensorFlow and JAX,
+and keeps more intermediate tensors in memory.
 """
 
 import keras
@@ -21,7 +21,7 @@ def normalize_groups(cells, epsilon, x, gamma, beta):
         return outputs, lambda upstream: gradients(cells, upstream, parts)
 
     if keras.backend.backend() == "torch":
-        # Autograd is as fast there, and to custom gradients of PyTorch `parts` are constants, so
+        # Autograd is as fast on PyTorch. A custom gradient would treat `parts` as constants, so
         # second derivatives, as in gradient penalties, would be wrong.
         return forward(x, gamma, beta)[0]
     return ops.custom_gradient(with_gradient)(x, gamma, beta)
@@ -30,8 +30,7 @@ def normalize_groups(cells, epsilon, x, gamma, beta):
 def statistics(cells, x, groups, epsilon):
     """Deviations from the group's mean, and 1 / std of every group.
 
-    The mean is subtracted before anything else is done to the input, which is exact to rounding
-    however large the mean is.
+    The mean is subtracted first, so that a large mean costs no accuracy.
     """
 
     def group_mean(values):
@@ -43,7 +42,7 @@ def statistics(cells, x, groups, epsilon):
 
 
 def gradients(cells, upstream, parts):
-    """What flows back to the input, gamma and beta."""
+    """The gradients of the input, gamma and beta."""
     deviation, inverse, gamma, scale = parts
 
     def group_mean(values):
@@ -52,14 +51,14 @@ def gradients(cells, upstream, parts):
 
     to_beta = cells.sum(upstream, gamma.shape)
     to_gamma = cells.sum(upstream * deviation, gamma.shape) * inverse
-    # What flows in on average is taken off, and so is its part along the normalized input.
+    # Subtract the mean of the incoming gradient and its projection on the normalized input.
     flow, match = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
     to_x = upstream * scale - deviation * cells.spread(match) - cells.spread(flow)
     return to_x, ops.sum(to_gamma, axis=0), ops.sum(to_beta, axis=0)
 
 
 def normalize_masked_groups(cells, epsilon, x, mask, *weights):
-    """The same, of what the mask leaves in; weights: gamma and beta."""
+    """The same, with statistics over the entries where the mask is True; weights: gamma, beta."""
     gamma, beta = weights
     parts = cells.moments(x, mask).reshape((-1, *gamma.shape))
     mean, variance, _ = parts.pool(-1)

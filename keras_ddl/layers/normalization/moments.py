@@ -1,8 +1,8 @@
-"""Arithmetic that normalization layers share: moments of cells, pooled as each layer likes.
+"""Arithmetic that normalization layers share: moments of cells, and of unions of cells.
 
-A cell is one channel of one example: everything that all these layers average over at least.
-Means and variances of cells take two passes over the input; those of groups, layers, batches
-follow from them exactly, by the law of total variance, at the price of a few small tensors.
+A cell is one channel of one example, the smallest part that any of these layers averages over.
+Means and variances of cells take two passes over the input. Those of groups, layers and batches
+follow from them exactly, by the law of total variance, and need only small tensors.
 """
 
 import math
@@ -15,7 +15,7 @@ from keras_ddl.layers._precision import maximum
 
 
 class Cells:
-    """Which cells an input has: how to reduce it to them, and to hold them against it again.
+    """The cells of an input: reduces tensors to one value per cell, and broadcasts such values.
 
     Args:
         x: tensor of rank 2 or more, its first axis the batch.
@@ -43,8 +43,7 @@ class Cells:
 
     def _reduce(self, operation, x, groups):
         if keras.backend.backend() == "tensorflow":
-            # It adds the values of all axes one after the other. A sum of few sums of few rounds
-            # less than one of many: axis by axis.
+            # TensorFlow sums all axes in one long sum. Summing axis by axis rounds less.
             for axis in reversed(self.reduced):
                 x = operation(x, axis=axis)
         elif self.reduced:
@@ -56,7 +55,7 @@ class Cells:
         return ops.reshape(cells, self._spread_shape)
 
     def moments(self, x, mask=None):
-        """The moments of each cell, of what the mask leaves in.
+        """The moments of each cell over the entries where the mask is True.
 
         Args:
             x: the input, in float32 or better.
@@ -76,9 +75,9 @@ class Cells:
 
 
 class Moments(NamedTuple):
-    """Means and variances of parts of an input, each with the number of values it stands for.
+    """Means and variances of parts of an input, and the weight of each part.
 
-    The number may be relative: equal parts have weight 1.
+    The weight is the number of values, or 1 where all parts have the same number.
     """
 
     mean: Any

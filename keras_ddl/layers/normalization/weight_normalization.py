@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_ddl._forward import Snapshot, stateless, whole_batch
 from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.kernel import KernelWrapper
 
@@ -100,15 +101,24 @@ class WeightNormalization(KernelWrapper):
 
         One forward pass initializes every WeightNormalization that it goes through, each on what
         those before it give after their own initialization. A shared one is initialized where it
-        is first used. Call it before training, outside compiled functions.
+        is first used. Nothing else changes, no random state either. Call it before training,
+        outside compiled functions.
 
         Args:
             model: a model or layer.
             inputs: a batch for it, a few hundred examples or more.
         """
+        if not model.built:
+            kept = Snapshot(model)
+            model(inputs, training=False)
+            kept.restore()
+        inner = model._flatten_layers()  # Keras makes only a model's sublayers public
+        wrappers = [layer for layer in inner if isinstance(layer, WeightNormalization)]
+        biases = [wrapper.layer.bias for wrapper in wrappers if wrapper.layer.bias is not None]
         token = _initialized.set(set())
         try:
-            model(inputs, training=False)
+            with stateless(model, keep=[*(wrapper.g for wrapper in wrappers), *biases]):
+                model(whole_batch(model, inputs), training=False)
         finally:
             _initialized.reset(token)
 

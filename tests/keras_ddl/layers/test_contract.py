@@ -47,6 +47,13 @@ CASES = [
         masks=True,
         gradient=STEPWISE_GRADIENT,
     ),
+    Case(
+        "LayerNormSimpleRNNCell",
+        lambda: recurrent(layers.LayerNormSimpleRNNCell),
+        (3, 2),
+        masks=True,
+        gradient=STEPWISE_GRADIENT,
+    ),
     Case("Maxout", lambda: layers.Maxout(2), (4, 6), masks=True),
     Case("Maxout", lambda: layers.Maxout(3), (4, 4, 6), channels_first=lambda: layers.Maxout(3, 1)),
     Case("MaxoutDense", lambda: layers.MaxoutDense(2, 3), (4, 3), masks=True),
@@ -57,6 +64,12 @@ CASES = [
         lambda: layers.VariableDropout(0.4, seed=1),
         (4, 3),
         masks=True,
+        random=True,
+    ),
+    Case(
+        "VariableDropout",
+        lambda: layers.VariableDropout(0.4, seed=1, noise_shape=(None, 1, None)),
+        (4, 3),
         random=True,
     ),
     Case(
@@ -102,6 +115,15 @@ CASES = [
             (3, 2), 2, "same", data_format="channels_first"
         ),
         random=True,
+    ),
+    Case("RReLU", lambda: layers.RReLU(seed=1), (4, 6), masks=True, random=True),
+    Case("PELU", layers.PELU, (4, 6), masks=True, channels_first=lambda: layers.PELU(1)),
+    Case(
+        "SReLU",
+        lambda: layers.SReLU(t_right_initializer="ones", a_left_initializer="zeros"),
+        (4, 6),
+        masks=True,
+        channels_first=lambda: layers.SReLU(1),
     ),
     Case("EvoNormB0", layers.EvoNormB0, (4, 6), masks=True),
     Case("EvoNormB0", layers.EvoNormB0, IMAGE, channels_first=lambda: layers.EvoNormB0(1)),
@@ -166,6 +188,7 @@ CASES = [
         masks=True,
         channels_first=lambda: layers.ThresholdedLinearUnit(1),
     ),
+    Case("ThresholdedLinearUnit", lambda: layers.ThresholdedLinearUnit(affine=True), IMAGE),
     Case(
         "WeightNormalization",
         lambda: layers.WeightNormalization(dense()),

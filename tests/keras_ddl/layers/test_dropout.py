@@ -91,6 +91,20 @@ def test_survives_saving_with_a_changed_rate(tmp_path):
     assert (loaded.rate, loaded.seed) == (0.75, 6)
 
 
+def test_the_mask_takes_the_noise_shape():
+    layer = VariableDropout(0.5, seed=7, noise_shape=(None, 1, 3))
+    out = apply(layer, np.ones((40, 5, 3), "float32"))
+    np.testing.assert_array_equal(out, np.broadcast_to(out[:, :1], out.shape))
+    assert set(np.unique(out)) == {0, 2}
+    assert (out[:, 0] != out[:, 0, :1]).any()
+
+
+@pytest.mark.parametrize("noise_shape", [3, (None, 0), ("1",), (True,)])
+def test_a_bad_noise_shape_is_refused(noise_shape):
+    with pytest.raises(ValueError, match=r"`noise_shape` must be .*Received: noise_shape="):
+        VariableDropout(0.5, noise_shape=noise_shape)
+
+
 def test_masks_pass_through():
     """Pooling after it averages over the two steps that are not masked."""
     embed = keras.layers.Embedding(5, 4, mask_zero=True)

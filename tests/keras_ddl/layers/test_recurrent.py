@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_ddl.layers import LayerNormGRUCell, LayerNormLSTMCell
+from keras_ddl.layers import LayerNormGRUCell, LayerNormLSTMCell, LayerNormSimpleRNNCell
 
 CELLS = [LayerNormLSTMCell, LayerNormGRUCell]
 UNITS, FEATURES, STEPS = 3, 4, 5
@@ -79,12 +79,19 @@ class Reference:
             candidate = candidate + self.norm("candidate_recurrent_norm", (r * h) @ u[:, two:])
         return (z * old + (1 - z) * np.tanh(candidate),)
 
+    def simple(self, x, state):
+        total = x @ self.array("kernel") + state[0] @ self.array("recurrent_kernel")
+        bias = self.array("bias") if self.cell.use_bias else 0
+        return (np.tanh(self.norm("norm", total) + bias),)
+
     def __call__(self, x, mask=None):
         is_lstm = isinstance(self.cell, LayerNormLSTMCell)
+        is_gru = isinstance(self.cell, LayerNormGRUCell)
+        step_of = self.lstm if is_lstm else self.gru if is_gru else self.simple
         state = tuple(np.zeros((len(x), self.cell.units)) for _ in range(2 if is_lstm else 1))
         outputs = []
         for step in range(x.shape[1]):
-            after = (self.lstm if is_lstm else self.gru)(x[:, step], state)
+            after = step_of(x[:, step], state)
             seen = np.ones((len(x), 1), bool) if mask is None else mask[:, step, None]
             state = tuple(np.where(seen, a, b) for a, b in zip(after, state, strict=True))
             outputs.append(state[0])
@@ -100,8 +107,19 @@ class Reference:
         LayerNormGRUCell(UNITS),
         LayerNormGRUCell(UNITS, use_bias=False, norm_epsilon=0.5),
         LayerNormGRUCell(UNITS, reset_after=False),
+        LayerNormSimpleRNNCell(UNITS),
+        LayerNormSimpleRNNCell(UNITS, use_bias=False, norm_epsilon=0.5),
     ],
-    ids=["lstm", "lstm no bias", "lstm carry", "gru", "gru no bias", "gru reset before"],
+    ids=[
+        "lstm",
+        "lstm no bias",
+        "lstm carry",
+        "gru",
+        "gru no bias",
+        "gru reset before",
+        "simple",
+        "simple no bias",
+    ],
 )
 def test_a_sequence_gives_what_the_equations_say(cell):
     rnn = randomized(layers.RNN(cell, return_sequences=True))
@@ -204,6 +222,24 @@ def test_takes_the_arguments_of_tensorflow_addons(cell):
     )
     made.build((None, FEATURES))
     np.testing.assert_allclose(Reference(made.kernel_norm).array("gamma"), 0.1)
+    assert cell.from_config(made.get_config()).get_config() == made.get_config()
+
+
+@pytest.mark.parametrize("cell", [*CELLS, LayerNormSimpleRNNCell])
+def test_norms_have_regularizers_and_constraints(cell):
+    made = cell(
+        UNITS,
+        norm_gamma_regularizer="l2",
+        norm_beta_regularizer="l1",
+        norm_gamma_constraint="non_neg",
+        norm_beta_constraint="max_norm",
+    )
+    made.build((None, FEATURES))
+    norms = [getattr(made, name) for name, _ in made._norms]
+    assert len(made.losses) == 2 * len(norms)
+    for norm in norms:
+        assert isinstance(norm.gamma.constraint, keras.constraints.NonNeg)
+        assert isinstance(norm.beta.constraint, keras.constraints.MaxNorm)
     assert cell.from_config(made.get_config()).get_config() == made.get_config()
 
 

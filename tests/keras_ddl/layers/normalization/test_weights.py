@@ -95,6 +95,27 @@ def test_data_dependent_initialization_of_a_whole_model():
     np.testing.assert_allclose(before.std(axis=0), 1, atol=1e-2)
 
 
+class Noise(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.generator = keras.random.SeedGenerator(1)
+
+    def call(self, inputs):
+        return inputs + keras.random.normal(ops.shape(inputs), seed=self.generator)
+
+
+def test_initialization_changes_nothing_else():
+    noise, wrapper = Noise(), WeightNormalization(layers.Dense(4))
+    model = keras.Sequential([noise, wrapper])
+    seed = value(noise.generator.state)
+    x = sample(64, 6)
+    initialized(model, x)
+    kernel = value(wrapper.layer.kernel)
+    initialized(model, 2 * x)
+    np.testing.assert_array_equal(value(noise.generator.state), seed)
+    np.testing.assert_array_equal(value(wrapper.layer.kernel), kernel)
+
+
 @pytest.mark.parametrize("name", ["transpose", "depthwise"])
 def test_initialization_knows_the_units_of_other_kernels(name):
     make, shape, _ = WRAPPED[name]
