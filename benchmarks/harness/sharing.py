@@ -26,7 +26,7 @@ def run(
 
     A trial whose holder dies is trained here. A record is on the disk when it is yielded. When
     this ends, every trial has a record: a result, or an error that some process met since the
-    start.
+    start. Exceptions are trials that `execute` never asked for, or that it gave no record of.
 
     Args:
         execute: `(trials, claim) -> records`. It calls `claim` with each group of trials before it
@@ -44,6 +44,7 @@ def run(
         return store.done_keys() | failed
 
     def claim(group: list[Trial]) -> list[Trial]:
+        asked.update(trial.key for trial in group)
         over = settled()
         taken = set(leases.take([trial.key for trial in group if trial.key not in over]))
         over = settled() if taken else set()  # a lease may have been freed after the first look
@@ -51,6 +52,7 @@ def run(
         return [trial for trial in group if trial.key in taken - over]
 
     left, own = list(trials), set()
+    asked: set[str] = set()
     told = False
     while left:
         for record in execute(left, claim):
@@ -62,7 +64,9 @@ def run(
                 yield record
             else:
                 notify("note: another process took over a trial that took too long here")
-        over = settled()
+        dropped = {t.key for t in left if t.key in leases.held or t.key not in asked}
+        leases.release(dropped)
+        over = settled() | dropped
         elsewhere(sum(trial.key in over - own for trial in left))
         left = [trial for trial in left if trial.key not in over]
         if left and not told:

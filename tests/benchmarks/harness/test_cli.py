@@ -108,10 +108,11 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
         assert os.path.getsize(path) > 1000
 
 
-def test_ctrl_c_says_that_the_same_command_resumes(start, store):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, number):
     process = start()
     wait_for_trials(process, 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     code, _, err = finish(process)
     assert code == 130
     assert "the same command resumes" in err

@@ -107,3 +107,38 @@ def test_brackets_in_an_error_are_shown_as_they_are(terminal):
     code, _, text = terminal
     assert "an arm: failed: ValueError: odd [red] and [/tmp] here" in text
     assert code == 0
+
+
+def test_a_group_says_something_before_its_end(demo, make_record, make_trial, capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.harness.training.progress.INTERVAL", 0.0)
+    with Progress(4, demo.label) as progress:
+        progress.begins([make_trial(), make_trial(rate=0.1)])
+        progress.within_trial(1, 2)  # of the group's two: a quarter of the group
+        begun, within = capsys.readouterr().err.splitlines()
+    assert begun == "training 2 trials together"
+    assert re.fullmatch(r"25% of these 2 trials, 0 of 4 done, about \d+ s left", within)
+
+
+def test_the_time_left_counts_the_whole_group_that_was_trained(
+    demo, make_record, make_trial, capsys, monkeypatch
+):
+    """Records of a group come at once: the first must not say that the rest takes as long each."""
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("benchmarks.harness.training.progress.time.monotonic", lambda: now[0])
+    now = [next(clock)]
+    with Progress(4, demo.label) as progress:
+        progress.begins([make_trial(), make_trial(rate=0.1)])
+        now[0] = 10
+        progress.within_trial(2, 1)
+        progress.finished(make_record())
+        progress.finished(make_record(rate=0.1))
+    first, second = capsys.readouterr().err.splitlines()[-2:]
+    assert first.endswith("about 10 s left")
+    assert second.endswith("about 10 s left")
+
+
+def test_what_others_finish_is_taken_from_the_total(demo, make_record, capsys):
+    with Progress(4, demo.label) as progress:
+        progress.elsewhere(2)
+        progress.finished(make_record())
+    assert capsys.readouterr().err.startswith("[1/2] ")
