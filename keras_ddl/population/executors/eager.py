@@ -9,7 +9,7 @@ class Eager(Executor):
     """Runs every step of every member by itself, as Keras does with `run_eagerly`."""
 
     def _run(self, kind, call):
-        logs = [{} for _ in self.models]
+        logs: list[dict[str, float]] = [{} for _ in self.models]
         for rows in call.indices:
             for place, model in enumerate(self.models):
                 step = model.train_step if kind == "train" else model.test_step

@@ -36,7 +36,7 @@ class Graph(Executor):
     def _run(self, kind, call):
         leaves = call.examples.on("default", tf.convert_to_tensor)
         indices = tf.convert_to_tensor(call.indices)
-        logs = [{} for _ in self.models]
+        logs: list[dict[str, float]] = [{} for _ in self.models]
         for group in self.groups:
             loop, names = self._loop(kind, group, call)
             values = [value.numpy() for value in loop(leaves, indices)]
@@ -63,7 +63,8 @@ class Graph(Executor):
         return self._loops[key]
 
     def _compiled(self, kind, group, call):
-        examples, names = call.examples, {}
+        examples = call.examples
+        names: dict[int, list[str]] = {}
         leaves = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in examples.leaves]
         if kind == "predict":
             rows = tf.TensorSpec(call.indices.shape[1:], tf.int32)

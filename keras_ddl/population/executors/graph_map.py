@@ -57,10 +57,10 @@ class GraphMap(Graph):
         ]
         rows = tf.TensorSpec([None, *call.indices.shape[1:]], tf.int32)
         jit = bool(self.models[0].jit_compile)
-        loop = tf.function(loop, input_signature=(leaves, rows), jit_compile=jit)
+        compiled = tf.function(loop, input_signature=(leaves, rows), jit_compile=jit)
         with _without_loop_notes():
-            loop.get_concrete_function()
-        return loop, names
+            compiled.get_concrete_function()
+        return compiled, names
 
     def _mapped_step(self, data, rows, examples):
         batches = [self._batch(data, rows, examples, place) for place in range(len(self.models))]

@@ -27,7 +27,7 @@ class Scan(Executor):
         self.name = name
         self.devices = list(devices)
         self.home = _shares(models, self.devices)
-        self._state: list[Any] | None = None
+        self._state: Any = None
         self._programs = Programs(self.models)
         self._compiled: dict[Any, Any] = {}
         # A device of a processor is a core: its operations are not shared out once more.

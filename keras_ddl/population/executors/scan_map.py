@@ -34,6 +34,7 @@ class ScanMap(Executor):
                 model.optimizer = numbered(model.optimizer)
         self._state: Any = None
         self._compiled: dict[Any, Any] = {}
+        self._predicted_from: tuple[list[Any], Any] = ([], None)
 
     def forget(self):
         super().forget()
@@ -47,6 +48,7 @@ class ScanMap(Executor):
             self._state = None
 
     def _run(self, kind, call):
+        self._predicted_from = [], None
         if self._state is None:
             states = [jax.device_put(scan.read(model), self.device) for model in self.models]
             self._state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
@@ -60,7 +62,8 @@ class ScanMap(Executor):
         return [dict(zip(names, own, strict=True)) for own in np.asarray(values).tolist()]
 
     def _program(self, kind, call):
-        examples, names, members = call.examples, [], len(self.models)
+        examples, members = call.examples, len(self.models)
+        names: list[str] = []
         step = scan.step_of(kind, self.models[0], names)
         rated = self._rated if kind == "train" and self.schedules else lambda state: state
 
@@ -97,6 +100,18 @@ class ScanMap(Executor):
         optimizer[rate] = jnp.stack([jnp.asarray(one, optimizer[rate].dtype) for one in rates])
         return trained, untrained, optimizer, metrics
 
+    def _stacked(self, states):
+        """The states stacked; those of the last call, if no variable has changed since."""
+        leaves = jax.tree.leaves(states)
+        before, stacked = self._predicted_from
+        if len(before) != len(leaves) or any(
+            a is not b for a, b in zip(before, leaves, strict=True)
+        ):
+            placed = jax.device_put(states, self.device)
+            stacked = jax.tree.map(lambda *parts: jnp.stack(parts), *placed)
+            self._predicted_from = leaves, stacked
+        return stacked
+
     def predict(self, call):
         self.sync()
         key = "predict", call.examples.form
@@ -111,8 +126,7 @@ class ScanMap(Executor):
                 return jax.vmap(one)(state, jnp.arange(members))
 
             self._compiled[key] = jax.jit(run)
-        states = [jax.device_put(scan.read(model)[:2], self.device) for model in self.models]
-        state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        state = self._stacked([scan.read(model)[:2] for model in self.models])
         leaves = call.examples.on(self.device, lambda leaf: jax.device_put(leaf, self.device))
         parts = [
             jax.tree.map(np.asarray, self._compiled[key](state, leaves, rows))
