@@ -50,7 +50,7 @@ class BestMembers(keras.callbacks.Callback):
             )
         self.values = np.full(self.model.count, np.nan)
         self.epochs = np.full(self.model.count, -1)
-        self._kept = [ops.copy(stack.value) for stack in self.model.stacked_weights]
+        self._kept = [self._copied(place) for place in range(self.model.count)]
 
     def on_epoch_end(self, epoch, logs=None) -> None:
         found = self.model.member_logs
@@ -66,13 +66,15 @@ class BestMembers(keras.callbacks.Callback):
         if not better.any():
             return
         self.values[better], self.epochs[better] = values[better], epoch
-        self._kept = [
-            ops.where(ops.reshape(better, (-1, *[1] * (len(stack.shape) - 1))), stack.value, kept)
-            for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True)
-        ]
+        for place in np.flatnonzero(better):
+            self._kept[place] = self._copied(int(place))
+
+    def _copied(self, place):
+        return [ops.copy(variable.value) for variable in self.model.member(place).variables]
 
     def on_train_end(self, logs=None) -> None:
         if self.restore:
-            for stack, kept in zip(self.model.stacked_weights, self._kept, strict=True):
-                stack.assign(ops.copy(kept))
+            for place, kept in enumerate(self._kept):
+                for variable, value in zip(self.model.member(place).variables, kept, strict=True):
+                    variable.assign(value)
         self._kept = []

@@ -25,7 +25,6 @@ EXEMPT = {
     ("keras_ddl/_backend.py", "torch"),
     ("keras_ddl/feed.py", "tensorflow"),
     ("keras_ddl/layers/normalization/native.py", "torch"),
-    ("keras_ddl/_forward.py", "torch"),
     ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
 }
 

@@ -13,9 +13,9 @@ from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
-from benchmarks.harness.training import devices
+from benchmarks.harness.training import backend, devices
 from benchmarks.harness.training.backend import BackendError
-from benchmarks.harness.training.executors import EXECUTORS, Claim
+from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_together
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
@@ -64,7 +64,10 @@ def main(
 def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[int]) -> int:
     say = (lambda line: None) if arguments.quiet else to_stderr
     if not arguments.dry_run:
-        devices.provide(int(getattr(arguments, "devices", "1")))
+        count = int(getattr(arguments, "devices", "1"))
+        if count == 1 and trains_together(arguments.executor, experiment):
+            backend.use_cores()
+        devices.provide(count)
     dataset = (
         experiment.load(arguments.data_dir)
         if experiment.load

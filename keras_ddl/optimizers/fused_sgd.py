@@ -33,8 +33,6 @@ class FusedSGD(keras.optimizers.SGD):
 
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
-        if rate.shape.rank:  # the members of a population have rates of their own: a pass more
-            gradient, rate = gradient * rate, ops.ones((), variable.dtype)
         if not self.momentum:
             tf.raw_ops.ResourceApplyGradientDescent(var=weight.handle, alpha=rate, delta=gradient)
             return

@@ -1,11 +1,15 @@
-"""Batches in which every member has examples of its own."""
+"""Batches in which every member has its own examples."""
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 
-def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
+def member_batches(
+    x: Any, y: Any, *, batch_size: int, subsets: Any = None, seeds: Any = None, members: Any = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches of K members that differ in their training subset or in its order.
 
     Every member sees its own subset in a fresh random order each epoch; an order depends on the
@@ -19,7 +23,7 @@ def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
         subsets: sequence of K index arrays into `x`. Default: all examples for every member.
         seeds: sequence of K integers. Members with one seed and one subset size get their
             examples in the same order. Default: 0 for every member.
-        members: K, where neither `subsets` nor `seeds` tells it.
+        members: K, needed only if neither `subsets` nor `seeds` is given.
 
     Yields:
         Pairs of arrays `(batch_size, K, ...)`, what `Population.fit` takes with
@@ -43,7 +47,14 @@ def member_batches(x, y, *, batch_size, subsets=None, seeds=None, members=None):
     return ((x[index], y[index]) for (index,) in indices)
 
 
-def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None):
+def member_indices(
+    count: Any,
+    *,
+    batch_size: int,
+    subsets: Any = None,
+    seeds: Any = None,
+    members: int | None = None,
+) -> Iterator[tuple[np.ndarray]]:
     """Like `member_batches`, but the examples' indices alone.
 
     They are what `Population(..., data=(x, y))` takes, whose data stay on the device.
@@ -64,7 +75,8 @@ def member_indices(count, *, batch_size, subsets=None, seeds=None, members=None)
     ```
     """
     counts = {len(given) for given in (subsets, seeds) if given is not None}
-    counts |= {members} - {None}
+    if members is not None:
+        counts.add(members)
     if len(counts) != 1:
         raise ValueError(
             "`subsets`, `seeds` and `members` must agree on the number of members. Received: "

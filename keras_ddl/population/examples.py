@@ -1,110 +1,127 @@
-"""Examples as a population takes them: shared, the members' own, or held on the device."""
+"""The examples that a compiled loop draws its batches from."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+NOTHING = -1  # the position of an argument that is None
 
-class HeldExamples(keras.layers.Layer):
-    """Examples and targets that stay on the device; batches are indices into them.
 
-    They are variables, which JAX hands to a compiled step as they are, but no weights: they are
-    not saved.
+class Examples:
+    """Inputs, targets and sample weights, the examples on the first axis of every array.
+
+    A compiled loop is given the examples once, and index batches: every step gathers its rows.
 
     Args:
-        x: floating-point array, so that indices are told from examples by their type.
-        y: targets, as many.
+        x: nested arrays of inputs.
+        y: nested arrays of targets, or None.
+        sample_weight: nested arrays, or None.
+        own: whether the second axis counts the members, so that each has examples of its own.
     """
 
-    def __init__(self, x, y):
-        super().__init__(name="held_examples")
-        x, y = np.asarray(x), np.asarray(y)
-        if not np.issubdtype(x.dtype, np.floating) or len(x) != len(y):
-            raise ValueError(
-                "`data` must be a pair (x, y) of arrays of one length, x of floating-point "
-                f"numbers. Received: x of shape {x.shape} and type {x.dtype}, y of shape {y.shape}"
-            )
-        self.x, self.y = (
-            self.add_weight(
-                shape=part.shape,
-                initializer=lambda shape, dtype=None, part=part: ops.convert_to_tensor(part, dtype),
-                dtype=keras.backend.standardize_dtype(kind),
-                trainable=False,
-                autocast=False,
-                name=name,
-            )
-            for name, part, kind in (("x", x, keras.config.floatx()), ("y", y, _plain(y.dtype)))
+    def __init__(self, x, y=None, sample_weight=None, *, own=False):
+        parts = (x, y, sample_weight)
+        self.leaves = [as_array(leaf) for leaf in keras.tree.flatten(parts) if leaf is not None]
+        places = iter(range(len(self.leaves)))
+        self.structure = keras.tree.map_structure(
+            lambda leaf: NOTHING if leaf is None else next(places), parts
         )
-        self.built = True
+        self.own = own
+        self.copies: dict[Any, list[Any]] = {}
+        counts = {len(leaf) for leaf in self.leaves}
+        if len(counts) != 1:
+            raise ValueError(
+                "Inputs, targets and sample weights must hold the same number of examples. "
+                f"Received: {sorted(counts)}"
+            )
 
-    def taken(self, indices, values, count):
-        """The examples and targets of a batch.
+    def __len__(self) -> int:
+        return len(self.leaves[0])
+
+    @property
+    def form(self) -> Any:
+        """What a program is compiled for, beside the number of examples."""
+        shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in self.leaves)
+        return str(self.structure), shapes, self.own
+
+    def pack(self, leaves: list[Any]) -> Any:
+        """Nested inputs, targets and sample weights of `leaves`, as Keras' steps take them."""
+        return keras.tree.map_structure(
+            lambda place: None if place == NOTHING else leaves[place], self.structure
+        )
+
+    def on(self, device: Any, put: Any) -> list[Any]:
+        """The leaves on a device; they are copied at the first call only.
 
         Args:
-            indices: `(batch,)`, shared, or `(batch, count)`.
-            values: of variables by their identity, `x` and `y` among them.
-            count: number of members.
+            device: anything hashable.
+            put: `put(array)` gives the array on the device.
         """
-        (indices,) = keras.tree.flatten(indices)
-        if len(indices.shape) > 2 or (len(indices.shape) == 2 and indices.shape[1] != count):
-            raise ValueError(
-                f"Indices into `data` must have the shape (batch,) or (batch, {count}). "
-                f"Received: indices of shape {tuple(indices.shape)}"
-            )
-        return tuple(ops.take(values[id(part)], indices, axis=0) for part in (self.x, self.y))
+        if device not in self.copies:
+            self.copies[device] = [put(leaf) for leaf in self.leaves]
+        return self.copies[device]
 
-    def save_own_variables(self, store):
-        """Nothing: a loaded population is given its data anew."""
-
-    def load_own_variables(self, store):
-        """Nothing was saved."""
+    def sample(self, member: int, count: int = 1) -> Any:
+        """The first examples of one member as tensors, to build losses and metrics with."""
+        leaves = [leaf[:count, member] if self.own else leaf[:count] for leaf in self.leaves]
+        return self.pack([ops.convert_to_tensor(leaf) for leaf in leaves])
 
 
-def are_indices(x):
-    """Whether a batch is one tensor of integers."""
+def held(data: Any) -> Examples:
+    """Examples that stay on the device, of a pair `(x, y)`.
+
+    Raises:
+        ValueError: if `x` is not floating-point, so that it could be taken for indices, or the
+            lengths differ.
+    """
+    x, y = map(np.asarray, data)
+    if not np.issubdtype(x.dtype, np.floating) or len(x) != len(y):
+        raise ValueError(
+            "`data` must be a pair (x, y) of arrays of one length, x of floating-point numbers. "
+            f"Received: x of shape {x.shape} and type {x.dtype}, y of shape {y.shape}"
+        )
+    return Examples(x, y)
+
+
+def are_indices(x: Any) -> bool:
+    """Whether a batch is one array of integers."""
     leaves = keras.tree.flatten(x)
-    return len(leaves) == 1 and "int" in keras.backend.standardize_dtype(leaves[0].dtype)
+    return len(leaves) == 1 and np.issubdtype(as_array(leaves[0]).dtype, np.integer)
 
 
-def have_own(inputs, expected, count):
-    """Whether a batch holds examples of its own for each member.
+def have_own(x: Any, model: keras.Model, count: int) -> bool:
+    """Whether inputs `(batch, count, ...)` give each member examples of its own.
 
     Args:
-        inputs: nested tensors, `(batch, ...)` or `(batch, count, ...)`.
-        expected: the symbolic inputs of one member, or None if it has none.
+        x: nested arrays.
+        model: one member.
         count: number of members.
 
     Raises:
-        ValueError: if the second axis is not the members', or the ranks are not known.
+        ValueError: if the second axis does not count the members.
     """
-    leaves = keras.tree.flatten(inputs)
+    leaves, expected = keras.tree.flatten(x), getattr(model, "inputs", None)
     if not expected or len(expected) != len(leaves):
         return False
-    if any(getattr(leaf.shape, "rank", 0) is None for leaf in leaves):
-        raise ValueError(
-            "The members of a population were given batches that they share and batches of their "
-            "own in one compiled function, whose inputs then have no known rank. Give either all "
-            "data as (batch, ...) or all as (batch, K, ...), or compile again between the two."
-        )
-    own = {
-        len(leaf.shape) == len(tensor.shape) + 1
-        for leaf, tensor in zip(leaves, expected, strict=True)
-    }
-    if own == {True} and any(leaf.shape[1] != count for leaf in leaves):
+    pairs = zip(leaves, expected, strict=True)
+    if not all(len(leaf.shape) == len(tensor.shape) + 1 for leaf, tensor in pairs):
+        return False
+    if any(leaf.shape[1] != count for leaf in leaves):
         raise ValueError(
             f"A batch for each member must have the shape (batch, {count}, ...). "
             f"Received: inputs of shape {[tuple(leaf.shape) for leaf in leaves]}"
         )
-    return own == {True}
+    return True
 
 
-def members_first(tensors):
-    """From `(batch, K, ...)` to `(K, batch, ...)`."""
-    if tensors is None:
-        return None
-    return keras.tree.map_structure(lambda tensor: ops.moveaxis(tensor, 1, 0), tensors)
-
-
-def _plain(dtype):
-    """Integers as int32, which every backend takes."""
-    return "int32" if np.issubdtype(dtype, np.integer) else keras.config.floatx()
+def as_array(leaf: Any) -> np.ndarray:
+    """A NumPy array of what Keras takes as data, floating-point numbers as `floatx`."""
+    if not isinstance(leaf, np.ndarray):
+        leaf = ops.convert_to_numpy(leaf) if ops.is_tensor(leaf) else np.asarray(leaf)
+    if np.issubdtype(leaf.dtype, np.floating):
+        return leaf.astype(keras.config.floatx(), copy=False)
+    if leaf.dtype == np.int64 and keras.backend.backend() == "jax":
+        return leaf.astype("int32")
+    return leaf

@@ -6,7 +6,7 @@ import os
 import keras
 
 
-def member_bytes(model, *, batch_size=32, slots=2):
+def member_bytes(model: keras.Model, *, batch_size: int = 32, slots: int = 2) -> int:
     """An estimate of what one member takes while training, in bytes.
 
     Counted are its variables, their gradients, the optimizer's slots, the update's temporaries,
@@ -33,7 +33,9 @@ def member_bytes(model, *, batch_size=32, slots=2):
     return (3 + slots) * trainable + frozen + 2 * activations
 
 
-def members_that_fit(model, *, batch_size=32, slots=2, memory=None):
+def members_that_fit(
+    model: keras.Model, *, batch_size: int = 32, slots: int = 2, memory: float | None = None
+) -> int:
     """How many members like `model` can train together, at least 1.
 
     Args:
@@ -48,7 +50,7 @@ def members_that_fit(model, *, batch_size=32, slots=2, memory=None):
     return max(1, int(memory // member_bytes(model, batch_size=batch_size, slots=slots)))
 
 
-def free_memory():
+def free_memory() -> float:
     """Bytes of main memory free now; infinity where the system does not tell."""
     try:
         with open("/proc/meminfo") as lines:

@@ -1,32 +1,29 @@
-"""K models of one structure as one Keras model."""
+"""K models as one Keras model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl.population import metrics as member_metrics
-from keras_ddl.population.examples import (
-    HeldExamples,
-    are_indices,
-    have_own,
-    members_first,
-)
-from keras_ddl.population.feeding import fed
-from keras_ddl.population.history import MemberHistory, MemberLogs
-from keras_ddl.population.mapping import MemberMap
-from keras_ddl.population.optimizers import for_members
-from keras_ddl.population.parts import Parts, check_memory, checked, config, values, variables
-from keras_ddl.population.structure import check_same_structure
+from keras_ddl.population import compiling, members, training
+from keras_ddl.population.ensemble import Ensemble
+from keras_ddl.population.examples import held
+from keras_ddl.population.executors import executor_for
+from keras_ddl.population.executors.choice import checked_name
+from keras_ddl.population.feeding import Call
+from keras_ddl.population.sources import source, split_off
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Population(keras.Model):
-    """K models of one structure, trained in one compiled step as one Keras model.
+    """K models that train together, as one Keras model.
 
-    A sweep is K models that differ in numbers: initial weights, random streams, dropout rates,
-    learning rates, training subsets. Their variables are stacked on a first axis of size K and
-    one model runs over the stack with `keras.ops.vectorized_map`. Members do not see each other:
-    training K members equals K separate runs, to float rounding.
+    The members are K ordinary Keras models. An executor runs their own training steps in compiled
+    loops of many steps, several members at a time. Members do not see each other: training K
+    members equals K separate runs, and they may differ in anything, even in structure.
 
     ```python
     def build(rate, seed):
@@ -34,7 +31,7 @@ class Population(keras.Model):
         return keras.Sequential([
             keras.Input((784,)),
             keras.layers.Dense(512, activation="relu"),
-            VariableDropout(rate, seed=seed),
+            keras.layers.Dropout(rate),
             keras.layers.Dense(10),
         ])
 
@@ -51,301 +48,125 @@ class Population(keras.Model):
     `History` holds the K values of each epoch, `member_results()` those of the last pass. A
     member whose loss becomes NaN leaves the others untouched and is named in a warning.
 
+    On a CPU call `keras_ddl.population.use_cores()` first: members then train side by side.
+
     Args:
         build: `build(**member)` returns one built `keras.Model`.
-        members: sequence of K mappings, the arguments of `build` for each member. The models may
-            differ only in what lives in variables: initial values, seeds, and arguments that a
-            layer keeps in a weight, such as the rate of `keras_ddl.layers.VariableDropout`.
-        data: pair `(x, y)` of arrays that are to stay on the device, or None. Batches are then
-            integer indices into them, `(batch,)` or `(batch, K)`, given without targets:
-            `fit(np.arange(len(x)))`, or `member_indices` for subsets of the members' own. Examples
-            that are no integers are taken as they come, for validation.
-        vectorize: `"map"` runs all members at once; `"loop"` one after another within the same
-            step; `"auto"`, the default, maps, and changes to the loop with a warning on PyTorch
-            and where a layer refuses.
-        memory: bytes that training may take. Default: 80 % of the main memory free now (nothing
-            is known of a GPU's). `members_that_fit` tells how many members go into it.
+        members: sequence of K mappings, the arguments of `build` for each member.
+        data: pair `(x, y)` of arrays that stay on the device, or None. Batches are then integer
+            indices into them, `(batch,)` or `(batch, K)`, given without targets:
+            `fit(np.arange(len(x)))`, or `member_indices` for a subset for each member. Examples
+            that are no integers, as those for validation, are used as usual.
+        executor: "spread" runs every member's own compiled loop, on a core or a GPU of its own.
+            "map" stacks the members' weights and runs one step for all, which suits dense layers
+            on a single GPU; members must then be equal in structure and constants. "loop" runs
+            one member after another. "auto", the default, is "loop" on PyTorch, "map" for dense
+            models on a single GPU with JAX, and else "spread".
+        memory: bytes that training may take. Default: 80 % of the main memory free now (a GPU's
+            memory is not considered). `members_that_fit` says how many members that allows.
         name: string, the model's name.
+        vectorize: former name of `executor`.
 
     Call arguments:
-        inputs: a batch `(batch, ...)` that all members share, or `(batch, K, ...)`, one for each.
+        inputs: a batch `(batch, ...)` that all members share.
         training: as for any model.
 
     Output shape: `(batch, K, ...)`.
 
     Raises:
-        ValueError: if there are no members, or they differ in structure or in a constant of the
-            computation; the message names the member, the layer and the argument.
+        ValueError: if there are no members, or "map" cannot run them; the message names the
+            member and what differs.
         MemoryError: if the estimate of what training takes exceeds `memory`.
-
-    Masks of a model's output do not reach the loss. Under mixed_float16 the members share one
-    loss scale; bfloat16 needs none.
     """
 
-    def __init__(self, build, members, *, data=None, vectorize="auto", memory=None, name=None):
-        members = [dict(member) for member in members]
-        models = (build(**member) for member in members)
-        self._begin(models, len(members), data=data, vectorize=vectorize, memory=memory, name=name)
-        self._parts().build, self._parts().members = build, members
+    def __init__(
+        self,
+        build: Callable[..., keras.Model],
+        members: Sequence[Mapping[str, Any]],
+        *,
+        data: Any = None,
+        executor: str = "auto",
+        memory: float | None = None,
+        name: str | None = None,
+        vectorize: str | None = None,
+    ):
+        arguments = [dict(member) for member in members]
+        models = (build(**member) for member in arguments)
+        self._begin(
+            models, len(arguments), vectorize or executor, data=data, memory=memory, name=name
+        )
+        self._parts.arguments = arguments
 
     @classmethod
-    def from_models(cls, models, *, data=None, vectorize="auto", memory=None, name=None):
-        """A population of models that exist already; their weights are copied.
+    def from_models(
+        cls,
+        models: Sequence[keras.Model],
+        *,
+        data: Any = None,
+        executor: str = "auto",
+        memory: float | None = None,
+        name: str | None = None,
+        vectorize: str | None = None,
+    ) -> "Population":
+        """A population of models that exist already. They become the members themselves.
 
         Args:
-            models: sequence of built models of one structure. The others are as in `Population`.
+            models: sequence of built models. The other arguments are as in `Population`.
         """
         population = cls.__new__(cls)
         models = list(models)
         population._begin(
-            models, len(models), data=data, vectorize=vectorize, memory=memory, name=name
+            models, len(models), vectorize or executor, data=data, memory=memory, name=name
         )
         return population
 
-    def _begin(self, models, count, *, data, vectorize, memory, name):
+    def _begin(self, models, count, executor, *, data, memory, name):
         if not count:
             raise ValueError("`members` must hold at least one member. Received: none")
+        checked_name(executor)
         models = iter(models)
-        template = checked(next(models), 0)
-        super().__init__(name=name, dtype=template.dtype_policy)
-        parts = Parts(template, count, MemberMap(vectorize, count))
-        # In a function, where Keras does not look for layers to track as parts of this one.
-        self._parts = lambda: parts
-        self.member_logs = {}
-        self.vectorize = vectorize
-        check_memory(template, count, memory)
-
-        found = [values(template)]
-        parts.configs.append(config(template))
-        for index, model in enumerate(models, start=1):
-            check_same_structure(template, checked(model, index), index)
-            found.append(values(model))
-            parts.configs.append(config(model))
-        stacks = [
-            self._stack(f"{position}_{variable.name}", variable, [one[position] for one in found])
-            for position, variable in enumerate(variables(template))
-        ]
-        parts.split(stacks)
-        self.held = None if data is None else HeldExamples(*data)
-        self.build(None)  # has PyTorch know the stacks as parameters
-
-    def _stack(self, name, variable, values):
-        stack = self.add_weight(
-            shape=(len(values), *variable.shape),
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(np.stack(values), dtype),
-            dtype=variable.dtype,
-            trainable=variable.trainable,
-            autocast=False,  # the template's own variable casts what it reads
-            name=name,  # unique: PyTorch finds parameters by it
+        first = members.checked(next(models), 0)
+        members.check_memory(first, count, memory)
+        super().__init__(name=name, dtype=first.dtype_policy)
+        others = [members.checked(model, place) for place, model in enumerate(models, start=1)]
+        self.models = [first, *others]
+        members.check_distinct(self.models)
+        if executor == "map":
+            members.check_equal(self.models)
+        self.executor_name = executor
+        # In a namespace, where Keras does not look for parts of the model.
+        self._parts = SimpleNamespace(
+            held=None if data is None else held(data), executor=None, arguments=[], given=None
         )
-        if variable.constraint is not None:
-            each, constraint = self._parts().each, variable.constraint
-            stack.constraint = lambda stacked: each(constraint, ops.convert_to_tensor(stacked))
-        return stack
+        self.member_logs: dict[str, np.ndarray] = {}
+        self._results: dict[str, np.ndarray] = {}
+        self.order_seed: int | None = None  # of the examples' order in the current `fit`
+        self.build(None)
 
     @property
-    def stacked_weights(self):
-        """The members' variables, each with the members on its first axis."""
-        return list(self._parts().stacks)
-
-    @property
-    def count(self):
+    def count(self) -> int:
         """K, the number of members."""
-        return self._parts().each.count
-
-    def build(self, input_shape):
-        """Nothing is left to make: the variables are the members'."""
-
-    def call(self, inputs, training=False):
-        parts = self._parts()
-        own = self._have_own(inputs)
-
-        def member(slices):
-            arguments = {"training": training} if parts.takes_training else {}
-            return parts.template.stateless_call(
-                slices["trainable"],
-                slices["non_trainable"],
-                slices["inputs"],
-                return_losses=True,
-                **arguments,
-            )
-
-        state = {
-            "trainable": [stack.value for stack in parts.trainable],
-            "non_trainable": [stack.value for stack in parts.non_trainable],
-        }
-        data = {"inputs": members_first(inputs) if own else inputs}
-        outputs, updated, losses = parts.each.with_shared(
-            member, state | (data if own else {}), {} if own else data
-        )
-        for stack, value in zip(parts.non_trainable, updated, strict=True):
-            stack.assign(value)
-        for loss in losses:
-            self.add_loss(loss)  # a vector: `compute_loss` wants each member's own
-        return keras.tree.map_structure(lambda output: ops.moveaxis(output, 0, 1), outputs)
-
-    def compute_output_shape(self, input_shape):
-        shape = self._parts().template.compute_output_shape(input_shape)
-        return keras.tree.map_shape_structure(lambda one: (one[0], self.count, *one[1:]), shape)
-
-    def compile(
-        self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        *,
-        learning_rate=None,
-        **kwargs,
-    ):
-        """Configure training, as `keras.Model.compile` does.
-
-        Args:
-            optimizer: an optimizer that treats every element of a weight by itself (SGD, Adam,
-                RMSprop, Adagrad, Lion ...), or its name.
-            loss: loss of one member: a `keras.losses.Loss`, its name or a function.
-            loss_weights: as in Keras.
-            metrics: list of metrics, their names or functions, kept for each member.
-            learning_rate: sequence of K numbers or `LearningRateSchedule`s, a rate for each
-                member, in place of the optimizer's. Callbacks then cannot set the rate.
-            **kwargs: `jit_compile`, `run_eagerly`, `steps_per_execution`, `auto_scale_loss`.
-        """
-        parts = self._parts()
-        if kwargs.pop("weighted_metrics", None):
-            raise ValueError("`weighted_metrics` must be None: give them in `metrics`")
-        parts.compiled_with = {
-            "optimizer": optimizer,
-            "loss": loss,
-            "loss_weights": loss_weights,
-            "metrics": metrics,
-            "learning_rate": learning_rate,
-            **kwargs,
-        }
-        optimizer = for_members(keras.optimizers.get(optimizer), self.count, learning_rate)
-        super().compile(optimizer=optimizer, **kwargs)
-        # A model without variables: all that it does is to apply Keras' rules for losses.
-        parts.objective = keras.Model()
-        if hasattr(parts.template, "output_names"):
-            parts.objective.output_names = parts.template.output_names
-        parts.objective.compile(loss=loss, loss_weights=loss_weights)
-        width = getattr(parts.template, "output_shape", None)
-        units = width[-1] if isinstance(width, tuple) and width else None
-        if metrics is not None and not isinstance(metrics, list | tuple):
-            raise ValueError(f"`metrics` must be a list. Received: metrics={metrics!r}")
-        parts.metrics = [
-            member_metrics.MemberMean("loss", self.count),
-            *(
-                member_metrics.MemberMetric(member_metrics.resolve(metric, loss, units), parts.each)
-                for metric in metrics or ()
-            ),
-        ]
+        return len(self.models)
 
     @property
-    def metrics(self):
-        return list(self._parts().metrics)
+    def held(self) -> Any:
+        """The examples that stay on the device, or None."""
+        return self._parts.held
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The sum of the members' losses, whose gradient is each member's own."""
-        parts = self._parts()
-        own = self._have_own(x)
+    @property
+    def executor(self) -> str:
+        """The name of the executor in use, once the population is compiled."""
+        executor = self._parts.executor
+        return self.executor_name if executor is None else executor.name
 
-        def member(slices):
-            return parts.objective.compute_loss(
-                y=slices["y"],
-                y_pred=slices["y_pred"],
-                sample_weight=slices["sample_weight"],
-                training=training,
-            )
+    def member(self, index: int) -> keras.Model:
+        """One member: a Keras model, compiled with an optimizer and metrics of its own.
 
-        targets = {"y": y, "sample_weight": sample_weight}
-        if own:
-            targets = {name: members_first(value) for name, value in targets.items()}
-        losses = parts.each.with_shared(
-            member,
-            {"y_pred": members_first(y_pred)} | (targets if own else {}),
-            {} if own else targets,
-        )
-        for extra in self.losses:
-            losses = losses + ops.cast(extra, losses.dtype)
-        parts.metrics[0].update_state(losses, ops.shape(keras.tree.flatten(x)[0])[0])
-        return ops.sum(losses)
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        own = self._have_own(x)
-        y_pred = members_first(y_pred)
-        if own:
-            y, sample_weight = members_first(y), members_first(sample_weight)
-        for metric in self._parts().metrics[1:]:
-            metric.update_state(y, y_pred, sample_weight, own)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self):
-        return {metric.name: metric.result() for metric in self._parts().metrics}
-
-    def member_results(self):
-        """Loss and metrics of each member in the pass over data that was last made.
-
-        Returns:
-            A dict of NumPy arrays of K values: after `fit` its last pass, that over the
-            validation data if there is any; after `evaluate` its own.
-        """
-        return {
-            metric.name: ops.convert_to_numpy(metric.members()) for metric in self._parts().metrics
-        }
-
-    def fit(  # noqa: PLR0917 - Keras' signature
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
-        """Train all members, as `keras.Model.fit` does.
+        It is the member itself. Training the population changes it, and training it changes the
+        population.
 
         Args:
-            x: what Keras takes: arrays, datasets, generators. A batch is shared by all members,
-                and its order with it, so that they are compared on equal terms; a batch
-                `(batch, K, ...)` gives each member examples of its own (`member_batches`).
-            y: targets; `(batch, K, ...)` if the examples are the members' own.
-            callbacks: any Keras callbacks; they see means over the members.
-
-        The other arguments are Keras'.
-
-        Returns:
-            A `History` whose entries are arrays of K values, one for each epoch.
-        """
-        data = fed(
-            x=x,
-            y=y,
-            sample_weight=sample_weight,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            validation_split=validation_split,
-            validation_data=validation_data,
-        )
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-            given = [callback for callback in given if callback is not None]
-            callbacks = [MemberLogs(), *given, MemberHistory()]
-        return super().fit(epochs=epochs, verbose=verbose, callbacks=callbacks, **data, **kwargs)
-
-    def member(self, index):
-        """One member as a model of its own, with the weights it has now; it can be saved.
-
-        Args:
-            index: its position in `members`, from 0; negative ones count from the end.
-
-        Returns:
-            A model such as `build` gives; it is not compiled.
+            index: its position, from 0; negative ones count from the end.
 
         Raises:
             IndexError: if there is no such member.
@@ -354,67 +175,285 @@ class Population(keras.Model):
             raise IndexError(
                 f"`index` must lie between 0 and {self.count - 1}. Received: index={index}"
             )
-        parts = self._parts()
-        if parts.build is not None:
-            model = parts.build(**parts.members[index])
-        else:
-            model = keras.saving.deserialize_keras_object(parts.configs[index])
-        for variable, stack in zip(variables(model), parts.stacks, strict=True):
-            variable.assign(ops.convert_to_numpy(stack.value)[index])
-        return model
+        self.jax_state_sync()
+        return self.models[index]
 
-    def get_config(self):
-        configs = self._parts().configs
-        if None in configs:
-            raise NotImplementedError(
-                "A population can be saved whole only if its models can: give "
-                f"{type(self._parts().template).__name__} a `get_config`. Members are saved by "
-                "`population.member(i).save(path)`, all weights by `population.save_weights`."
+    def ensemble(self, activation: Any = None) -> Ensemble:
+        """One Keras model whose prediction is the mean of the members' predictions.
+
+        Args:
+            activation: applied to each member's output before averaging, such as "softmax" for
+                members that give logits. Default None.
+        """
+        return Ensemble(self.models, activation=activation)
+
+    def build(self, input_shape: Any) -> None:
+        """Nothing is left to build: the variables are the members'."""
+
+    def call(self, inputs, training=False):
+        outputs = []
+        for model in self.models:
+            outputs.append(model(inputs, training=training))
+        return keras.tree.map_structure(lambda *parts: ops.stack(parts, axis=1), *outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = self.models[0].compute_output_shape(input_shape)
+        return keras.tree.map_shape_structure(lambda one: (one[0], self.count, *one[1:]), shape)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        learning_rate: Any = None,
+        jit_compile: Any = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Compile every member with an optimizer and metrics of its own.
+
+        Args:
+            optimizer: optimizer or its name; every member gets a new one of its configuration.
+                Core's SGD is replaced by `keras_ddl.optimizers.FusedSGD` on TensorFlow without
+                XLA: the same rule, faster.
+            loss, loss_weights, weighted_metrics, run_eagerly, auto_scale_loss: as in Keras.
+            metrics: as in Keras; every member gets new metrics of their configuration.
+            learning_rate: sequence of K numbers or `LearningRateSchedule`s, a rate for each
+                member, in place of the optimizer's. Callbacks then cannot set the rate.
+            jit_compile: as in Keras; "auto" is False on TensorFlow without a GPU, where XLA's
+                matrix products are slower.
+            steps_per_execution: the most steps in one call of the compiled loop. "auto", the
+                default: an epoch, a part of it with a progress bar, or one step where a callback
+                acts on batches.
+        """
+        rates = compiling.rates_of(learning_rate, self.count)
+        self._parts.given = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "learning_rate": learning_rate,
+            "jit_compile": jit_compile,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "auto_scale_loss": auto_scale_loss,
+        }
+        jit_compile = compiling.resolved_jit(jit_compile, run_eagerly)
+        fused = keras.backend.backend() == "tensorflow" and not jit_compile
+        for place, model in enumerate(self.models):
+            model.compile(
+                optimizer=compiling.own_optimizer(
+                    optimizer, None if rates is None else rates[place], fused
+                ),
+                loss=loss,
+                loss_weights=loss_weights,
+                metrics=compiling.own_metrics(metrics),
+                weighted_metrics=compiling.own_metrics(weighted_metrics),
+                jit_compile=jit_compile,
+                run_eagerly=run_eagerly,
+                auto_scale_loss=auto_scale_loss,
             )
+        self.optimizer = compiling.MemberOptimizers(self.models, differ=rates is not None)
+        self.loss, self.run_eagerly, self.jit_compile = loss, run_eagerly, jit_compile
+        self.steps_per_execution = steps_per_execution
+        self.stop_training = False
+        self.compiled = True
+        self._parts.executor = executor_for(
+            self.executor_name, self.models, eager=run_eagerly, rates=rates
+        )
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The first member's metrics; callbacks read the direction of an improvement off them."""
+        return self.models[0].metrics if self.compiled else []
+
+    def member_results(self) -> dict[str, np.ndarray]:
+        """Loss and metrics of each member in the last pass over training or validation data.
+
+        Returns:
+            A dict of NumPy arrays of K values.
+        """
+        return dict(self._results)
+
+    def fit(  # noqa: PLR0917 - Keras' signature
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> keras.callbacks.History:
+        """Train all members, as `keras.Model.fit` does.
+
+        Args:
+            x: what Keras takes: arrays, datasets, generators. A batch is shared by all members,
+                and its order with it, so that they are compared on equal terms; a batch
+                `(batch, K, ...)` gives each member its own examples (`member_batches`). Arrays
+                are copied to the device once. With `data`, integers are indices.
+            y: targets; `(batch, K, ...)` if every member has its own examples.
+            callbacks: any Keras callbacks; they see means over the members. Callbacks at batches
+                make every step a call of its own.
+
+        The other arguments are Keras'.
+
+        Returns:
+            A `History` whose entries are arrays of K values, one for each epoch.
+        """
+        self._check_compiled("fit")
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split_off(
+                x, y, sample_weight, validation_split
+            )
+        seed = int(np.random.randint(2**31)) if shuffle else None
+        batches = source(
+            self,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            seed=seed,
+            steps=steps_per_epoch,
+            class_weight=class_weight,
+        )
+        validation = None
+        if validation_data is not None:
+            validation = self._validation(
+                validation_data, validation_batch_size or batch_size, validation_steps
+            )
+        return training.fit(
+            self,
+            batches,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation=validation,
+            validation_freq=validation_freq,
+        )
+
+    def _validation(self, data, batch_size, steps):
+        parts = data if isinstance(data, list | tuple) else (data,)
+        held_out = source(self, *parts, batch_size=batch_size, steps=steps)
+        callbacks = training.callback_list(self, None, 0)
+
+        def evaluate():
+            return training.evaluate(self, held_out, callbacks)
+
+        return evaluate
+
+    def evaluate(  # noqa: PLR0917 - Keras' signature
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The means of loss and metrics over the members, as `keras.Model.evaluate` gives them.
+
+        `member_results()` has each member's afterwards. The arguments are Keras'.
+        """
+        self._check_compiled("evaluate")
+        batches = source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
+        own = getattr(self, "history", None)
+        listed = training.callback_list(self, callbacks, verbose, epochs=1, steps=batches.steps)
+        self.history = own
+        found = training.means(training.evaluate(self, batches, listed))
+        self._ready_executor().sync(final=True)
+        values = [*found.values()]
+        return found if return_dict else values[0] if len(values) == 1 else values
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
+        """The members' outputs `(examples, K, ...)`, as NumPy arrays.
+
+        Args:
+            x, batch_size, steps: as in Keras; inputs `(examples, K, ...)` give each member its
+                own.
+            verbose, callbacks: accepted for Keras' sake; prediction shows no progress.
+        """
+        batches = source(self, x, batch_size=batch_size, steps=steps)
+        parts = [self._predicted(call) for call in batches.epoch(0)]
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The members' outputs for one batch, as `predict` gives them."""
+        batches = source(self, x, batch_size=len(keras.tree.flatten(x)[0]))
+        (call,) = batches.epoch(0)
+        return self._predicted(call)
+
+    def _predicted(self, call: Call) -> Any:
+        outputs = self._ready_executor().predict(call)
+        shapes = [[leaf.shape for leaf in keras.tree.flatten(output)] for output in outputs]
+        if any(shape != shapes[0] for shape in shapes):
+            raise ValueError(
+                "The outputs of all members must have one shape to be stacked; predict with "
+                f"`member(i)` instead. Received: shapes {shapes}"
+            )
+        return keras.tree.map_structure(lambda *parts: np.stack(parts, axis=1), *outputs)
+
+    def jax_state_sync(self) -> None:
+        """Bring the members' variables up to date; callbacks do so when they ask for the model."""
+        if self._parts.executor is not None:
+            self._parts.executor.sync()
+
+    def _ready_executor(self):
+        if self._parts.executor is None:
+            self._parts.executor = executor_for(self.executor_name, self.models)
+        return self._parts.executor
+
+    def _check_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(f"Call `compile()` before `{method}()`. Received: no loss")
+
+    def get_config(self) -> dict[str, Any]:
         return {
-            "models": configs,
-            "members": self._parts().members,
-            "vectorize": self.vectorize,
+            "models": members.configurations(self.models),
+            "members": self._parts.arguments,
+            "executor": self.executor_name,
             "name": self.name,
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Population":
         models = [
             keras.saving.deserialize_keras_object(one, custom_objects=custom_objects)
             for one in config["models"]
         ]
-        population = cls.from_models(models, vectorize=config["vectorize"], name=config["name"])
-        population._parts().members = config["members"]
+        population = cls.from_models(models, executor=config["executor"], name=config["name"])
+        population._parts.arguments = config["members"]
         return population
 
-    def get_compile_config(self):
-        given = self._parts().compiled_with
+    def get_compile_config(self) -> Any:
+        given = self._parts.given
         return keras.saving.serialize_keras_object(given) if given else None
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Any) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
-
-    def train_step(self, *state_and_data):
-        return super().train_step(*self._with_examples(state_and_data))
-
-    def test_step(self, *state_and_data):
-        return super().test_step(*self._with_examples(state_and_data))
-
-    def _with_examples(self, state_and_data):
-        """Arguments of a step, with examples in the place of indices into `data`."""
-        *state, data = state_and_data
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        if self.held is None or not are_indices(x):
-            return state_and_data
-        if state:  # JAX hands the variables' values to the step, second those that are not trained
-            untrained = zip(self.non_trainable_variables, state[0][1], strict=True)
-            values = {id(variable): value for variable, value in untrained}
-        else:
-            values = {id(variable): variable.value for variable in self.held.variables}
-        return (*state, self.held.taken(x, values, self.count))
-
-    def _have_own(self, inputs):
-        return have_own(inputs, getattr(self._parts().template, "inputs", None), self.count)
+        for model in self.models:
+            model.optimizer.build(model.trainable_variables)

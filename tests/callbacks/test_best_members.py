@@ -31,15 +31,18 @@ class Snapshots(keras.callbacks.Callback):
         self.weights = []
 
     def on_epoch_end(self, epoch, logs=None):
-        stacks = self.model.stacked_weights
-        self.weights.append([np.array(ops.convert_to_numpy(stack.value)) for stack in stacks])
+        self.weights.append([state(self.model, place) for place in range(self.model.count)])
+
+
+def state(population, place):
+    return [np.array(ops.convert_to_numpy(v.value)) for v in population.member(place).variables]
 
 
 @pytest.mark.parametrize(
     ("monitor", "mode"), [("val_loss", "auto"), ("val_accuracy", "auto"), ("loss", "max")]
 )
 def test_every_member_ends_with_its_best_epoch(monitor, mode):
-    population = Population(build, [{"seed": seed} for seed in range(4)], vectorize=LOOP)
+    population = Population(build, [{"seed": seed} for seed in range(4)], executor=LOOP)
     compiled(population, learning_rate=[0.01, 0.5, 3.0, 1e38])  # the last diverges
     best, snapshots = BestMembers(monitor, mode), Snapshots()
     with pytest.warns(UserWarning, match="not finite"):
@@ -63,23 +66,25 @@ def test_every_member_ends_with_its_best_epoch(monitor, mode):
         epoch = pick(np.where(finite, values[:, member], np.nan))
         assert best.epochs[member] == epoch
         assert best.values[member] == values[epoch, member]
-        for stack, kept in zip(population.stacked_weights, snapshots.weights[epoch], strict=True):
-            np.testing.assert_array_equal(ops.convert_to_numpy(stack.value)[member], kept[member])
+        expected = snapshots.weights[epoch][member]
+        for mine, kept in zip(state(population, member), expected, strict=True):
+            np.testing.assert_array_equal(mine, kept)
 
 
 def test_without_restoring_the_last_weights_stay():
-    population = compiled(Population(build, [{"seed": 0}, {"seed": 1}], vectorize=LOOP))
+    population = compiled(Population(build, [{"seed": 0}, {"seed": 1}], executor=LOOP))
     best, snapshots = BestMembers("loss", "max", restore=False), Snapshots()
     population.fit(X, Y, epochs=3, verbose=0, callbacks=[best, snapshots])
-    for stack, last in zip(population.stacked_weights, snapshots.weights[-1], strict=True):
-        np.testing.assert_array_equal(ops.convert_to_numpy(stack.value), last)
+    for place in range(2):
+        for mine, last in zip(state(population, place), snapshots.weights[-1][place], strict=True):
+            np.testing.assert_array_equal(mine, last)
 
 
 def test_bad_use_is_told_by_name():
     model = compiled(build(0))
     with pytest.raises(ValueError, match=r"must be a keras_ddl.Population.*Received: a Sequential"):
         model.fit(X, Y, verbose=0, callbacks=[BestMembers()])
-    population = compiled(Population(build, [{"seed": 0}], vectorize=LOOP))
+    population = compiled(Population(build, [{"seed": 0}], executor=LOOP))
     with pytest.raises(ValueError, match=r"need `validation_data`. Received: monitor='val_loss'"):
         population.fit(X, Y, verbose=0, callbacks=[BestMembers()])
     with pytest.raises(ValueError, match="`mode` must be one of"):

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import warnings
 
 from benchmarks.harness import interrupts
 from benchmarks.harness.env import gpu
@@ -42,6 +43,19 @@ def name() -> str:
             "`pip install -e '.[jax]'`, or set KERAS_BACKEND to one that is installed."
         ) from error
     return backend
+
+
+def use_cores() -> None:
+    """Have the members of populations train side by side on a processor's cores.
+
+    To be called before anything else starts the backend, as reading data does.
+    """
+    name()
+    from keras_ddl.population import CoresNotSplit, use_cores
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CoresNotSplit)  # too late: results are the same
+        use_cores()
 
 
 def has_gpu() -> bool:

@@ -60,9 +60,16 @@ def auto(
     progress: Progress,
     claim: Claim = _all,
 ) -> Iterator[Record]:
-    """`population` where it pays: PyTorch's vmap refuses what training needs."""
-    pays = experiment.structure is not None and backend.name() != "torch"
+    """`population` where it pays: on PyTorch its members take turns."""
+    pays = trains_together("auto", experiment)
     return (population if pays else in_process)(experiment, trials, dataset, progress, claim)
+
+
+def trains_together(name: str, experiment: Experiment) -> bool:
+    """Whether the executor called `name` trains trials of `experiment` as populations."""
+    if name == "auto":
+        return experiment.structure is not None and backend.name() != "torch"
+    return name == "population" and experiment.structure is not None
 
 
 def _train(

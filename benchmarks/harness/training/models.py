@@ -39,16 +39,9 @@ def compiled(training: Training, group: Group, classes: int) -> tuple[keras.Mode
         [{"trial": trial} for trial in group.trials],
         data=(group.pool.x, group.pool.y),
     )
+    settings.pop("steps_per_execution", None)  # the population decides
     population.compile(**settings, learning_rate=rates)
-    shared, members = group.share_examples, len(group.trials)
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        # TensorFlow compiles one function for inputs of one rank only.
-        if not shared and x.ndim == group.pool.x.ndim:
-            x = np.broadcast_to(x[:, None], (len(x), members, *x.shape[1:]))
-        return population.predict_on_batch(x)
-
-    return population, predict
+    return population, population.predict_on_batch
 
 
 def _settings(training: Training, group: Group, one_device: bool, scans: bool) -> dict[str, Any]:

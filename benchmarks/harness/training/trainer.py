@@ -85,7 +85,7 @@ class Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # the record says so
             model.fit(
-                feed.batches(group.batches),
+                feed.batches(group.batches) if group.alone else group.batches(),
                 steps_per_epoch=group.steps,
                 epochs=params["points"],
                 shuffle=False,

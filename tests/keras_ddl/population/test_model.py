@@ -33,7 +33,7 @@ def loss():
 
 
 def population(build=build, members=MEMBERS, optimizer="sgd", **compiling):
-    made = Population(build, members, vectorize="loop" if TORCH else "auto")
+    made = Population(build, members)
     made.compile(optimizer, loss(), metrics=["accuracy"], **compiling)
     return made
 
@@ -165,7 +165,6 @@ def test_tensorboard_gets_scalars(tmp_path):
         assert [event.step for event in events.Tensors("epoch_loss")] == [0, 1]
 
 
-@pytest.mark.skipif(TORCH, reason="PyTorch makes one step an execution")
 def test_steps_per_execution_change_nothing():
     runs = []
     for steps in (1, 5):
@@ -174,6 +173,81 @@ def test_steps_per_execution_change_nothing():
         runs.append(weights(together))
     for one, five in zip(*runs, strict=True):
         np.testing.assert_allclose(one, five, atol=1e-6)
+
+
+def test_members_may_differ_in_structure():
+    """Widths, activations, normalization, and the constant of a dropout layer."""
+
+    def other(units, activation, rate, normalized):
+        keras.utils.set_random_seed(units)
+        hidden = [keras.layers.Dense(units, activation), keras.layers.Dropout(rate, seed=1)]
+        if normalized:
+            hidden.insert(1, keras.layers.LayerNormalization())
+        return keras.Sequential([keras.Input((12,)), *hidden, keras.layers.Dense(5)])
+
+    members = [
+        {"units": 8, "activation": "relu", "rate": 0.1, "normalized": False},
+        {"units": 16, "activation": "tanh", "rate": 0.4, "normalized": True},
+    ]
+    together = population(other, members, optimizer=keras.optimizers.Adam(0.01))
+    together.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    for index, member in enumerate(members):
+        alone = other(**member)
+        alone.compile(keras.optimizers.Adam(0.01), loss())
+        alone.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+        for mine, others in zip(weights(together.member(index)), weights(alone), strict=True):
+            np.testing.assert_allclose(mine, others, atol=1e-5)
+
+
+def test_an_ensemble_averages_and_is_saved(tmp_path):
+    together = population()
+    ensemble = together.ensemble("softmax")
+    logits = together.predict(X[:8])
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = shares.mean(axis=1)
+    np.testing.assert_allclose(ensemble.predict(X[:8], verbose=0), expected, atol=1e-5)
+    ensemble.save(tmp_path / "ensemble.keras")
+    loaded = keras.saving.load_model(tmp_path / "ensemble.keras")
+    np.testing.assert_allclose(loaded.predict(X[:8], verbose=0), expected, atol=1e-5)
+
+
+def test_callbacks_at_batches_get_single_steps():
+    class Batches(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.seen.append((batch, logs["loss"]))
+
+    each, whole = Batches(), population()
+    history = whole.fit(X, Y, batch_size=100, verbose=0, callbacks=[each])
+    assert [batch for batch, _ in each.seen] == [0, 1, 2, 3]
+    assert each.seen[-1][1] == pytest.approx(history.history["loss"][0].mean(), rel=1e-5)
+
+
+def test_a_learning_rate_scheduler_sets_all_members():
+    together = population()
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: 0.5 / (epoch + 1))
+    together.fit(X, Y, epochs=2, verbose=0, callbacks=[scheduler])
+    for place in range(3):
+        rate = ops.convert_to_numpy(together.member(place).optimizer.learning_rate)
+        assert rate == pytest.approx(0.25)
+    different = population(learning_rate=[0.1, 0.2, 0.3])
+    with pytest.raises(TypeError, match="learning rates of their own"):
+        different.fit(X, Y, verbose=0, callbacks=[scheduler])
+
+
+@pytest.mark.parametrize("rates", [0.1, [0.1, np.nan, 0.1], [0.1, -1.0, 0.1], ["0.1"] * 3])
+def test_bad_learning_rates_are_refused(rates):
+    with pytest.raises(ValueError, match="`learning_rate` must"):
+        population(learning_rate=rates)
+
+
+def test_numpy_numbers_are_learning_rates():
+    together = population(learning_rate=np.array([0.1, 0.2, 0.3], "float32"))
+    rates = [ops.convert_to_numpy(m.optimizer.learning_rate) for m in together.models]
+    np.testing.assert_allclose(rates, [0.1, 0.2, 0.3], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -211,49 +285,46 @@ def test_saves_and_loads_whole_and_single(tmp_path):
     )
 
 
-def test_loop_and_map_agree():
-    if TORCH:
-        pytest.skip("PyTorch's vmap refuses random numbers")
+@pytest.mark.skipif(TORCH, reason="PyTorch has one executor")
+def test_executors_agree():
     runs = []
-    for mode in ("map", "loop"):
-        made = Population(build, MEMBERS, vectorize=mode)
+    for executor in ("spread", "map", "loop"):
+        made = Population(build, MEMBERS, executor=executor)
         made.compile("sgd", loss())
+        assert made.executor == executor
         made.fit(X[:96], Y[:96], shuffle=False, verbose=0)
-        runs.append(weights(made))
-    for mapped, looped in zip(*runs, strict=True):
-        np.testing.assert_allclose(mapped, looped, atol=1e-5)
+        runs.append([w for place in range(3) for w in weights(made.member(place))])
+    for spread, *others in zip(*runs, strict=True):
+        for other in others:
+            np.testing.assert_allclose(spread, other, atol=1e-5)
 
 
-@pytest.mark.skipif(not TORCH, reason="what PyTorch says")
-def test_pytorch_is_told_of_the_loop():
-    with pytest.warns(UserWarning, match="one after another"):
-        Population(build, MEMBERS)
-
-
-def dropout(rate):
-    return keras.Sequential([keras.Input((4,)), keras.layers.Dropout(rate, name="drop")])
+@pytest.mark.skipif(not TORCH, reason="what PyTorch lacks")
+@pytest.mark.parametrize("executor", ["spread", "map"])
+def test_pytorch_has_one_executor(executor):
+    with pytest.raises(ValueError, match="must be 'auto' or 'loop'"):
+        Population(build, MEMBERS, executor=executor)
 
 
 @pytest.mark.parametrize(
     ("build", "members", "message"),
     [
-        (dropout, [{"rate": 0.1}, {"rate": 0.2}], "member 1, layer 'drop'.*rate=0.2.*0.1.*Variab"),
-        (build, [{"units": 4}, {"units": 8}], "member 1, layer.*units=8.*populations of their own"),
-        (build, [{}, {"normalized": False}], "same layers.*member 1"),
         (lambda: "model", [{}], "built keras.Model"),
         (build, [], "at least one member"),
     ],
 )
 def test_refuses_by_name(build, members, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        Population(build, members, vectorize="loop")
+        Population(build, members, executor="loop")
 
 
 def test_refuses_what_does_not_fit():
     with pytest.raises(MemoryError, match="populations of 1"):
-        Population(build, MEMBERS, vectorize="loop", memory=1)
-    with pytest.raises(ValueError, match="every element"):
-        population(optimizer=keras.optimizers.Lamb())
+        Population(build, MEMBERS, executor="loop", memory=1)
+    with pytest.raises(ValueError, match="`executor` must be one of"):
+        Population(build, MEMBERS, executor="threads")
+    with pytest.raises(ValueError, match=r"variables of its own.*members 0 and 1"):
+        Population.from_models([build()] * 2)
     with pytest.raises(ValueError, match="each of the 3 members"):
         population(learning_rate=[0.1])
     with pytest.raises(IndexError, match="between 0 and 2"):
@@ -261,7 +332,7 @@ def test_refuses_what_does_not_fit():
 
 
 def held(**arguments):
-    made = Population(build, MEMBERS, data=(X, Y), vectorize="loop" if TORCH else "auto")
+    made = Population(build, MEMBERS, data=(X, Y))
     made.compile("sgd", loss(), metrics=["accuracy"])
     return made, population(**arguments)
 
@@ -274,8 +345,8 @@ def test_data_on_the_device_give_what_the_examples_give():
     expected = given.fit(X[order], Y[order], validation_data=(X[:32], Y[:32]), **options)
     for name, values in expected.history.items():
         np.testing.assert_allclose(own.history[name], values, atol=1e-5)
-    for a, b in zip(on_device.stacked_weights, given.stacked_weights, strict=True):
-        np.testing.assert_allclose(*map(ops.convert_to_numpy, (a.value, b.value)), atol=1e-5)
+    for a, b in zip(weights(on_device), weights(given), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_indices_of_their_own_give_each_member_its_examples():
@@ -295,6 +366,6 @@ def test_data_are_not_saved_and_bad_data_are_refused(tmp_path):
         ops.convert_to_numpy(loaded(X[:4])), ops.convert_to_numpy(on_device(X[:4])), atol=1e-6
     )
     with pytest.raises(ValueError, match=r"x of floating-point.*type int"):
-        Population(build, MEMBERS, data=(Y, Y), vectorize="loop")
+        Population(build, MEMBERS, data=(Y, Y), executor="loop")
     with pytest.raises(ValueError, match=r"\(batch, 3\). Received: indices of shape \(.*, 2\)"):
         on_device.fit(np.zeros((4, 2), "int32"), verbose=0)

@@ -183,11 +183,6 @@ def assert_alike(together, alone):
             np.testing.assert_allclose(value, expected[name], atol=tolerance, equal_nan=True)
 
 
-# On PyTorch, whose vmap refuses random numbers, the members take turns within a step.
-turns = pytest.mark.filterwarnings("ignore:The members of this Population are trained one after")
-
-
-@turns
 @pytest.mark.parametrize(
     "differing",
     [
@@ -208,7 +203,6 @@ def test_trials_that_train_together_leave_the_records_of_those_that_train_alone(
     assert points == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-@turns
 @pytest.mark.parametrize("rates", [[0.5], [0.5, 0.1, 0.3]], ids=["alone", "together"])
 def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, make_trial, rates):
     bumpy = {"points": 8, "curve_examples": 10_000, "early_stopping": True}
@@ -221,7 +215,6 @@ def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, 
         assert record.metrics["stopped_at"] == record.curves["updates"][np.argmin(curve)]
 
 
-@turns
 def test_a_member_that_diverges_is_told_and_the_others_train_on(train, make_trial):
     trials = [make_trial(learning_rate=1e30), make_trial()]
     diverged, fine = train.together(trials)

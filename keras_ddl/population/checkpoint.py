@@ -1,0 +1,102 @@
+"""A population's whole state on disk, from which an interrupted `fit` goes on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_ddl._checks import positive_integer
+
+
+class PopulationCheckpoint(keras.callbacks.Callback):
+    """Saves all members during `fit`, and resumes from the file if it exists.
+
+    Saved are every member's variables, those of random seeds and of its optimizer among them, the
+    number of the epoch, and the seed of the examples' order. A run that was interrupted and one
+    that was not end with equal weights:
+
+    ```python
+    checkpoint = PopulationCheckpoint("sweep.npz")
+    population.fit(x, y, epochs=30, callbacks=[checkpoint])  # the same call again resumes
+    ```
+
+    Generators are asked for the batches of the epochs done before, which are not used. The state of
+    other callbacks is not saved. A `fit` that has finished leaves the file; the same call then
+    trains no further.
+
+    Args:
+        path: where the file is written. It is replaced as a whole, never left half written.
+        every: int > 0, epochs between two saves. Default 1.
+
+    Raises:
+        ValueError: if the model is no `Population`, or the file holds other members.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], every: int = 1):
+        super().__init__()
+        self.path = Path(path)
+        self.every = positive_integer("every", every)
+
+    def on_train_begin(self, logs=None):
+        population = self.model
+        if not hasattr(population, "order_seed"):
+            raise ValueError(
+                "PopulationCheckpoint: the model must be a keras_ddl.Population; for one model "
+                f"use core's BackupAndRestore. Received: a {type(population).__name__}"
+            )
+        if self.path.exists():
+            self._load(population)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            self._save(self.model, epoch + 1)
+
+    def _save(self, population, epoch):
+        arrays = {
+            f"{member}/{place}": _plain(ops.convert_to_numpy(variable.value))
+            for member, model in enumerate(population.models)
+            for place, variable in enumerate(_variables(model))
+        }
+        seed = -1 if population.order_seed is None else population.order_seed
+        part = self.path.with_name(f"{self.path.name}.part")
+        with part.open("wb") as file:
+            np.savez(file, epoch=epoch, order_seed=seed, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path)
+
+    def _load(self, population):
+        with np.load(self.path) as file:
+            saved = {name: file[name] for name in file.files}
+        variables = {
+            f"{member}/{place}": variable
+            for member, model in enumerate(population.models)
+            for place, variable in enumerate(_variables(model))
+        }
+        epoch, seed = int(saved.pop("epoch")), int(saved.pop("order_seed"))
+        shapes = [
+            {name: tuple(one.shape) for name, one in side.items()} for side in (variables, saved)
+        ]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"`path` must hold the state of this population. Received: {self.path}, which was "
+                "saved by members of other shapes or number, or with another optimizer"
+            )
+        for name, variable in variables.items():
+            variable.assign(saved[name])
+        population._initial_epoch = epoch
+        population.order_seed = None if seed < 0 else seed
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _plain(array):
+    """NumPy files know no bfloat16."""
+    return array if array.dtype.kind in "biuf" else array.astype("float32")
