@@ -138,5 +138,6 @@ def curves(axes, records: Iterable[Record]) -> None:
     for norm in names(records):
         found = [record.curves[curve] for record in arm(records, norm=norm)]
         epochs = range(1, len(found[0]) + 1)
-        axes.plot(epochs, np.mean(found, axis=0), color=COLOURS[norm], label=norm)
+        marker = "o" if len(epochs) == 1 else None  # a line of one point cannot be seen
+        axes.plot(epochs, np.mean(found, axis=0), color=COLOURS[norm], marker=marker, label=norm)
     axes.legend(fontsize="x-small")

@@ -62,17 +62,6 @@ def own_activation(layer) -> Callable | None:
     return None if function is keras.activations.linear or not callable(function) else function
 
 
-def operations(model) -> list[keras.Operation]:
-    """The operations of functional models that are not layers, such as `keras.ops.relu`."""
-    found = {
-        id(operation): operation
-        for layer in model._flatten_layers()
-        for operation in getattr(layer, "operations", ())
-        if not isinstance(operation, keras.layers.Layer)
-    }
-    return [*found.values()]
-
-
 def _children(layer):
     if isinstance(layer, _WHOLE):
         return []
