@@ -2,7 +2,8 @@
 
 Maxout computes ReLU and leaky ReLU and has twice the parameters; the variance of a sum of products
 is n Var(w) Var(x), from which Xavier's initializer follows; a bias before batch normalization has
-no effect on its output.
+no effect on its output; weights a times as large leave that output as it is, and have a gradient
+1/a times as large (Ioffe and Szegedy, 2015, section 3.3, arXiv 1502.03167).
 """
 
 import sys
@@ -20,7 +21,9 @@ from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, values
 
 SLOPE = 0.1  # of the leaky ReLU
+SCALES = (0.1, 10.0, 100.0)  # a, of the weights before batch normalization
 ROUNDING = -5.0  # log10 of the largest relative difference that counts as rounding
+ROUNDING_OF_GRADIENTS = -4.0  # theirs adds up: they are small differences of large sums
 
 
 def grid(settings: Params) -> list[Params]:
@@ -78,6 +81,39 @@ def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
     return {"log10_difference_bias": difference(with_bias, without)}
 
 
+def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
+    """Batch normalization of a w x beside that of w x, and a times the gradient of a w.
+
+    The gradient is what one step of gradient descent takes off, with a rate so large that the
+    weights themselves are lost in rounding beside it.
+    """
+    import keras
+
+    kernel = rng.normal(scale=1 / np.sqrt(x.shape[1]), size=(x.shape[1], units))
+    targets = rng.normal(size=(len(x), units)).astype("float32")
+    rate = 1e6
+
+    def outputs_and_gradient(a: float) -> tuple[np.ndarray, np.ndarray]:
+        dense = keras.layers.Dense(units, use_bias=False)
+        norm = keras.layers.BatchNormalization(epsilon=1e-9, center=False, scale=False)
+        model = keras.Sequential([keras.Input((x.shape[1],)), dense, norm])
+        model.compile(keras.optimizers.SGD(rate), "mean_squared_error")
+        dense.set_weights([a * kernel])
+        outputs = keras.ops.convert_to_numpy(model(x, training=True))
+        before = dense.get_weights()[0]
+        model.train_on_batch(x, targets)
+        return outputs, (before - dense.get_weights()[0]) / rate
+
+    outputs, gradient = outputs_and_gradient(1.0)
+    scaled = {a: outputs_and_gradient(a) for a in SCALES}
+    return {
+        "log10_difference_scaled": max(difference(one, outputs) for one, _ in scaled.values()),
+        "log10_difference_gradient": max(
+            difference(a * one, gradient) for a, (_, one) in scaled.items()
+        ),
+    }
+
+
 def difference(one, other) -> float:
     """log10 of the largest difference relative to the largest value; -12 stands for none."""
     import keras
@@ -90,6 +126,7 @@ STATEMENTS: dict[str, Callable[[np.ndarray, int, np.random.Generator], Metrics]]
     "maxout": maxout,
     "variance": variance,
     "bias before BN": bias,
+    "weights before BN": scale,
 }
 
 
@@ -139,10 +176,22 @@ def judge_bias(records: Sequence[Record]) -> Verdict:
     return all_of([within(what, largest, "", high=ROUNDING)])
 
 
+def judge_scale(records: Sequence[Record]) -> Verdict:
+    findings = []
+    for what, metric, most in (
+        ("BN of a w x and of w x", "scaled", ROUNDING),
+        ("a times the gradient of a w, and the gradient of w", "gradient", ROUNDING_OF_GRADIENTS),
+    ):
+        largest = mean_interval(_all_sizes(records, f"log10_difference_{metric}"))
+        about = f"log10 of the largest difference, {what}, relative, a from .1 to 100"
+        findings.append(within(about, largest, "", high=most))
+    return all_of(findings)
+
+
 EXPERIMENT = Experiment(
     name="identities",
     version=1,
-    summary="statements that follow from definitions: maxout, variance of a sum, bias before BN",
+    summary="statements that follow from definitions: maxout, variance of a sum, blindness of BN",
     profiles=profiles.load("identities"),
     paper_dataset=RandomNumbers.title,
     grid=grid,
@@ -158,6 +207,8 @@ EXPERIMENT = Experiment(
                 "parameters": "parameters, maxout / dense",
                 "variance_ratio": "Var(s) / (n Var(w) Var(x))",
                 "log10_difference_bias": "log10 difference, BN with and without bias",
+                "log10_difference_scaled": "log10 difference, BN of a w x and of w x",
+                "log10_difference_gradient": "log10 difference, a times the gradient of a w",
             },
             split_by=("statement",),
         ),
@@ -173,6 +224,12 @@ EXPERIMENT = Experiment(
             "bn-bias-free",
             "BN's output does not depend on the preceding bias (but for rounding, 1e-5)",
             judge_bias,
+        ),
+        Claim(
+            "bn-scale",
+            "BN's output does not depend on the scale a of the weights (but for 1e-5), and their "
+            "gradients fall by 1/a (but for 1e-4)",
+            judge_scale,
         ),
     ),
 )
