@@ -110,13 +110,14 @@ class KernelWrapper(layers.Wrapper):
             )
         pairs += [(variable, variable.value) for variable in kept]
         with keras.StatelessScope(state_mapping=pairs, collect_losses=True) as scope:
+            before = [scope.get_current_value(variable) for variable in kept]
             outputs = layer(inputs)
         # The layer itself adds its losses once more, outside that scope: added by the wrapper,
         # Keras would count them for both.
         layer.add_loss(scope.losses)
-        for variable in kept:  # statistics of float8, for example
-            if (value := scope.get_current_value(variable)) is not None and not variable.trainable:
-                variable.assign(value)
+        for variable, old in zip(kept, before, strict=True):
+            if (new := scope.get_current_value(variable)) is not old:  # statistics of float8
+                variable.assign(new)
         return outputs
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:

@@ -87,6 +87,26 @@ def test_a_quantized_layer_is_refused_in_place_of_a_kernel_without_effect(wrap):
         model(ops.ones((2, 6)), training=True)
 
 
+class Counting(layers.Dense):
+    """Counts its calls in a weight."""
+
+    def build(self, input_shape):
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        self.count.assign(self.count + 1)
+        return super().call(inputs)
+
+
+@pytest.mark.parametrize("wrap", [WeightNormalization, WeightStandardization])
+def test_what_the_layer_assigns_in_its_call_stays(wrap):
+    model = keras.Sequential([keras.Input((6,)), wrap(Counting(3))])
+    model.compile("sgd", "mse")
+    model.fit(sample(8, 6), sample(8, 3), batch_size=4, verbose=0)
+    assert value(model.layers[0].layer.count) == 2
+
+
 @pytest.mark.parametrize("wrap", [WeightNormalization, WeightStandardization])
 def test_a_removed_wrapper_leaves_a_layer_that_can_be_quantized(wrap):
     x, wrapper = sample(4, 6), wrap(layers.Dense(3))
