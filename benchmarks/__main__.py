@@ -5,7 +5,7 @@ import difflib
 import sys
 from collections.abc import Sequence
 
-from benchmarks import catalogue
+from benchmarks import catalogue, status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,6 +13,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks",
         description="Lists what can be run. Run one with: python -m benchmarks.NAME",
     )
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["status"]:
+        return status.main(argv[1:])
     parser.add_argument("name", nargs="?", help=argparse.SUPPRESS)
     name = parser.parse_known_args(argv)[0].name
     found = catalogue.entries()

@@ -13,7 +13,7 @@ from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
-from benchmarks.harness.training import backend, devices
+from benchmarks.harness.training import backend, devices, grouping
 from benchmarks.harness.training.backend import BackendError
 from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_together
 from benchmarks.harness.training.progress import Progress
@@ -80,6 +80,11 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             raise
         dataset = replace(dataset, name="digits")  # fewer images: the sizes that suit digits
         trials = _trials(experiment, dataset, arguments)
+    if arguments.shard:
+        trials = grouping.shard(experiment, trials, *arguments.shard)
+        if not trials:
+            say("this shard has no trials: there are more shards than groups of trials")
+            return DONE
     store = Store(_folder(experiment, arguments), say)
     shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
@@ -217,6 +222,12 @@ def _parser(
         help="results folder, default results; the same one resumes, and several processes that "
         "use it share the trials",
     )
+    add(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="run the I-th of N parts of the trials, as for job arrays",
+    )
     add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
     add("--dry-run", action="store_true", help="list the trials and run none")
     add("--json", action="store_true", help="print tables, verdicts and paths as JSON")
@@ -233,6 +244,13 @@ def _repetitions(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
     return number
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"I/N with 1 <= I <= N is wanted. Received: {text!r}")
+    return int(index), int(count)
 
 
 def _path(text: str) -> str:

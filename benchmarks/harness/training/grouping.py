@@ -1,5 +1,6 @@
 """Which trials train together."""
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -48,3 +49,21 @@ def _even_parts(members: list[Trial], most: int) -> list[list[Trial]]:
     count = -(-len(members) // most)
     bounds = [len(members) * part // count for part in range(count + 1)]
     return [members[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def shard(experiment: Experiment, trials: Sequence[Trial], index: int, count: int) -> list[Trial]:
+    """The `index`-th of `count` parts of the trials, counted from 1.
+
+    Trials of one structure and repetition, which can train together, stay in one part. The parts
+    follow from the trials alone, so that they are the same on every machine; together they are all
+    trials, each once.
+    """
+
+    def group(trial: Trial) -> str:
+        params = experiment.structure(trial.params) if experiment.structure else trial.params
+        text = f"{trial.repetition} {as_json(params)}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    order = sorted({group(trial) for trial in trials})
+    chosen = set(order[index - 1 :: count])
+    return [trial for trial in trials if group(trial) in chosen]

@@ -123,3 +123,14 @@ def test_a_swallowed_interrupt_ends_the_run_after_the_record(run, tmp_path):
     assert (code, "the same command resumes" in err) == (130, True)
     assert len(Store(tmp_path / "demo").done_keys()) == 1
     assert not (tmp_path / "demo" / "leases").exists()
+
+
+def test_shards_are_parts_of_the_trials(run):
+    plans = [json.loads(run("--dry-run", "--json", "--shard", f"{i}/2")[1]) for i in (1, 2)]
+    keys = [{entry["key"] for entry in plan["plan"]} for plan in plans]
+    assert [len(part) for part in keys] == [3, 3]
+    assert not keys[0] & keys[1]
+    assert run("--shard", "9/9")[0] == 0
+    for odd in ("0/2", "3/2", "1", "a/b"):
+        with pytest.raises(SystemExit, match="2"):
+            run("--shard", odd)

@@ -61,8 +61,8 @@ experiment = Experiment(
     summary="",
     profiles={"quick": Profile(settings, 10), "paper": Profile(settings, 10)},
     paper_dataset="none",
-    grid=lambda settings, choices: [{**settings, "arm": arm} for arm in range(3)],
-    build=None,
+    grid=lambda settings: [{**settings, "arm": arm} for arm in range(3)],
+    work=None,
     load=lambda folder: SimpleNamespace(
         name="none", title="none", fingerprint="none", source="none", y_train=[0]
     ),

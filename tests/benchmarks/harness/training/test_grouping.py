@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.harness.training.grouping import groups
+from benchmarks.harness.training.grouping import groups, shard
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,20 @@ def test_every_trial_is_in_one_group_of_its_structure(stacked, make_trial, arms,
     for group in found:
         assert 1 <= len(group) <= most
         assert len({trial.params["kind"] for trial in group}) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shards_are_all_trials_once_and_keep_groups_together(stacked, make_trial, count):
+    trials = [
+        make_trial(rate=rate, repetition=repetition, kind=kind)
+        for repetition in range(3)
+        for kind in "ab"
+        for rate in (0.1, 0.5)
+    ]
+    parts = [shard(stacked, trials, index, count) for index in range(1, count + 1)]
+    assert sorted(t.key for part in parts for t in part) == sorted(t.key for t in trials)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 2
+    for part in parts:
+        groups_of_part = [(t.repetition, t.params["kind"]) for t in part]
+        assert all(groups_of_part.count(group) == 2 for group in groups_of_part)
+    assert shard(stacked, trials[::-1], 1, count) == parts[0][::-1]
