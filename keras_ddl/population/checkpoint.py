@@ -63,7 +63,7 @@ class PopulationCheckpoint(keras.callbacks.Callback):
         seed = -1 if population.order_seed is None else population.order_seed
         part = self.path.with_name(f"{self.path.name}.part")
         with part.open("wb") as file:
-            np.savez(file, epoch=epoch, order_seed=seed, **arrays)
+            np.savez(file, epoch=epoch, order_seed=seed, **_torch_random_states(), **arrays)
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
@@ -77,6 +77,7 @@ class PopulationCheckpoint(keras.callbacks.Callback):
             for place, variable in enumerate(_variables(model))
         }
         epoch, seed = int(saved.pop("epoch")), int(saved.pop("order_seed"))
+        random = {name: saved.pop(name) for name in [*saved] if name.startswith("torch/")}
         shapes = [
             {name: tuple(one.shape) for name, one in side.items()} for side in (variables, saved)
         ]
@@ -87,6 +88,7 @@ class PopulationCheckpoint(keras.callbacks.Callback):
             )
         for name, variable in variables.items():
             variable.assign(saved[name])
+        _set_torch_random_states(random)
         population._initial_epoch = epoch
         population.order_seed = None if seed < 0 else seed
 
@@ -95,6 +97,29 @@ def _variables(model: keras.Model) -> list[Any]:
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]
+
+
+def _torch_random_states():
+    """PyTorch's own random states: Keras' layers without a seed draw from them there."""
+    if keras.backend.backend() != "torch":
+        return {}
+    import torch
+
+    devices = enumerate(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])
+    states = {f"torch/{place}": state.numpy() for place, state in devices}
+    return {"torch/cpu": torch.get_rng_state().numpy(), **states}
+
+
+def _set_torch_random_states(states):
+    if keras.backend.backend() != "torch":
+        return
+    import torch
+
+    for name, state in states.items():
+        if name == "torch/cpu":
+            torch.set_rng_state(torch.from_numpy(state))
+        else:
+            torch.cuda.set_rng_state(torch.from_numpy(state), int(name.removeprefix("torch/")))
 
 
 def _plain(array):

@@ -32,32 +32,40 @@ class FromArrays:
         rows: integer array `(n,)` or `(n, K)`: which examples, and in which order.
         batch_size: examples in a batch. The last batch of an epoch may be smaller.
         seed: of the order of each epoch; None keeps the order of `rows`.
-        steps: batches in an epoch, or None for all. With fewer the next epoch goes on where
-            this one ends.
+        steps: batches in an epoch. None: an epoch is one pass over the examples. Otherwise an
+            epoch begins where the one before ended, as in Keras.
     """
 
     def __init__(self, examples, rows, batch_size, seed=None, steps=None):
         self.examples, self.rows, self.batch_size = examples, rows, batch_size
         self.seed = seed
         self.whole = -(-len(rows) // batch_size)
-        self.steps = self.whole if steps is None else min(steps, self.whole)
+        self.steps = self.whole if steps is None else steps
 
     def epoch(self, epoch: int, most: int | None = None) -> Iterator[Call]:
         """The calls of an epoch.
 
         Args:
-            epoch: its number, from 0; the order depends on the seed and this number alone.
+            epoch: its number, from 0.
             most: steps that one call may hold; None for no limit.
         """
+        done, end = epoch * self.steps, (epoch + 1) * self.steps
+        while done < end:
+            number, first = divmod(done, self.whole)
+            last = min(self.whole, first + end - done)
+            yield from self._pass(number, first, last, most)
+            done += last - first
+
+    def _pass(self, number, first, last, most):
+        """Batches `first` to `last` of a pass; its order depends on the seed and its number."""
         rows = self.rows
         if self.seed is not None:
-            rows = rows[np.random.default_rng([self.seed, epoch]).permutation(len(rows))]
-        full = min(len(rows) // self.batch_size, self.steps)
-        used = rows[: full * self.batch_size]
-        batches = used.reshape(full, self.batch_size, *rows.shape[1:])
-        for start in range(0, full, most or max(full, 1)):
+            rows = rows[np.random.default_rng([self.seed, number]).permutation(len(rows))]
+        full = min(len(rows) // self.batch_size, last)
+        batches = rows[: full * self.batch_size].reshape(full, self.batch_size, *rows.shape[1:])
+        for start in range(first, full, most or max(full, 1)):
             yield Call(self.examples, batches[start : start + (most or full)])
-        if full < self.steps:
+        if full < last:
             yield Call(self.examples, rows[None, full * self.batch_size :])
 
 

@@ -40,7 +40,12 @@ def source(
             "You cannot `class_weight` and `sample_weight` at the same time. Received: both"
         )
     model, count, held = population.models[0], population.count, population.held
-    if x is None or not are_arrays(x):
+    if x is None or not (are_arrays(x) or hasattr(x, "__iter__") or hasattr(x, "num_batches")):
+        raise ValueError(
+            "`x` must be arrays, a data set, or an iterable of batches. "
+            f"Received: x of type {type(x).__name__}"
+        )
+    if not are_arrays(x):
         return FromBatches(x, model, count, held=held, class_weight=class_weight, steps=steps)
     batch_size = 32 if batch_size is None else batch_size
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

@@ -165,4 +165,8 @@ KINDS = {
 if __name__ == "__main__":
     network, name = sys.argv[1:]
     chosen = next(arm for arm in ARMS if arm.name == name)
+    if chosen.kind == "population":  # before the backend starts
+        from keras_ddl.population import use_cores
+
+        use_cores()
     KINDS[chosen.kind](chosen, network)

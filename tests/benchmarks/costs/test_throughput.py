@@ -84,7 +84,6 @@ def test_the_seconds_told_are_those_of_the_turn_alone(monkeypatch, clock):
     ],
     ids=lambda arm: arm.name,
 )
-@pytest.mark.filterwarnings("ignore:The members of this Population are trained one after")
 def test_an_arm_tells_the_seconds_of_every_turn(told, arm):
     for package in arm.needs:
         pytest.importorskip(package)

@@ -65,6 +65,6 @@ def test_other_members_are_refused(tmp_path):
     with pytest.raises(ValueError, match="the state of this population"):
         compiled(seeds=(1, 2, 3)).fit(X, Y, verbose=0, callbacks=[checkpoint])
     model = build(1)
-    model.compile("sgd", "mse")
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     with pytest.raises(ValueError, match=r"must be a keras_ddl.Population.*Received: a Seq"):
         model.fit(X, Y, verbose=0, callbacks=[checkpoint])

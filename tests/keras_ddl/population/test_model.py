@@ -369,3 +369,38 @@ def test_data_are_not_saved_and_bad_data_are_refused(tmp_path):
         Population(build, MEMBERS, data=(Y, Y), executor="loop")
     with pytest.raises(ValueError, match=r"\(batch, 3\). Received: indices of shape \(.*, 2\)"):
         on_device.fit(np.zeros((4, 2), "int32"), verbose=0)
+
+
+def test_epochs_of_a_few_steps_go_on_where_the_last_ended():
+    together = population()
+    together.fit(X, Y, batch_size=100, steps_per_epoch=3, epochs=2, shuffle=False, verbose=0)
+    alone = build(**MEMBERS[1])
+    alone.compile("sgd", loss())
+    for start in (0, 100, 200, 300, 0, 100):
+        alone.train_on_batch(X[start : start + 100], Y[start : start + 100])
+    for mine, others in zip(weights(together.member(1)), weights(alone), strict=True):
+        np.testing.assert_allclose(mine, others, atol=1e-5)
+
+
+def test_data_sets_and_generators_give_what_arrays_give():
+    class Batches(keras.utils.PyDataset):
+        @property
+        def num_batches(self):
+            return 4
+
+        def __getitem__(self, index):
+            return X[80 * index : 80 * index + 80], Y[80 * index : 80 * index + 80]
+
+    batches = Batches()
+    runs = []
+    for data in (batches, (batches[place] for place in range(4))):
+        together = population()
+        together.fit(data, verbose=0)
+        runs.append(weights(together.member(2)))
+    together = population()
+    together.fit(X, Y, batch_size=80, shuffle=False, verbose=0)
+    for run in runs:
+        for mine, others in zip(run, weights(together.member(2)), strict=True):
+            np.testing.assert_allclose(mine, others, atol=1e-6)
+    with pytest.raises(ValueError, match="`x` must be arrays"):
+        together.fit(7)
