@@ -112,6 +112,8 @@ class MemberOptimizers:
                 "The members have learning rates of their own, from compile(learning_rate=...): "
                 f"they cannot be set together. Received: learning_rate={value!r}"
             )
+        if not isinstance(value, LearningRateSchedule):
+            value = float(keras.ops.convert_to_numpy(value))  # no array that members would share
         for model in self._models():
             model.optimizer.learning_rate = value
 

@@ -253,17 +253,21 @@ def read(model: keras.Model) -> Any:
     return (
         [v.value for v in model.trainable_variables],
         [v.value for v in model.non_trainable_variables],
-        [v.value for v in model.optimizer.variables] if model.optimizer is not None else [],
+        [v.value for v in _optimizer_variables(model)],
         [v.value for v in model.metrics_variables],
     )
 
 
+def _optimizer_variables(model):
+    optimizer = getattr(model, "optimizer", None)  # models that are not compiled have none
+    return [] if optimizer is None else optimizer.variables
+
+
 def _variables(model):
-    optimizer = model.optimizer.variables if model.optimizer is not None else []
     return [
         *model.trainable_variables,
         *model.non_trainable_variables,
-        *optimizer,
+        *_optimizer_variables(model),
         *model.metrics_variables,
     ]
 
