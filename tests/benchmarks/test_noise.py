@@ -13,6 +13,7 @@ OURS = re.compile(
     r"\w+: \d+ trials on |\[\d+/\d+\] |training \d+ trials together$|\d+% of (these|this) |"
     r"waiting for \d+ trials|note: |reading \w+: \d+ records$|drawing \w+, run \d+ of \d+$|$"
 )
+BACKENDS = ["tensorflow", "jax", "torch"]
 SMOKE = ("--profile", "smoke", "--dataset", "digits")
 COMMANDS = [
     ("mnist_dropout", *SMOKE),
@@ -51,8 +52,14 @@ def test_commands_that_train_nothing(command, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_main_command(backend, tmp_path):
+    assert foreign(COMMANDS[0], backend, tmp_path) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("command", COMMANDS[1:], ids=" ".join)
 def test_commands_that_train(command, backend, tmp_path):
     if "--devices" in command and backend == "torch":
         pytest.skip("several devices need TensorFlow or JAX")

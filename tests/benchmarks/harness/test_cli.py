@@ -12,6 +12,7 @@ import pytest
 from benchmarks.harness.store import Store
 
 COMMAND = [sys.executable, "-m", "benchmarks.mnist_dropout"]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SMOKE = ["--profile", "smoke", "--dataset", "digits"]
 
 
@@ -22,8 +23,9 @@ def start(tmp_path):
     One trial after another, unless told otherwise: a sweep can then be stopped half-way.
     """
     started = []
-    # A shell's background jobs ignore SIGINT, and so would our children if we did.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and so would our children.
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*flags):
         process = subprocess.Popen(
@@ -36,7 +38,8 @@ def start(tmp_path):
         return process
 
     yield start
-    signal.signal(signal.SIGINT, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     for process in started:
         process.kill()
         process.wait()
@@ -108,7 +111,7 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
         assert os.path.getsize(path) > 1000
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, number):
     process = start()
     wait_for_trials(process, 1)
