@@ -283,7 +283,7 @@ def test_any_fit_after_an_interruption_begins_without_callbacks(finder, classifi
     if not finder:
         trained.set_weights(before)
         trained.optimizer.learning_rate = 0.1
-        plain.optimizer.iterations.assign(trained.optimizer.iterations)
+        plain.optimizer.iterations.assign(int(trained.optimizer.iterations))  # a copy, for JAX
         for model in (trained, plain):
             model.get_layer(index=1).seed_generator.state.assign([3, 0])
     for model in (trained, plain):
