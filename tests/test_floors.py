@@ -16,9 +16,9 @@ FLOORS = {
     "benchmarks": 4,
 }
 BACKENDS = {"tensorflow", "jax", "torch"}
-# Keras has no public switch for tf.data's autotuner, no fused update, no native group norm
-# and no common way to compile, to keep random states, to sum over replicas and to run without
-# gradients.
+# Keras has no public switch for tf.data's autotuner, no fused update, no native group norm, and no
+# common way to compile, to keep random states, to sum over replicas and to run without gradients.
+# The executors of a population compile loops over steps, and place them on cores and devices.
 EXEMPT = {
     ("keras_ddl/_backend.py", "jax"),
     ("keras_ddl/_backend.py", "tensorflow"),
@@ -26,6 +26,19 @@ EXEMPT = {
     ("keras_ddl/feed.py", "tensorflow"),
     ("keras_ddl/layers/normalization/native.py", "torch"),
     ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
+    ("keras_ddl/population/checkpoint.py", "torch"),
+    ("keras_ddl/population/compiling.py", "tensorflow"),
+    ("keras_ddl/population/cores.py", "jax"),
+    ("keras_ddl/population/cores.py", "tensorflow"),
+    ("keras_ddl/population/executors/choice.py", "jax"),
+    ("keras_ddl/population/executors/choice.py", "tensorflow"),
+    ("keras_ddl/population/executors/eager.py", "torch"),
+    ("keras_ddl/population/executors/graph.py", "tensorflow"),
+    ("keras_ddl/population/executors/graph_map.py", "tensorflow"),
+    ("keras_ddl/population/executors/scan.py", "jax"),
+    ("keras_ddl/population/executors/scan_map.py", "jax"),
+    ("keras_ddl/population/proof.py", "jax"),
+    ("keras_ddl/population/proof.py", "tensorflow"),
 }
 
 Graph = dict[str, set[str]]

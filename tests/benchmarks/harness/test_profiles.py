@@ -90,10 +90,11 @@ def test_every_experiment_has_the_three_profiles_with_the_same_settings(experime
 
 @pytest.mark.parametrize("experiment", experiments(), ids=lambda experiment: experiment.name)
 def test_profiles_only_grow_with_their_name(experiment):
-    # An experiment that trains nothing, or by epochs, grows in its examples.
-    counted = "updates" in experiment.profiles["paper"].settings
-    cost = "updates" if counted else "train_size"
-    sizes = [experiment.profiles[name].settings[cost] for name in ("smoke", "quick", "paper")]
+    # An experiment that trains nothing, or by epochs, grows in its examples, or in its repetitions.
+    profiles = [experiment.profiles[name] for name in ("smoke", "quick", "paper")]
+    settings = profiles[-1].settings
+    cost = next((name for name in ("updates", "train_size", "examples") if name in settings), None)
+    sizes = [p.settings[cost] if cost else p.repetitions for p in profiles]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
 

@@ -36,7 +36,7 @@ def test_a_cell_holds_the_ratio_and_the_times():
     ((*_, cell),) = rows(text, "(32, 64)")
     assert cell == "**0.50** (1 / 2 / 3.25)"
     assert "![our time divided by core's](figure.png)" in text
-    assert "- jax 0.10.2, Keras 3.15.1, a processor (2 cores), commit abc" in text
+    assert "- jax: a processor (2 cores), jax 0.10.2, keras 3.15.1, commit abc" in text
 
 
 def test_the_summary_holds_median_and_largest_ratio_of_the_training_step():
