@@ -90,7 +90,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         none = ops.zeros((lacking, channels), examples.mean.dtype)
         rows = Moments(*(ops.concatenate([value, none]) for value in examples))
         ghosts = rows.reshape((size, count, channels)).pool(0)
-        self._enter(ghosts, count)
+        self._enter(ghosts)
         shape = (size, count, channels)
         mean, variance = (
             ops.reshape(ops.broadcast_to(value, shape), (-1, channels))[:batch]
@@ -98,11 +98,11 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         )
         return mean, variance
 
-    def _enter(self, ghosts, count):
-        """Move the statistics once for each ghost batch, all at once."""
-        later = ops.cast(count - 1 - ops.arange(count), ghosts.mean.dtype)
-        share = (1 - self.momentum) * ops.reshape(self.momentum**later, (1, -1, 1))
-        share = ops.where(ghosts.weight > 0, share, 0)
+    def _enter(self, ghosts):
+        """Move the statistics once for each ghost batch that is not wholly masked, all at once."""
+        seen = ops.cast(ghosts.weight > 0, ghosts.mean.dtype)
+        later = ops.sum(seen, axis=1, keepdims=True) - ops.cumsum(seen, axis=1)
+        share = seen * (1 - self.momentum) * self.momentum**later
         total = ops.sum(share, axis=(0, 1))
         for moving, values in (
             (self.moving_mean, ghosts.mean),

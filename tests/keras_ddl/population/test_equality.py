@@ -81,6 +81,7 @@ ARCHITECTURES = {
     "embedding": lambda: sequential((6,), layers.Embedding(10, 4), layers.Flatten()),
     "attention": attention,
 }
+ESSENTIAL = ["dense", "dropout", "batch normalization", "convolution", "LSTM", "subclassed"]
 MAPPED = ["dense", "dropout", "variable dropout", "batch normalization", "regularized", "residual"]
 
 
@@ -125,7 +126,14 @@ def check(name, executor, tolerance=1e-5):
             np.testing.assert_allclose(mine, others, atol=tolerance, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+def every_architecture():
+    """JAX compiles long: only the essential ones are run with every change."""
+    for name in ARCHITECTURES:
+        long = BACKEND == "jax" and name not in ESSENTIAL
+        yield pytest.param(name, marks=[pytest.mark.exhaustive] if long else [])
+
+
+@pytest.mark.parametrize("name", every_architecture())
 def test_members_equal_separate_runs(name):
     check(name, "loop" if BACKEND == "torch" else "spread")
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keras_ddl.layers import GhostBatchNormalization
@@ -24,6 +24,7 @@ def ghosts(batch, virtual):
 
 @settings(max_examples=20, deadline=None)
 @given(batch=st.integers(1, 11), virtual=st.integers(1, 12), masked=st.booleans())
+@example(batch=9, virtual=1, masked=True)  # a ghost batch between others is wholly masked
 def test_each_ghost_batch_is_normalized_by_itself(batch, virtual, masked):
     """Whether or not the batch divides; then the moving statistics entered one after the other."""
     x = sample(batch, 3, 4, mean=2)
