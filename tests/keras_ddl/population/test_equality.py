@@ -126,14 +126,15 @@ def check(name, executor, tolerance=1e-5):
             np.testing.assert_allclose(mine, others, atol=tolerance, rtol=1e-5)
 
 
-def every_architecture():
-    """JAX compiles long: only the essential ones are run with every change."""
-    for name in ARCHITECTURES:
-        long = BACKEND == "jax" and name not in ESSENTIAL
-        yield pytest.param(name, marks=[pytest.mark.exhaustive] if long else [])
+# JAX compiles long: only the essential ones are run with every change.
+LONG = {name for name in ARCHITECTURES if BACKEND == "jax" and name not in ESSENTIAL}
+EVERY = [
+    pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONG else [])
+    for name in ARCHITECTURES
+]
 
 
-@pytest.mark.parametrize("name", every_architecture())
+@pytest.mark.parametrize("name", EVERY)
 def test_members_equal_separate_runs(name):
     check(name, "loop" if BACKEND == "torch" else "spread")
 
