@@ -81,7 +81,7 @@ def test_the_middle_of_an_image_is_taken():
     np.testing.assert_array_equal(x, 1)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @ON_TENSORFLOW
 def test_training_on_two_devices_leaves_records(tmp_path):
     pytest.importorskip("tensorflow_datasets")
