@@ -1,7 +1,7 @@
 """Keras and its backend, imported late and quietly."""
 
+import contextlib
 import functools
-import importlib.util
 import os
 import warnings
 
@@ -38,8 +38,8 @@ def name() -> str:
 
             backend = keras.backend.backend()
             gpu(backend)  # inside this block, because TensorFlow complains when it finds none
-            if importlib.util.find_spec("tensorflow"):
-                import tensorflow  # noqa: F401 - Keras does on every backend, later and noisily
+            with contextlib.suppress(ImportError):  # other backends need no TensorFlow
+                import tensorflow  # noqa: F401 - where it is, Keras imports it later and noisily
     except (ImportError, ValueError) as error:
         raise BackendError(
             f"Keras cannot be imported with its backend: {error}. Install the backend, as in "
