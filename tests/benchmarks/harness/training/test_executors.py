@@ -84,6 +84,7 @@ def test_trials_of_one_structure_train_together(run, executor, monkeypatch):
     from benchmarks.harness.training import backend as module
 
     monkeypatch.setattr(module, "name", lambda: "jax")
+    monkeypatch.setattr(module, "has_gpu", lambda: False)
     train = Together(room=100)
     records = [*run(train, 10, executor, structure=dict)]
     assert train.trained == [8, 2]
@@ -98,6 +99,7 @@ def test_where_it_does_not_pay_auto_trains_one_after_another(run, structure, bac
     from benchmarks.harness.training import backend as module
 
     monkeypatch.setattr(module, "name", lambda: backend)
+    monkeypatch.setattr(module, "has_gpu", lambda: False)
     train = Together(room=1)
     records = [*run(train, 3, "auto", structure)]
     assert train.trained == [1, 1, 1]
