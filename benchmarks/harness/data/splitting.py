@@ -1,6 +1,5 @@
 """Training, validation and test examples, drawn so that every size is a fair sample."""
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +67,8 @@ def split(
             f"Expected: test_size from 0 to {len(dataset.y_test)}. Received: {test_size}."
         )
 
+    from keras_ddl.splitting import stratified_order  # starts Keras: not before it is needed
+
     # Two streams, so that the test set does not depend on how many training images there are.
     of_train, of_test = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     order = stratified_order(dataset.y_train, of_train)
@@ -94,39 +95,3 @@ def check_sizes(dataset: Dataset, train_size: int, validation_size: int) -> None
             f"Expected: train_size + validation_size of at most {pool}, neither below 0. "
             f"Received: {train_size} + {validation_size}."
         )
-
-
-def stratified_order(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Returns a random order of the examples in which every beginning is stratified.
-
-    In the first `m` of `n` examples, a class of size `c` occurs `m * c / n` times, rounded up or
-    down. So the `j`-th example of a class, counted from 0, may come no earlier than place
-    `floor(j * n / c)` and must come before place `ceil((j + 1) * n / c)`. At each place the one
-    that is due first among those that may come keeps all of these bounds, as it always does for
-    tasks of one step (earliest deadline first); ties are broken at random.
-
-    Args:
-        labels: integers of shape `(n,)`.
-        generator: draws which example of its class comes when, and the order of ties.
-    """
-    n = len(labels)
-    shuffled = generator.permutation(n)
-    members = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    _, starts, sizes = np.unique(labels[members], return_index=True, return_counts=True)
-    rank = np.arange(n) - np.repeat(starts, sizes)
-    size = np.repeat(sizes, sizes)
-    earliest = rank * n // size
-    due = -(-(rank + 1) * n // size)
-
-    by_earliest = np.argsort(earliest, kind="stable")
-    columns = (earliest, due, generator.permutation(n), members)
-    tasks = list(zip(*(column[by_earliest].tolist() for column in columns), strict=True))
-    ready: list[tuple[int, ...]] = []
-    order = np.empty(n, np.int64)
-    arrived = 0
-    for place in range(n):
-        while arrived < n and tasks[arrived][0] <= place:
-            heapq.heappush(ready, tasks[arrived][1:])
-            arrived += 1
-        order[place] = heapq.heappop(ready)[-1]
-    return order
