@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.harness import cli
 from benchmarks.harness.store import Store
+from benchmarks.mnist_dropout import EXPERIMENT
 
 COMMAND = [sys.executable, "-m", "benchmarks.mnist_dropout"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -80,7 +82,10 @@ def keys_of_all_records(store):
     return [json.loads(line)["key"] for line in lines]
 
 
-@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("dataset", ["digits", pytest.param("mnist", marks=slow)])
 def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
     start, store, dataset, request
 ):
@@ -111,7 +116,14 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
         assert os.path.getsize(path) > 1000
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=slow),
+        pytest.param(signal.SIGHUP, marks=slow),
+    ],
+)
 def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, number):
     process = start()
     wait_for_trials(process, 1)
@@ -123,6 +135,7 @@ def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, num
     assert store.done_keys()
 
 
+@slow
 def test_two_runs_into_one_folder_share_the_trials(start, store):
     """Both end with all results, and no trial is trained twice."""
     runs = [finish(process) for process in [start(), start()]]
@@ -134,6 +147,7 @@ def test_two_runs_into_one_folder_share_the_trials(start, store):
     assert sum(err.count("test error") for _, _, err in runs) == 10
 
 
+@slow
 def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(start, store):
     """The sweep of each repetition is a group, whose records are stored together."""
     flags = ["--executor", "population", "--repetitions", "2"]
@@ -150,28 +164,28 @@ def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(
     assert not any(record.times for record in found)
 
 
-@pytest.fixture
-def finished(start):
-    assert finish(start("--quiet"))[0] == 0
+def test_what_a_finished_run_offers(start, store, tmp_path, capsys):
+    def run(*flags):
+        code = cli.main(EXPERIMENT, [*SMOKE, "--out", str(tmp_path), *flags])
+        return code, *capsys.readouterr()
 
+    assert run("--quiet") == (0, "", "")
 
-@pytest.mark.usefixtures("finished")
-def test_what_a_finished_run_offers(start, store):
-    code, out, err = finish(start("--json"))
+    code, out, err = run("--json")
     result = json.loads(out)
     assert (code, result["trials"], result["failed"]) == (0, 10, 0)
     assert (result["dataset"][:6], result["profile"], result["seed"]) == ("digits", "smoke", 0)
     assert result["claims"]["dropout-rate"]["verdict"] == "inconclusive"  # one seed
     assert "10 done before, 0 to run" in err
 
-    code, out, _ = finish(start("--dry-run"))
+    code, out, _ = run("--dry-run")
     assert (code, out.count("done  ")) == (0, 10)
-    code, out, _ = finish(start("--dry-run", "--fresh"))
+    code, out, _ = run("--dry-run", "--fresh")
     assert (code, out.count("to do  ")) == (0, 10)
-    code, out, _ = finish(start("--dry-run", "--repetitions", "2", "--seed", "1"))
+    code, out, _ = run("--dry-run", "--repetitions", "2", "--seed", "1")
     assert out.count("to do  ") == 20
 
-    assert finish(start("--quiet")) == (0, "", "")
+    assert run("--quiet") == (0, "", "")
 
     before = keys_of_all_records(store)
     fresh = start("--fresh")
@@ -210,12 +224,8 @@ def test_bad_usage_exits_2_and_names_what_was_received(flags, message):
 
 
 def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path, capsys):
-    from benchmarks import mnist_dropout
-    from benchmarks.harness import cli
-
-    experiment = mnist_dropout.EXPERIMENT
-    greedy = {"smoke": replace(experiment.profiles["paper"], datasets={})}
-    experiment = replace(experiment, profiles={**experiment.profiles, **greedy})
+    greedy = {"smoke": replace(EXPERIMENT.profiles["paper"], datasets={})}
+    experiment = replace(EXPERIMENT, profiles={**EXPERIMENT.profiles, **greedy})
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path / "out")]
     assert cli.main(experiment, flags) == 2
     assert "Received: 60000 + 0" in capsys.readouterr().err
@@ -246,15 +256,12 @@ def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
 
 
 def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
-    from benchmarks import mnist_dropout
-    from benchmarks.harness import cli
-
     def broken(trial, input_shape, num_classes):
         raise RuntimeError("this machine is tired")
 
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
-    experiment = mnist_dropout.EXPERIMENT
-    assert cli.main(replace(experiment, work=replace(experiment.work, build=broken)), flags) == 1
+    experiment = replace(EXPERIMENT, work=replace(EXPERIMENT.work, build=broken))
+    assert cli.main(experiment, flags) == 1
     err = capsys.readouterr().err
     assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err
@@ -263,5 +270,5 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
     errors = "".join(record.error for record in failed)
     assert sys.prefix not in errors
     assert os.getcwd() not in errors
-    assert cli.main(experiment, [*flags, "--dry-run"]) == 0
+    assert cli.main(EXPERIMENT, [*flags, "--dry-run"]) == 0
     assert "10 to run" in capsys.readouterr().out

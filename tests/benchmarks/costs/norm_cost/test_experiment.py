@@ -71,6 +71,7 @@ def test_metrics_are_medians_of_the_rounds_ratios(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.slow
 def test_a_worker_measures_in_a_process_of_its_own():
     params = {"part": "training", "rounds": 2, "seed": 0, "training_image": 8, "training_batch": 4}
     found = experiment.in_process(BACKEND, params)
