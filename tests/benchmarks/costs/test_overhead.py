@@ -1,5 +1,7 @@
 """What the harness costs: all arms train, and ratios are of the same round."""
 
+import pytest
+
 from benchmarks.costs import overhead
 
 
