@@ -18,8 +18,13 @@ os.environ.setdefault(
 )
 
 
-def pytest_collection_finish() -> None:
-    """Python's garbage collection no longer visits the millions of objects that imports made."""
+@pytest.fixture(scope="module", autouse=True)
+def _small_heap() -> None:
+    """Excludes what is alive from later garbage collections.
+
+    Imports create millions of objects and TensorFlow keeps about a thousand for every model that
+    is trained. Each collection would visit all of them.
+    """
     gc.collect()
     gc.freeze()
 
