@@ -156,7 +156,7 @@ def test_after_an_activation_the_next_layer_takes_it():
     ("stack", "why"),
     [
         ((layers.Dense(3, activation="relu"), BN(name="bn")), "has the activation relu"),
-        ((layers.Dense(3), layers.ReLU(), BN(name="bn")), r"\(ReLU\) is no layer to fold into"),
+        ((layers.Dense(3), layers.ReLU(), BN(name="bn")), r"\(ReLU\) is not a layer to fold into"),
         ((BN(name="bn"), layers.ReLU()), "no layer of its model comes before it"),
         ((layers.Conv1D(3, 2), BN(axis=1, name="bn")), "normalizes axis 1"),
         ((layers.Dense(3, dtype="bfloat16"), BN(name="bn")), "computes in float32 and"),
@@ -485,7 +485,7 @@ def test_bad_arguments_of_swapping():
     model = chain((4,), BN(name="bn"))
     with pytest.raises(ValueError, match=r"`to` must be a layer class.*Received: to='gn'"):
         swap_normalization(model, "gn")
-    with pytest.raises(ValueError, match=r"`to` must give a layer.*Received: 3 for .*'bn'"):
+    with pytest.raises(ValueError, match=r"`to` must return a layer.*Received: 3 for .*'bn'"):
         swap_normalization(model, lambda old: 3)
     with pytest.raises(ValueError, match=r"`which` must be a layer class.*Received: which='bn'"):
         swap_normalization(model, None, which="bn")
