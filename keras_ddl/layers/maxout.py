@@ -134,7 +134,7 @@ class _MaxoutOfLinear(keras.layers.Layer):
 
     def call(self, inputs) -> Any:
         outputs = _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
-        return ops.cast(outputs, self.compute_dtype)  # core's float64 layers return float32 on PyTorch
+        return ops.cast(outputs, self.compute_dtype)  # on PyTorch core rounds float64 to float32
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         shape = list(self.linear.compute_output_shape(input_shape))

@@ -62,7 +62,7 @@ class _StochasticPooling(keras.layers.Layer):
         return ops.pad(activations, widths)
 
     def _candidates(self, activations):
-        """The activations of all regions, as one tensor per offset in the window, and their maximum.
+        """The activations of all regions, one tensor per offset in the window, and their maximum.
 
         Sums and squares of activations may overflow. Callers divide the candidates by the maximum
         first, which prevents that.

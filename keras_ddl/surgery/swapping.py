@@ -91,8 +91,8 @@ def _maker(to):
     if not callable(to) or isinstance(to, layers.Layer):
         raise ValueError(
             "`to` must be a layer class, a function of the old layer that returns a new one, such "
-            "as `lambda old: GroupNormalization(8, axis=old.axis, name=old.name)`, or None to remove "
-            f"it. Received: to={to!r}"
+            "as `lambda old: GroupNormalization(8, axis=old.axis, name=old.name)`, or None to "
+            f"remove it. Received: to={to!r}"
         )
 
     def make(old):

@@ -230,7 +230,7 @@ def test_a_layer_shared_with_a_nested_model_is_left():
 
 
 class Block(layers.Layer):
-    """A layer whose calls cannot be seen."""
+    """A layer whose calls cannot be traced."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -247,7 +247,7 @@ class Block(layers.Layer):
 def test_what_is_inside_other_layers_is_left_and_reported():
     model = chain((4,), Block(name="block"), layers.Dense(2), BN())
     assert_folded_equals(model, left=1)
-    assert "the calls inside block (Block) cannot be seen" in reason(model, "block/hidden")
+    assert "the calls inside block (Block) cannot be traced" in reason(model, "block/hidden")
 
 
 def test_subclasses_that_may_compute_something_else_are_left():
