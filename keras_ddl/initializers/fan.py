@@ -21,8 +21,7 @@ def fans(shape) -> tuple[int, int]:
     """
     if len(shape) < 2:
         raise ValueError(
-            "`shape` must have at least two axes, inputs and units. "
-            f"Received: shape={tuple(shape)}"
+            f"`shape` must have at least two axes, inputs and units. Received: shape={tuple(shape)}"
         )
     window = math.prod(shape[:-2])
     return window * shape[-2], window * shape[-1]

@@ -67,8 +67,7 @@ class Maxout(keras.layers.Layer):
         self.num_units = positive_integer("num_units", num_units)
         if not is_integer(axis) or axis == 0:
             raise ValueError(
-                "`axis` must be an integer other than 0, the batch axis. "
-                f"Received: axis={axis!r}"
+                f"`axis` must be an integer other than 0, the batch axis. Received: axis={axis!r}"
             )
         self.axis = int(axis)
         self.supports_masking = True

@@ -201,9 +201,7 @@ class Plan:
 
     def _check_normalization(self, layer) -> None:
         if type(layer) not in NORMALIZATIONS:
-            raise _NotExact(
-                f"{type(layer).__name__} may normalize differently than its base class"
-            )
+            raise _NotExact(f"{type(layer).__name__} may normalize differently than its base class")
         if not all(call.is_plain for call in self.calls[id(layer)]):
             raise _NotExact("it is called with training=True or further arguments")
 

@@ -236,7 +236,7 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_a_subclassed_model_of_unknown_shapes_wants_data(subclassed, blobs):
     model = subclassed()
     model(blobs[0][:2])
-    with pytest.raises(ValueError, match=r"Give `data`, a few inputs.*data=None"):
+    with pytest.raises(ValueError, match=r"Pass `data`, a few inputs.*data=None"):
         model.fit(*blobs, verbose=0, callbacks=[DeadReLUCounter()])
 
 

@@ -83,7 +83,7 @@ def test_missing_validation_data_is_told(classifier, blobs):
         (lambda: GL(0), "`alpha` must be a positive number in %"),
         (lambda: PQ(1, 0), "`k` must be a positive integer"),
         (lambda: UP(1.5), "`s` must be a positive integer"),
-        (lambda: GL(1)([1.0], [-0.5]), "need positive ones; use UP"),
+        (lambda: GL(1)([1.0], [-0.5]), "need nonnegative losses; use UP"),
     ],
 )
 def test_bad_use_is_refused(make, message):

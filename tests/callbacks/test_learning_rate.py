@@ -49,9 +49,7 @@ def test_a_schedule_per_epoch(classifier, blobs):
 )
 def test_a_second_schedule_is_refused(make, classifier, blobs):
     model = classifier(keras.optimizers.Adam(LinearDecay(0.1, 10)))
-    with pytest.raises(
-        ValueError, match=r"ruled by a schedule already.*Received: learning_rate=Lin"
-    ):
+    with pytest.raises(ValueError, match=r"is already a schedule.*Received: learning_rate=Lin"):
         model.fit(*blobs, verbose=0, callbacks=[make()])
 
 

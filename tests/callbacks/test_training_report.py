@@ -166,7 +166,7 @@ def test_names_with_signs_are_drawn(classifier, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "folder/", "run.png"])
 def test_a_path_that_names_no_page_is_refused(name, tmp_path):
-    with pytest.raises(ValueError, match=r"`path` must name the page.*Received: path="):
+    with pytest.raises(ValueError, match=r"`path` must name the HTML file.*Received: path="):
         TrainingReport(f"{tmp_path}/{name}")
 
 

@@ -99,5 +99,5 @@ def test_a_bad_name_is_refused(name, data):
 
 def test_two_callbacks_with_one_name_are_told_so(data):
     twice = [ValidationSets({"again": data}), ValidationSets({"again": data})]
-    with pytest.raises(ValueError, match="already hold 'again_"):
+    with pytest.raises(ValueError, match="already have 'again_"):
         compiled().fit(*data, epochs=1, verbose=0, callbacks=twice)

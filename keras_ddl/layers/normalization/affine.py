@@ -30,9 +30,7 @@ class ChannelLayer(keras.layers.Layer):
                 f"Received: axis={axis!r}"
             )
         if 0 in as_tuple(axis):
-            raise ValueError(
-                f"`axis` must not contain 0, the batch axis. Received: axis={axis!r}"
-            )
+            raise ValueError(f"`axis` must not contain 0, the batch axis. Received: axis={axis!r}")
         self.supports_masking = True
         self.autocast = False
         self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # JSON types
