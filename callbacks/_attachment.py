@@ -203,7 +203,7 @@ def _remove(model, attachment):
             setattr(holder, name, attachment.wrapper.optimizer)
             if not state.attachments:
                 model.train_function = state.train_function
-            break  # if the loop finds none, the model was compiled again and has a new step
+            break  # without a match, the model was compiled again and has a new step
     for owner in attachment.owners:
         getattr(owner, "detached", lambda: None)()
 

@@ -43,8 +43,8 @@ def first_examples(callback, model, data, count=None):
     except Exception as error:
         shapes = keras.tree.map_structure(np.shape, data if arrays else batch)
         raise ValueError(
-            f"{who}: the model cannot run `data`. Pass inputs in the structure of the model's, "
-            f"without labels. Received: data of shape {shapes}; {error}"
+            f"{who}: the model cannot run `data`. Pass inputs in the structure of the model's "
+            f"inputs, without labels. Received: data of shape {shapes}; {error}"
         ) from error
     return batch
 

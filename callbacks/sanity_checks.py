@@ -16,7 +16,8 @@ from keras_ddl.examples import is_arrays
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")
-ENOUGH = 0.3  # examples count as overfitted if the loss falls below this fraction of its start
+# Examples count as overfitted if the loss falls below this fraction of the initial loss.
+OVERFIT_FRACTION = 0.3
 
 
 class SanityChecks(Monitor):
@@ -136,8 +137,8 @@ class SanityChecks(Monitor):
         except Exception as error:
             shapes = keras.tree.map_structure(np.shape, self.x)
             raise ValueError(
-                "SanityChecks: the model cannot run `x`. Pass inputs in the model's structure. "
-                f"Received: x of shape {shapes}; {error}"
+                "SanityChecks: the model cannot run `x`. Pass inputs in the structure of the "
+                f"model's inputs. Received: x of shape {shapes}; {error}"
             ) from error
         outputs = keras.tree.map_structure(ops.convert_to_numpy, outputs)
         self._targets = targets(self.model, self.y, outputs)
@@ -225,7 +226,7 @@ class SanityChecks(Monitor):
         finally:
             self.model.train_function = function
         after = self._loss(x, y)
-        if after < ENOUGH * before:
+        if after < OVERFIT_FRACTION * before:
             return None
         return (
             f"{len(keras.tree.flatten(y)[0])} examples could not be overfitted: after "

@@ -26,7 +26,9 @@ _TIME_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def leaf_layers(layer) -> list[keras.layers.Layer]:
-    """The layers without sublayers in a layer or model, each once, in order of creation.
+    """All layers without sublayers inside a layer or model, each once, in order of creation.
+
+    For a layer without sublayers, the list contains the layer itself.
 
     A layer passed as `activation=` counts as part of the layer that received it. Recurrent and
     time-distributed layers count as leaves.
@@ -73,5 +75,5 @@ def _children(layer):
 
 def _argument(layer):
     """A layer's `activation=` argument, even while a `Shadow` replaces the attribute."""
-    shadow = Shadow.before(layer)
+    shadow = Shadow.of(layer)
     return getattr(layer, "activation", None) if shadow is None else shadow.activation

@@ -74,7 +74,7 @@ class Shadow:
         self.shadows_activation = callable(self.activation) and not fixed
 
     @classmethod
-    def before(cls, layer):
+    def of(cls, layer):
         """The shadow of a layer, or None if it is not watched."""
         shadows = (vars(layer).get(name) for name in ("call", "quantized_call"))
         owners = (getattr(shadow, "__self__", None) for shadow in shadows)
@@ -83,7 +83,7 @@ class Shadow:
     @classmethod
     def begin(cls, layer, entry):
         with cls.lock:
-            shadow = cls.before(layer) or cls(layer)
+            shadow = cls.of(layer) or cls(layer)
             if not shadow.entries:
                 shadow._shadow(shadow.name, shadow.run)
                 if shadow.shadows_activation:
@@ -93,7 +93,7 @@ class Shadow:
     @classmethod
     def end(cls, layer, entry):
         with cls.lock:
-            shadow = cls.before(layer)
+            shadow = cls.of(layer)
             if shadow is None:
                 return
             shadow.entries = [other for other in shadow.entries if other is not entry]
@@ -120,12 +120,12 @@ class Shadow:
             if entry.thread == here:
                 index = entry.counts[id(self.layer)]
                 entry.counts[id(self.layer)] += 1
-                call = self._called(index, args, kwargs) if call is None else call
+                call = self._call_once(index, args, kwargs) if call is None else call
                 replaced = entry.hook(replace(call, index=index))
                 call = call if replaced is None else replace(call, outputs=replaced)
         return self.call(*args, **kwargs) if call is None else call.outputs
 
-    def _called(self, index, args, kwargs):
+    def _call_once(self, index, args, kwargs):
         self.received.linear = None
         outputs = self.call(*args, **kwargs)
         linear, self.received.linear = self.received.linear, None
@@ -136,5 +136,5 @@ class Shadow:
             kwargs=kwargs,
             linear=outputs if linear is None else linear,
             outputs=outputs,
-            again=lambda *others: self._called(index, others or args, kwargs),
+            again=lambda *others: self._call_once(index, others or args, kwargs),
         )

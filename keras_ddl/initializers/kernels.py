@@ -12,7 +12,7 @@ def kernels(layer) -> list[keras.Variable]:
     The list is empty if the layer has no kernel. Multiplying the last kernel by a factor multiplies
     the linear part by it. For a recurrent layer, the result is the cell's kernel for the inputs.
     """
-    layer = holder(layer)
+    layer = kernel_layer(layer)
     separable = hasattr(layer, "pointwise_kernel")
     names = ["depthwise_kernel", "pointwise_kernel"] if separable else ["kernel"]
     attributes = [getattr(layer, name, None) for name in names]
@@ -40,7 +40,7 @@ def recurrent_kernel(layer) -> keras.Variable | None:
     return kernel if isinstance(kernel, keras.Variable) and len(kernel.shape) == 2 else None
 
 
-def holder(layer) -> keras.layers.Layer:
+def kernel_layer(layer) -> keras.layers.Layer:
     """The layer that has the kernel: the one in `TimeDistributed`, the cell, or `layer` itself."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return layer.layer
@@ -54,7 +54,7 @@ def orthonormal_value(layer, kernel, rng) -> np.ndarray:
     kernels are treated as several matrices: a depthwise kernel, and an einsum that keeps an axis of
     its input, as one matrix per channel; a recurrent layer's kernel as one matrix per gate.
     """
-    each, inputs, units = _axes(holder(layer), kernel)
+    each, inputs, units = _axes(kernel_layer(layer), kernel)
     if (recurrent := recurrent_kernel(layer)) is not None:
         parts = kernel.shape[1] // recurrent.shape[0]
         return np.concatenate(_orthonormal(parts, kernel.shape[0], recurrent.shape[0], rng), axis=1)

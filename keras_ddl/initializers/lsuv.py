@@ -101,7 +101,7 @@ def lsuv_init(
         calls.clear()
         for layer in layers.values():
             layer.end_before()
-            if orthonormal and layer.open:
+            if orthonormal and layer.can_scale:
                 _make_orthonormal(layer, rng)
         _sweep(model, whole_batch(model, batch), layers, max_iterations)
     reports = tuple(layer.report() for layer in layers.values())

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_ddl.graph import own_activation
 from keras_ddl.initializers import report
-from keras_ddl.initializers.kernels import holder, kernels, recurrent_kernel
+from keras_ddl.initializers.kernels import kernel_layer, kernels, recurrent_kernel
 from keras_ddl.initializers.pooled import Pooled, number, wide
 from keras_ddl.initializers.search import ScaleSearch
 
@@ -40,7 +40,7 @@ class Scaled:
         return [*kernels(self.layer), *([] if recurrent is None else [recurrent])]
 
     @property
-    def open(self):
+    def can_scale(self):
         """Whether the kernel may be changed."""
         return self.status not in {report.FROZEN, report.REFUSED}
 
@@ -70,10 +70,10 @@ class Scaled:
         """
         if call.index == 0:
             self.pooled = Pooled()
-        if self.open and len(self.steps) == 1:
+        if self.can_scale and len(self.steps) == 1:
             call = self._rescale(call)
         self.pooled.add(self._measured(call, self._linear(call)))
-        if self.open:
+        if self.can_scale:
             self._update_status()
         return call.outputs
 
@@ -90,10 +90,10 @@ class Scaled:
         timed = isinstance(self.layer, keras.layers.TimeDistributed)
         if not kernels(self.layer):
             return report.REFUSED, _why_no_kernel(self.layer)
-        if timed and own_activation(holder(self.layer)) is not None:
+        if timed and own_activation(kernel_layer(self.layer)) is not None:
             return report.REFUSED, "put the activation inside TimeDistributed into a separate layer"
         kernel = kernels(self.layer)[-1]
-        if not (self.layer.trainable and holder(self.layer).trainable and kernel.trainable):
+        if not (self.layer.trainable and kernel_layer(self.layer).trainable and kernel.trainable):
             return report.FROZEN, ""
         return report.NOT_CONVERGED, ""
 
@@ -127,14 +127,14 @@ class Scaled:
 
     def _scale(self, factor):
         kernel = kernels(self.layer)[-1]
-        self._outside_casts(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
+        self._without_autocast(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
         self.iterations += 1
 
-    def _outside_casts(self, action):
+    def _without_autocast(self, action):
         """Call a function that reads or assigns the kernel in the precision of its variable."""
-        layer = holder(self.layer)
+        layer = kernel_layer(self.layer)
         mixed = layer.compute_dtype != layer.variable_dtype
-        return in_full_precision(action) if mixed else action()
+        return without_autocast(action) if mixed else action()
 
     def _rescale(self, call):
         """Rescale the kernel until the variance of the layer's only call reaches the target.
@@ -156,7 +156,7 @@ class Scaled:
         if part.flat or not math.isfinite(part.variance):
             return call
         factor, reached = self._factor(call, free, bias, part)
-        first = self._outside_casts(kernels(self.layer)[-1].numpy)
+        first = self._without_autocast(kernels(self.layer)[-1].numpy)
         self._scale(factor)
         if self.recurrent or not reached:
             return call.again()
@@ -174,10 +174,11 @@ class Scaled:
             bias: the bias, or None.
             part: the mean and variance of `free`.
         """
-        alone = math.sqrt(self.target / part.variance)
+        # The factor at which the linear part without the bias has the target variance.
+        linear_factor = math.sqrt(self.target / part.variance)
         if not self.post:
             if bias is None:
-                return alone, True
+                return linear_factor, True
             # Solve Var(a u + b) = a^2 Var(u) + 2 a Cov(u, b) + Var(b) = target for the factor a.
             biases, both = Pooled(), Pooled()
             biases.add(ops.broadcast_to(bias, ops.shape(free)))
@@ -187,9 +188,9 @@ class Scaled:
             factor = (-covariance + math.sqrt(max(root, 0.0))) / part.variance
             if root < 0 or factor <= 0:
                 self.note = f"the biases alone have variance {biases.variance:.3g}"
-                return alone, False
+                return linear_factor, False
             return factor, True
-        factor, search = alone, ScaleSearch(self.target)
+        factor, search = linear_factor, ScaleSearch(self.target)
         for _ in range(self.max_iterations):
             scaled = free * factor if bias is None else free * factor + bias
             after = Pooled()
@@ -202,7 +203,7 @@ class Scaled:
         self.note = (
             "no scale reaches the target after the activation; the linear part has it instead"
         )
-        return alone, False
+        return linear_factor, False
 
     def _rescale_by_trial(self, call, first):
         """Rescale and measure repeatedly, for a layer whose output is not linear in its kernel.
@@ -219,7 +220,7 @@ class Scaled:
             if measured.flat or not math.isfinite(measured.variance):
                 break
             self._scale(search.step(measured.variance))
-        self._outside_casts(lambda: kernels(self.layer)[-1].assign(first))
+        self._without_autocast(lambda: kernels(self.layer)[-1].assign(first))
         self.note = "scaling the kernel does not scale the output accordingly"
         return call.again()
 
@@ -227,7 +228,7 @@ class Scaled:
 def _why_no_kernel(layer):
     if isinstance(layer, keras.layers.RNN):
         return "a recurrent layer whose cell has no plain kernel"
-    inner = holder(layer)
+    inner = kernel_layer(layer)
     if getattr(inner, "lora_enabled", False):
         return "its kernel is frozen under LoRA"
     if getattr(inner, "quantization_mode", None):
@@ -235,7 +236,7 @@ def _why_no_kernel(layer):
     return "the calls of the layers inside TimeDistributed cannot be observed"
 
 
-class _FullPrecision(keras.layers.Layer):
+class _WithoutAutocast(keras.layers.Layer):
     """Disables the autocast of an outer layer's call, in which variables have half precision.
 
     On PyTorch an assignment under autocast would be lost: it changes only a half-precision copy of
@@ -250,10 +251,10 @@ class _FullPrecision(keras.layers.Layer):
         return inputs
 
 
-def in_full_precision(action):
+def without_autocast(action):
     """Call a function without autocast, within the call of a layer, and return its result."""
     results = []
-    _FullPrecision()(ops.zeros(()), action=lambda: results.append(action()))
+    _WithoutAutocast()(ops.zeros(()), action=lambda: results.append(action()))
     return results[0]
 
 
@@ -266,7 +267,7 @@ def _sample(call):
 
 def _bias(call):
     """The bias that a layer adds, computed as its linear part for the input 0. None if it is 0."""
-    layer = holder(call.layer)
+    layer = kernel_layer(call.layer)
     others = len(layer.weights) - len(kernels(layer))
     bias = getattr(layer, "bias", None)
     if not others or (

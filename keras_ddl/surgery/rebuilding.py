@@ -24,32 +24,36 @@ def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]) -> keras.Model
         for call in wiring.calls:
             if id(call.layer) not in new:
                 new[id(call.layer)] = replace(call.layer)
-        play = _play_sequential if isinstance(wiring.model, keras.Sequential) else _play_functional
-        new[id(wiring.model)] = play(wiring, new)
+        rebuild_model = (
+            _rebuild_sequential
+            if isinstance(wiring.model, keras.Sequential)
+            else _rebuild_functional
+        )
+        new[id(wiring.model)] = rebuild_model(wiring, new)
     for wiring in reversed(wirings):  # outermost first: freezing a model freezes all inside it
         if not wiring.model.trainable:
             new[id(wiring.model)].trainable = False
     return new[id(wirings[-1].model)]
 
 
-def _play_sequential(wiring: Wiring, new: dict[int, Any]):
+def _rebuild_sequential(wiring: Wiring, new: dict[int, Any]):
     layers = [new[id(call.layer)] for call in wiring.calls]
     kept = [layer for layer in layers if layer is not None]
     return keras.Sequential([wiring.entries.make(), *kept], name=wiring.model.name)
 
 
-def _play_functional(wiring: Wiring, new: dict[int, Any]):
+def _rebuild_functional(wiring: Wiring, new: dict[int, Any]):
     inputs = make_inputs(wiring.entries)
-    known: dict[int, Any] = {}
+    replacements: dict[int, Any] = {}  # new symbolic tensors by the id of the old ones
 
-    def make_known(old, current):
+    def record(old, current):
         pairs = zip(tensors(old), tensors(current), strict=True)
-        known.update((id(before), after) for before, after in pairs)
+        replacements.update((id(before), after) for before, after in pairs)
 
     def current(structure):
-        return keras.tree.map_structure(lambda leaf: known.get(id(leaf), leaf), structure)
+        return keras.tree.map_structure(lambda leaf: replacements.get(id(leaf), leaf), structure)
 
-    make_known(wiring.inputs, inputs)
+    record(wiring.inputs, inputs)
     for call in wiring.calls:
         args, kwargs = current(call.args), current(call.kwargs)
         layer = new[id(call.layer)]
@@ -57,14 +61,14 @@ def _play_functional(wiring: Wiring, new: dict[int, Any]):
             outputs = next(iter([*args, *kwargs.values()]))
         else:
             outputs = layer(*args, **_accepted(layer, kwargs))
-        make_known(call.outputs, outputs)
+        record(call.outputs, outputs)
     return keras.Model(inputs, current(wiring.outputs), name=wiring.model.name)
 
 
 def _accepted(layer, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The keyword arguments without `mask` and `training`, if the layer's `call` lacks them."""
-    takes = inspect.signature(layer.call).parameters
-    optional = {"mask", "training"} - set(takes)
+    parameters = inspect.signature(layer.call).parameters
+    optional = {"mask", "training"} - set(parameters)
     return {key: value for key, value in kwargs.items() if key not in optional}
 
 

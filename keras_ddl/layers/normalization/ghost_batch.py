@@ -64,7 +64,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
                     f"keras.layers.BatchNormalization supports it. Received: {name}=True"
                 )
         super().__init__(axis=axis, momentum=momentum, **kwargs)
-        self.autocast = False  # so that means are not computed from rounded values
+        self.autocast = False  # keeps inputs unrounded until the statistics are computed
         self.virtual_batch_size = size
 
     def call(self, inputs, training=False, mask=None) -> Any:
@@ -91,10 +91,11 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         """
         count = at_least(-(-batch // self.virtual_batch_size), 1)  # 1 even for an empty batch
         size = -(-batch // count)
-        lacking = size * count - batch  # the number of padding examples, which have weight 0
+        missing = size * count - batch
         channels = examples.mean.shape[-1]
-        none = ops.zeros((lacking, channels), examples.mean.dtype)
-        rows = Moments(*(ops.concatenate([value, none]) for value in examples))
+        padding = ops.zeros((missing, channels), examples.mean.dtype)  # examples of weight 0
+        rows = Moments(*(ops.concatenate([value, padding]) for value in examples))
+        # In this shape, column j has the examples of ghost batch j.
         ghosts = rows.reshape((size, count, channels)).pool(0)
         self._update_moving(ghosts)
         shape = (size, count, channels)
@@ -109,6 +110,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
 
         The result equals one update after the other, but takes a single assignment.
         """
+        # A ghost batch that `later` others follow has the weight (1 - momentum) * momentum**later.
         seen = ops.cast(ghosts.weight > 0, ghosts.mean.dtype)
         later = ops.sum(seen, axis=1, keepdims=True) - ops.cumsum(seen, axis=1)
         share = seen * (1 - self.momentum) * self.momentum**later

@@ -17,7 +17,7 @@ class ThresholdedLinearUnit(ChannelActivation):
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        tau_initializer: initializer of `tau`. Default zeros, which starts as ReLU.
+        tau_initializer: initializer of `tau`. Default zeros, so that the layer starts as ReLU.
         tau_regularizer: optional regularizer of `tau`.
         tau_constraint: optional constraint of `tau`.
         affine: whether there is a slope. Default False.
