@@ -463,7 +463,7 @@ def test_what_becomes_of_the_new_model_does_not_touch_the_given_one(surgery):
 
 def test_what_cannot_be_seen_is_refused():
     model = chain((4,), Block(name="block"))
-    with pytest.raises(ValueError, match=r"\['hidden'\] cannot be swapped.*'block'.*Received"):
+    with pytest.raises(ValueError, match=r"\['hidden'\] cannot be replaced.*'block'.*Received"):
         swap_normalization(model, None)
     assert swap_normalization(model, None, which=layers.LayerNormalization).layers
 
