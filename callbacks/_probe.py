@@ -21,8 +21,8 @@ class Probe(keras.Model):
     """
 
     def __init__(self, model, measure):
-        # Without these arguments, the probe's dtype policy would cast the weights and inputs of the
-        # measured model.
+        # Without these two arguments, a global mixed-precision policy would apply to the probe, and
+        # would cast the inputs and weights of the measured model.
         super().__init__(name=f"probe_of_{model.name}", dtype="float32", autocast=False)
         self.watched = model
         self._measure = measure

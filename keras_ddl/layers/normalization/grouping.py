@@ -1,7 +1,8 @@
 """The computation of group normalization, with a gradient that is written by hand.
 
 On TensorFlow and JAX automatic differentiation needs up to twice as many passes over the input and
-keeps more intermediate tensors in memory.
+keeps more intermediate tensors in memory. In this module, `cells` is the `moments.Cells` of the
+input; a cell is one channel of one example.
 """
 
 import keras
@@ -42,7 +43,13 @@ def statistics(cells, x, groups, epsilon):
 
 
 def gradients(cells, upstream, parts):
-    """The gradients with respect to the input, gamma and beta."""
+    """The gradients with respect to the input, gamma and beta.
+
+    Args:
+        cells: the cells of the input.
+        upstream: the gradient with respect to the outputs.
+        parts: the intermediate tensors of the forward pass.
+    """
     deviation, inverse, gamma, scale = parts
 
     def group_mean(values):
@@ -51,9 +58,9 @@ def gradients(cells, upstream, parts):
 
     to_beta = cells.sum(upstream, gamma.shape)
     to_gamma = cells.sum(upstream * deviation, gamma.shape) * inverse
-    # Subtract the mean of the incoming gradient and its projection on the normalized input.
-    flow, match = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
-    to_x = upstream * scale - deviation * cells.spread(match) - cells.spread(flow)
+    # Subtract the group's mean of the upstream gradient and its projection on the normalized input.
+    mean, projection = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
+    to_x = upstream * scale - deviation * cells.spread(projection) - cells.spread(mean)
     return to_x, ops.sum(to_gamma, axis=0), ops.sum(to_beta, axis=0)
 
 
