@@ -36,7 +36,7 @@ class DropBlock2D(VariableDropout):
         inputs: feature maps `(batch, rows, columns, channels)`, or with the channels first.
         training: whether units are dropped. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

@@ -35,10 +35,10 @@ class DropConnect(KernelWrapper):
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
         training: whether weights are dropped. `fit` sets it; default False.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 

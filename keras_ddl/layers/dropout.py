@@ -37,7 +37,7 @@ class VariableDropout(keras.layers.Layer):
         inputs: floating-point tensor of any rank and shape.
         training: whether units are dropped. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Raises:
         ValueError: if `rate` is not a number in [0, 1].

@@ -47,7 +47,7 @@ class Maxout(keras.layers.Layer):
 
     Input shape: any, but the size of `axis` must be known.
 
-    Output shape: the input's, with `num_units` in place of the size of `axis`.
+    Output shape: same as the input shape, but with size `num_units` along `axis`.
 
     Example:
 

@@ -45,7 +45,7 @@ class PELU(ChannelActivation):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

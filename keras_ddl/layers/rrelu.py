@@ -27,7 +27,7 @@ class RReLU(keras.layers.Layer):
         inputs: tensor of any shape.
         training: whether slopes are random. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

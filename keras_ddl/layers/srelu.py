@@ -36,7 +36,7 @@ class SReLU(ChannelActivation):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

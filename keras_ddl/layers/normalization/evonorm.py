@@ -36,7 +36,7 @@ class EvoNormB0(AffineNormalization):
         mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
             where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -102,7 +102,7 @@ class EvoNormS0(AffineNormalization):
         mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
             where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

@@ -38,7 +38,7 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
             where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

@@ -56,7 +56,7 @@ class GroupNormalization(AffineNormalization):
         mask: optional boolean tensor whose axes correspond to the first axes of the input, such as
             (batch, time). Entries where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

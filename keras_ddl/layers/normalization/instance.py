@@ -31,7 +31,7 @@ class InstanceNormalization(GroupNormalization):
         inputs: tensor with at least one axis that is neither the batch axis nor a channel axis.
         mask: as in `GroupNormalization`.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

@@ -37,7 +37,7 @@ class KernelWrapper(layers.Wrapper):
 
     @property
     def fan_in_axes(self) -> tuple[int, ...]:
-        """The axes of the kernel that one output unit sums over."""
+        """The axes of the kernel over which one output unit sums."""
         rank = len(self.layer.kernel.shape)
         if isinstance(self.layer, DEPTHWISE):
             return tuple(range(rank - 2))

@@ -36,7 +36,7 @@ class SwitchableNormalization(AffineNormalization):
         mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
             where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

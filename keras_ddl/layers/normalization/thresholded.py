@@ -29,7 +29,7 @@ class ThresholdedLinearUnit(ChannelActivation):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Reference: Singh and Krishnan, "Filter Response Normalization Layer", 2019, arXiv 1911.09737.
     """

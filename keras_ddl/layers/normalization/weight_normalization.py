@@ -40,9 +40,9 @@ class WeightNormalization(KernelWrapper):
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 

@@ -28,9 +28,9 @@ class WeightStandardization(KernelWrapper):
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 
