@@ -32,9 +32,9 @@ def main(
 
     Args:
         experiment: what to run.
-        argv: the command line; by default the process's own.
-        parents: parsers whose flags the caller reads itself; `--help` lists them.
-        entry: the command's name in `benchmarks`, if it is not the experiment's.
+        argv: the command line; by default that of the process.
+        parents: parsers of flags that the caller reads; `--help` lists them, too.
+        entry: the command's name in `benchmarks`; by default the experiment's name.
     """
     arguments = _parser(experiment, parents, entry or experiment.name).parse_args(argv)
     again = "the same command without --fresh" if arguments.fresh else "the same command"
@@ -46,14 +46,15 @@ def main(
     try:
         with interrupts.raised(interrupted) as pending:
             return _run(experiment, arguments, pending)
-    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the last flush
+    except BrokenPipeError:  # the program that read the output has ended, as in `... | head`
+        # Python flushes both streams at exit, so they must be writable.
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         return INTERRUPTED
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         return INTERRUPTED
     except (data.DataError, StoreError, BackendError, OSError) as error:
-        if pending:  # native code made another error of the interrupt
+        if pending:  # native code turned the interrupt into another error
             print(f"\n{interrupted}", file=sys.stderr)
             return INTERRUPTED
         kept = ". Finished trials are kept." if isinstance(error, OSError) else ""
@@ -78,7 +79,8 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     except data.DataError:
         if dataset.name != "own":
             raise
-        dataset = replace(dataset, name="digits")  # fewer images: the sizes that suit digits
+        # The user's data set is too small for the profile: use the smaller sizes of digits.
+        dataset = replace(dataset, name="digits")
         trials = _trials(experiment, dataset, arguments)
     if arguments.shard:
         trials = grouping.shard(experiment, trials, *arguments.shard)
@@ -130,7 +132,7 @@ def _trials(
         )
     )
     for trial in trials:
-        if "train_size" in trial.params:  # measurements may do without data
+        if "train_size" in trial.params:  # some measurements use no data set
             data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
             _check_step(trial)
     return trials
@@ -143,7 +145,7 @@ def _train(
     progress: Progress,
     pending: list[int],
 ) -> None:
-    """Trains what is left, together with other processes on the same folder."""
+    """Train the remaining trials; other processes that use the same folder train some of them."""
 
     def stop_if_interrupted() -> None:
         if pending:
@@ -152,9 +154,9 @@ def _train(
     def watched(trials: list[Trial], claim: Claim) -> Iterator[Record]:
         def claimed(group: list[Trial]) -> list[Trial]:
             stop_if_interrupted()
-            own = claim(group)
-            progress.begins(own)
-            return own
+            taken = claim(group)
+            progress.begins(taken)
+            return taken
 
         return execute(trials, claimed)
 
@@ -170,7 +172,7 @@ def _check_step(trial: Trial) -> None:
     size, count = trial.params.get("batch_size", 1), trial.params.get("devices", 1)
     if size * count > trial.params["train_size"]:
         raise data.DataError(
-            f"a step takes {size * count} training images ({count} x {size}), and there are "
+            f"a step takes {size * count} training images ({count} x {size}), but there are only "
             f"{trial.params['train_size']}: choose fewer devices or a larger profile"
         )
 
@@ -200,38 +202,48 @@ def _parser(
         "--dataset",
         default="auto",
         metavar="NAME|PATH",
-        help=f"{', '.join(data.NAMES)}; or auto (the default): the first that can be had of "
+        help=f"{', '.join(data.NAMES)}; or auto (the default): the first one available of "
         f"{', '.join([*experiment.datasets, 'digits'])}; or the path of your own images "
-        "(docs/benchmarks.md says in which forms)",
+        "(docs/benchmarks.md lists the accepted forms)",
     )
     add("--data-dir", metavar="DIR", help="the folder that holds the data set")
-    add("--repetitions", type=_repetitions, metavar="N", help="seeds per arm, if not the profile's")
+    add(
+        "--repetitions",
+        type=_repetitions,
+        metavar="N",
+        help="seeds per arm; default: the number that the profile states",
+    )
     add("--seed", type=int, default=0, metavar="N", help="base seed of all randomness; default 0")
     add(
         "--executor",
         choices=EXECUTORS,
         default="auto",
-        help="in-process: one trial after another; population: trials of one structure together, "
-        "without times of their own; auto (the default): population where it pays",
+        help="in-process: one trial after another; population: trials with the same model "
+        "structure train together and have no separate times; auto (the default): population "
+        "where it is faster",
     )
     add(
         "--out",
         type=_path,
         default="results",
         metavar="DIR",
-        help="results folder, default results; the same one resumes, and several processes that "
-        "use it share the trials",
+        help="results folder, default results; a run that uses an earlier run's folder resumes it, "
+        "and several processes that use one folder share its trials",
     )
     add(
         "--shard",
         type=_shard,
         metavar="I/N",
-        help="run the I-th of N parts of the trials, as for job arrays",
+        help="run the I-th of N parts of the trials, for example as one job of a job array",
     )
-    add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
+    add(
+        "--fresh",
+        action="store_true",
+        help="run all trials again; old records stay on the disk but no longer count",
+    )
     add("--dry-run", action="store_true", help="list the trials and run none")
     add("--json", action="store_true", help="print tables, verdicts and paths as JSON")
-    add("--quiet", action="store_true", help="print errors only, and --json if it is given")
+    add("--quiet", action="store_true", help="print errors only; with --json, the JSON too")
     return parser
 
 
@@ -239,23 +251,25 @@ def _repetitions(text: str) -> int:
     number = int(text[:20]) if text.isdecimal() else 0  # int() refuses thousands of digits
     if number > MOST_REPETITIONS:
         raise argparse.ArgumentTypeError(
-            f"a number of at most {MOST_REPETITIONS} is wanted. Received: {text!r}"
+            f"must be a whole number of at most {MOST_REPETITIONS}. Received: {text!r}"
         )
     if number < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number of at least 1. Received: {text!r}"
+        )
     return number
 
 
 def _shard(text: str) -> tuple[int, int]:
     index, slash, count = text.partition("/")
     if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise argparse.ArgumentTypeError(f"I/N with 1 <= I <= N is wanted. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be I/N with 1 <= I <= N. Received: {text!r}")
     return int(index), int(count)
 
 
 def _path(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError(f"the path of a folder is wanted. Received: {text!r}")
+        raise argparse.ArgumentTypeError(f"must be the path of a folder. Received: {text!r}")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The user's own labelled images, in one of the usual forms: any classes, sizes and numbers."""
+"""Reads labelled images that the user supplies, with any classes, sizes and numbers."""
 
 import re
 from collections.abc import Mapping
@@ -32,18 +32,18 @@ _MOST_BYTES = 2**33  # of decoded images
 
 
 def is_path(name: str) -> bool:
-    """Whether `--dataset` names a file or a folder rather than a known dataset."""
+    """Whether the value of `--dataset` is a path rather than the name of a known data set."""
     return "/" in name or "\\" in name or name.startswith((".", "~")) or Path(name).exists()
 
 
 def read(path: Path) -> Dataset:
-    """Reads a file or a folder.
+    """Reads a file or a folder in one of the forms that `FORMS` lists.
 
-    Its title is the file's or folder's name, followed by "(own data)". Labels are numbered anew
-    from 0 in their order, so that they may start anywhere.
+    The title is the name of the file or folder, followed by "(own data)". The distinct labels are
+    renumbered from 0 in increasing order, so they may be any integers.
 
     Raises:
-        DataError: if it has none of the forms, or is damaged.
+        DataError: if the path has none of the forms, or is damaged.
     """
     folder, prefix = (path, None) if path.is_dir() else (path.parent, _prefix(path.name))
     if path.is_file() and path.suffix == ".npz" and prefix is None:
@@ -90,7 +90,7 @@ def _dataset(path: Path, arrays: Mapping[str, np.ndarray], source: str) -> Datas
 
 
 def _title(path: Path) -> str:
-    """The last part of the path, without what a table or a file name could not hold."""
+    """The last part of the path, without characters that break a table or a file name."""
     stem = re.sub(r"(\.npz|\.gz)$", "", path.resolve().name)
     return " ".join(re.sub(r"[^\w .+-]", " ", stem).split()) or "images"
 
@@ -106,7 +106,7 @@ def _labels(path: Path, y: np.ndarray) -> np.ndarray:
 
 
 def _images(path: Path, x: np.ndarray) -> tuple[np.ndarray, int]:
-    """Images with a channel axis, and the value of white."""
+    """Return the images with a channel axis, and the largest possible pixel value."""
     x = x[..., np.newaxis] if x.ndim == 3 else x
     if x.ndim == 4 and x.size:
         if x.dtype in (np.uint8, np.uint16):
@@ -154,7 +154,7 @@ def _idx(path: Path, key: str) -> np.ndarray:
 
 
 def _prefix(name: str) -> str | None:
-    """What stands before the usual part of a file's name, or None if it has no such part."""
+    """The characters before the known part of a file's name; None if the name has no known part."""
     for part in (*_IDX_PARTS.values(), *_NPZ_PARTS.values()):
         if found := re.fullmatch(rf"(.*?){part}(?:\.gz|\.npz)?", name):
             return found[1]
@@ -164,7 +164,11 @@ def _prefix(name: str) -> str | None:
 def _parts(
     folder: Path, prefix: str | None, parts: Mapping[str, str], suffixes: tuple[str, ...]
 ) -> dict[str, Path] | None:
-    """The four files; None if there are none of the kind."""
+    """Return the paths of the four files by key; None if no file name matches `parts`.
+
+    Raises:
+        DataError: if the folder holds several sets of files, or an incomplete one.
+    """
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     found: dict[str, dict[str, Path]] = {}
     for suffix in suffixes:
@@ -179,7 +183,7 @@ def _parts(
     if len(whole) != 1:
         sets = ", ".join(f"{name or 'no prefix'} ({len(f)} files)" for name, f in found.items())
         raise DataError(
-            f"{folder} must hold one data set of four files; to choose one of several, give "
-            f"--dataset one of its files. Received: {sets}."
+            f"{folder} must hold one data set of four files. If it holds several sets, pass the "
+            f"path of one file of the set to --dataset. Received: {sets}."
         )
     return whole[0]

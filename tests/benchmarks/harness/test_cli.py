@@ -207,9 +207,9 @@ def test_help_names_every_flag():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--repetitions", "0"], "at least 1 is wanted. Received: '0'"),
-        (["--repetitions", "99999999", "--dry-run"], "at most 10000 is wanted"),
-        (["--out", ""], "the path of a folder is wanted. Received: ''"),
+        (["--repetitions", "0"], "must be a whole number of at least 1. Received: '0'"),
+        (["--repetitions", "99999999", "--dry-run"], "must be a whole number of at most 10000"),
+        (["--out", ""], "must be the path of a folder. Received: ''"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--keep", "0.5"], "unrecognized arguments"),
         (["--dataset", "digits", "--out", "/dev/null/x"], "Cannot write results to /dev/null/x"),

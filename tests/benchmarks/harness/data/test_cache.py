@@ -84,7 +84,7 @@ def test_a_damaged_file_is_made_anew_with_a_notice(folder, make, made, notes, da
     assert_made(cached("one", make, notes.append))
 
     assert len(made) == 2
-    assert notes == [f"The cache file {path} is damaged: making it anew."]
+    assert notes == [f"The cache file {path} is damaged and will be replaced."]
 
 
 def test_a_whole_file_with_other_content_than_it_says_is_made_anew(folder, make, made, notes):
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, make, notes, 
 
     assert_made(cached("one", make, notes.append))
     assert len(notes) == 1
-    assert notes[0].startswith("The decoded images could not be kept")
+    assert notes[0].startswith("The decoded images could not be stored")
 
 
 def test_a_failed_write_leaves_nothing(folder, make, notes, monkeypatch):

@@ -50,7 +50,7 @@ def test_a_part_of_a_dataset_is_refused(tiny, tiny_arrays):
     facts = tiny("mnist")
     arrays = {key: array[:5] for key, array in tiny_arrays(facts).items()}
 
-    with pytest.raises(DataError, match=r"not all of it. Expected: 20 labels.* Received: 5"):
+    with pytest.raises(DataError, match=r"only a part of it. Expected: 20 labels.* Received: 5"):
         conform(facts, arrays, ORIGINS, "somewhere")
 
 

@@ -52,7 +52,7 @@ def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds,
     assert_holds(dataset, by_class(arrays))
     assert dataset.title == f"{facts.title} (unverified)"
     assert dataset.source == f"image folders in {tmp_path}"
-    assert notes == [f"Decoding 30 images in {tmp_path}, this once."]
+    assert notes == [f"Decoding 30 images in {tmp_path}; later runs use the cache."]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG"])

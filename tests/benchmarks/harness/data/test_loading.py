@@ -59,7 +59,7 @@ def test_auto_takes_mnist_where_it_can_be_had(real_mnist, notes):
 def test_auto_takes_the_next_best_and_says_so_in_one_line(real_mnist, notes):
     assert data.load("auto", real_mnist, notes.append, ["cifar10", "mnist"]).name == "mnist"
     (line,) = notes
-    assert line.startswith("CIFAR-10 was not found, so MNIST stands in for it: ")
+    assert line.startswith("CIFAR-10 was not found, so MNIST is used instead: ")
 
 
 def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
@@ -69,7 +69,7 @@ def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
     (line,) = notes
     assert "\n" not in line
     for part in (
-        "digits stands in",
+        "digits is used instead",
         f"no MNIST in {tmp_path} (--data-dir; it is empty)",
         "$KERAS_DDL_DATA is not set",
         "cannot be reached",

@@ -66,7 +66,7 @@ def test_a_given_folder_is_the_only_one_for_a_dataset_asked_for_by_name(
     with pytest.raises(data.DataError) as caught:
         data.load("mnist", tmp_path / "given")
     assert "given (--data-dir; it holds cats.zip)" in str(caught.value)
-    assert "KERAS_DDL_DATA" not in str(caught.value).partition("To have it")[0]
+    assert "KERAS_DDL_DATA" not in str(caught.value).partition("To get it")[0]
 
     assert str(tmp_path / "named") in data.load("auto", tmp_path / "given", notes.append).source
     assert notes == []
