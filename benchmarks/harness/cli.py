@@ -88,10 +88,10 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             say("this shard has no trials: there are more shards than groups of trials")
             return DONE
     store = Store(_folder(experiment, arguments), say)
-    shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
+    output = outcome.Output(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
         outcome.show_plan(
-            experiment, trials, set() if arguments.fresh else store.done_keys(), shown
+            experiment, trials, set() if arguments.fresh else store.done_keys(), output
         )
         return DONE
     if arguments.fresh:
@@ -114,7 +114,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             progress,
             pending,
         )
-    failed = outcome.show_results(experiment, trials, store, shown)
+    failed = outcome.show_results(experiment, trials, store, output)
     return SOME_FAILED if failed else DONE
 
 

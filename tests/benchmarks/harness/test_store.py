@@ -248,7 +248,7 @@ def test_a_record_with_a_wrong_field_is_named_and_passed_over(tmp_path, capsys, 
     shard.write_text(f"{json.dumps(line)}\n{second}\n")
     assert Store(tmp_path).done_keys() == {trial(1).key}
     err = capsys.readouterr().err
-    assert f"line 1 of {shard} passed over: " in err
+    assert f"line 1 of {shard} skipped: " in err
     assert named in err
 
 
@@ -285,7 +285,7 @@ def test_what_is_no_file_is_named_and_dot_files_are_ignored(tmp_path, capsys):
     fresh = Store(tmp_path)
     assert fresh.done_keys() == fresh.done_keys() == {TRIAL.key}
     err = capsys.readouterr().err
-    assert err.count("is no regular file and is passed over") == 3
+    assert err.count("is not a regular file and is skipped") == 3
     assert "._copy" not in err
 
 
