@@ -1,4 +1,4 @@
-"""Trials that train together, and the examples that each of them trains on."""
+"""A group: trials that train together, and their training examples."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from keras_ddl.population import member_indices
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Trials of one structure with all that their training takes from the data.
+    """Trials of one structure (see `Training.structure`), with their examples.
 
     Args:
-        trials: they agree in all parameters but those that differ in numbers.
-        splits: of each trial. Trials with equal splits have the same object.
-        pool: every training set once, as far as a trial trains on it.
-        places: of each trial, the places in `pool` of its training examples.
+        trials: the trials.
+        splits: the split of each trial. Trials with equal splits share one object.
+        pool: the training examples of all trials. Those that several trials use are stored once.
+        places: for each trial, the indices in `pool` of its training examples.
     """
 
     trials: Sequence[Trial]
@@ -51,12 +51,12 @@ class Group:
 
     @property
     def params(self) -> Params:
-        """The parameters of the first trial, for those that all trials share."""
+        """The parameters of the first trial. Read only those that all trials share."""
         return self.trials[0].params
 
     @property
     def alone(self) -> bool:
-        """Whether there is one trial only."""
+        """Whether the group has only one trial."""
         return len(self.trials) == 1
 
     @property
@@ -70,10 +70,10 @@ class Group:
         return self.params["updates"] // self.params["points"]
 
     def batches(self) -> Iterator[Any]:
-        """Endless batches: examples `(x, y)` for one trial, else places in the pool.
+        """Endless batches: examples `(x, y)` for one trial, indices in `pool` for several.
 
-        Every epoch is a new permutation that depends on the trial's seed only. All batches are
-        full: an epoch leaves out what remains at its end.
+        Every epoch is a new permutation that depends only on the trial's seed. All batches are
+        full: the examples that remain at the end of an epoch are left out of it.
         """
         size = self.params["batch_size"] * self.params.get("devices", 1)
         orders = [trial.derive("order") for trial in self.trials]

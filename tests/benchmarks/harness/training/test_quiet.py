@@ -10,11 +10,9 @@ ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 
 
 def stderr_of(code, **options):
-    source = (
-        f"import os, sys\nfrom benchmarks.harness.training.quiet import native_chatter_held\n{code}"
-    )
+    imports = "import os, sys\nfrom benchmarks.harness.training.quiet import hide_native_messages\n"
     ran = subprocess.run(
-        [sys.executable, "-c", source],
+        [sys.executable, "-c", imports + code],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -30,7 +28,7 @@ def test_native_output_is_held_and_all_else_comes_through():
         """
 print("python before", file=sys.stderr)
 os.write(2, b"native before\\n")
-with native_chatter_held():
+with hide_native_messages():
     os.write(2, b"native chatter\\n")
     print("result")
 os.write(2, b"native after\\n")
@@ -49,7 +47,7 @@ print("python after", file=sys.stderr)
 def test_what_was_held_is_given_out_if_the_block_raises():
     code, _, err = stderr_of(
         """
-with native_chatter_held():
+with hide_native_messages():
     os.write(2, b"why it failed: " + b"x" * 200_000 + b"\\n")
     raise ValueError("failed")
 """
@@ -63,7 +61,7 @@ def test_an_interrupt_is_let_through():
     code, out, err = stderr_of(
         """
 try:
-    with native_chatter_held():
+    with hide_native_messages():
         os.write(2, b"native chatter\\n")
         raise KeyboardInterrupt
 except KeyboardInterrupt:
@@ -80,7 +78,7 @@ def test_no_file_descriptor_is_left_open():
         """
 before = len(os.listdir("/proc/self/fd"))
 for _ in range(5):
-    with native_chatter_held():
+    with hide_native_messages():
         pass
 print(len(os.listdir("/proc/self/fd")) - before)
 """
@@ -92,7 +90,7 @@ def test_pythons_own_warnings_are_not_lost():
     _, _, err = stderr_of(
         """
 import warnings
-with native_chatter_held():
+with hide_native_messages():
     warnings.warn("this backend is deprecated", stacklevel=1)
 """
     )
@@ -103,7 +101,7 @@ def test_a_logger_made_meanwhile_still_reaches_the_terminal_later():
     _, _, err = stderr_of(
         """
 import logging
-with native_chatter_held():
+with hide_native_messages():
     logging.getLogger().addHandler(logging.StreamHandler())
     logging.warning("held up")
 logging.warning("later")

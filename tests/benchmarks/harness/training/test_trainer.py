@@ -230,5 +230,5 @@ def test_optimizers_that_differ_in_more_than_the_rate_are_named(digits, make_tri
         return keras.optimizers.SGD(0.1, momentum=trial.params["keep"])
 
     train = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, optimizer=optimizer)), digits)
-    with pytest.raises(ValueError, match=r"one optimizer.*'momentum': 0\.5.*'momentum': 0\.9"):
+    with pytest.raises(ValueError, match=r"equal optimizers.*'momentum': 0\.5.*'momentum': 0\.9"):
         train.together([make_trial(keep=0.5), make_trial(keep=0.9)])
