@@ -1,4 +1,4 @@
-"""`python -m benchmarks.activations`: the catalogue of activation functions, checked and shown."""
+"""`python -m benchmarks.activations` checks or shows the catalogue of activation functions."""
 
 import sys
 

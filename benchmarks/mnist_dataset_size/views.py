@@ -1,4 +1,4 @@
-"""What mnist_dataset_size shows: dropout beside none at every size, and the paired gain."""
+"""Table and figure of mnist_dataset_size: errors with and without dropout, and the paired gain."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange"}
 
 
 def gain(records: Iterable[Record], size: int) -> dict[int, float]:
-    """By repetition, the test error without dropout less the error with it."""
+    """By repetition, the test error without dropout minus the test error with dropout."""
     records = list(records)
     plain, dropped = (
         values(records, "test_error", diverged=GUESSING, arm=name, train_size=size)
@@ -25,7 +25,7 @@ def gain(records: Iterable[Record], size: int) -> dict[int, float]:
 
 
 def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
-    """By repetition, test error less training error of an arm, where it converged."""
+    """By repetition, test error minus training error of an arm, for the runs that converged."""
     records = list(records)
     test, train = (
         values(records, metric, arm=name, train_size=size)
@@ -35,7 +35,7 @@ def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
 
 
 def table(section: Section) -> Table:
-    """One row for each size: both arms, what dropout gains, and the paper's figures."""
+    """One row for each size: the errors of both arms, the gain of dropout, the paper's values."""
     reference = section.reference
     headers = ["training images", "dropout: test error %", "none: test error %"]
     headers += ["paired gain pp", "dropout: test - train pp", "none: test - train pp", "seeds"]
@@ -60,7 +60,10 @@ def table(section: Section) -> Table:
 
 
 def published_gain(reference: Reference | None) -> dict[float, float]:
-    """The paper's errors without dropout less those with it. It gives no paired interval."""
+    """The paper's errors without dropout minus its errors with dropout, by size.
+
+    The paper has no paired interval.
+    """
     if reference is None:
         return {}
     plain, dropped = reference.values[WITHOUT], reference.values[WITH]
@@ -68,7 +71,7 @@ def published_gain(reference: Reference | None) -> dict[float, float]:
 
 
 def draw(section: Section, figure) -> None:
-    """The errors as in the paper's Fig. 10, the paired gain, and how far test is above training."""
+    """Draw the errors as in the paper's Fig. 10, the paired gain, and test minus training error."""
     figure.set_size_inches(15, 4.6)
     errors, gains, gaps = figure.subplots(1, 3)
     by_size = {size: found for (size,), found in groups(section.records, ("train_size",)).items()}
@@ -97,9 +100,9 @@ def draw(section: Section, figure) -> None:
 
 
 def _line(axes, seeds: Mapping[int, list[float]], **style) -> None:
-    """Means with 95 % intervals, where there are any."""
+    """Draw means with 95 % intervals, for the sizes that have values."""
     means: dict[int, Interval] = {
-        size: mean_interval(found) for size, found in seeds.items() if found
+        size: mean_interval(errors) for size, errors in seeds.items() if errors
     }
     heights = [interval.mean for interval in means.values()]
     halves = np.nan_to_num([interval.half for interval in means.values()])
@@ -107,7 +110,7 @@ def _line(axes, seeds: Mapping[int, list[float]], **style) -> None:
 
 
 def _published(reference: Reference | None, errors, gains) -> None:
-    """The paper's figures in grey, behind the measured ones."""
+    """Draw the paper's values in grey, behind the measured ones."""
     if reference is None:
         return
     grey = {"color": "grey", "alpha": 0.7, "zorder": 1, "markersize": 4, "capsize": 3}
