@@ -14,7 +14,7 @@ from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.spec import Trial
 
-SUMMARY = "a run whose learning rate kills ReLU units, as TrainingReport shows it"
+SUMMARY = "one run whose learning rate kills ReLU units, and its TrainingReport"
 EPOCHS = 20
 RATES = (0.02, 0.4)
 

@@ -11,7 +11,7 @@ from benchmarks.activations.check import parse
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
-SUMMARY = "the catalogue as a table and a figure, printed and written"
+SUMMARY = "prints the catalogue, and writes it as a page with a figure"
 HEADERS = (
     "function", "f(x)", "f'(x)", "range", "continuity", "monotonic", "f' monotonic",
     "identity near 0",

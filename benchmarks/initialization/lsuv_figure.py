@@ -11,7 +11,7 @@ from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.initialization.signals import gradient_norms, outputs, standardized
 
-SUMMARY = "the guide's figure: signals by layer before and after LSUV"
+SUMMARY = "draws the guide's figure: signals by layer before and after LSUV"
 DEPTH, WIDTH = 30, 128
 
 

@@ -130,7 +130,7 @@ def test_a_page_anywhere_finds_the_figures(results, tmp_path, undrawn, where):
 def test_check_writes_nothing_and_names_what_is_not_current(run, results, page, capsys):
     assert run("--check") == 1
     err = capsys.readouterr().err
-    assert f"not current: {page}; run python -m benchmarks.report" in err
+    assert f"not up to date: {page}; run python -m benchmarks.report" in err
     assert str(results / "mnist_dropout" / "README.md") in err
     assert page.read_text(encoding="utf-8") == PAGE
     assert [path.name for path in (results / "mnist_dropout").iterdir()] == ["records"]
@@ -215,5 +215,5 @@ def test_the_command_exits_as_it_says(results, page):
     command += ["--pages", str(page), "--check"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert "not current" in ran.stderr
+    assert "not up to date" in ran.stderr
     assert "Traceback" not in ran.stderr

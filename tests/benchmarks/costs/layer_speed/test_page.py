@@ -62,7 +62,7 @@ def test_the_figure_is_drawn(tmp_path):
 
 def test_new_records_take_the_place_of_those_of_their_layers(tmp_path):
     path = tmp_path / "jax.jsonl"
-    page.renew(path, [record("A"), record("B"), record("B", which="forward")])
-    page.renew(path, [record("A", ratio=0.9), record("C")])
+    page.replace(path, [record("A"), record("B"), record("B", which="forward")])
+    page.replace(path, [record("A", ratio=0.9), record("C")])
     found = [(one["layer"], one["ratio"]) for one in page.load(path)]
     assert found == [("A", 0.9), ("B", 0.5), ("B", 0.5), ("C", 0.5)]
