@@ -103,7 +103,7 @@ def test_the_finder_plots(classifier, blobs, tmp_path, picture_size):
     assert picture_size(tmp_path / "rates.png") >= (400, 300)
 
 
-def test_a_fit_too_short_for_the_finder_is_told_so(classifier, blobs):
+def test_a_fit_too_short_for_the_finder_warns(classifier, blobs):
     finder = LearningRateFinder(1e-3, 0.1, steps=50)
     with pytest.warns(TrainingWarning, match="more epochs, such as epochs=50|never fell"):
         classifier().fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=[finder])

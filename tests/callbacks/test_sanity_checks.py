@@ -6,8 +6,8 @@ import pytest
 
 from keras_ddl.callbacks import SanityChecks, TrainingWarning
 
-# Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what
-# else there is to warn of, differ by backend.
+# `pytest.warns` repeats the warnings that it does not match. Which other warnings there are depends
+# on the initial weights, and so on the backend.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
 
 

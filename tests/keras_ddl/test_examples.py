@@ -66,7 +66,7 @@ def test_no_more_batches_are_drawn_than_are_needed():
     assert len(list(source)) == 1
 
 
-def test_what_can_be_gone_through_again():
+def test_which_data_can_be_iterated_again():
     assert is_arrays([X, ops.ones(3)])
     assert not is_arrays([[1, 2], [3, 4]])
     assert is_repeatable(Batches(3))

@@ -25,7 +25,7 @@ def test_every_beginning_of_the_order_is_stratified_to_within_one_example(labels
 
 
 @pytest.mark.parametrize("sizes", [[6000] * 10, [1, 1, 1, 9997], [7, 5000, 13, 999, 3981]])
-def test_so_it_is_in_large_and_uneven_sets(sizes):
+def test_large_and_uneven_sets_are_stratified_too(sizes):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     order = stratified_order(labels, np.random.default_rng(0))
     assert max(deviations(labels[order])) < 1

@@ -57,7 +57,8 @@ def reason(model, name):
     return next(plan.reason for plan in plan_folding(model) if plan.layer == name)
 
 
-# Each can take a normalization after it; whether it can take one before it too.
+# A normalization after each of these layers can be folded into it. The flag says whether one before
+# it can be folded, too.
 LINEAR = {
     "dense": (lambda: layers.Dense(5), True),
     "dense without bias": (lambda: layers.Dense(5, use_bias=False), True),
@@ -411,7 +412,7 @@ def test_call_arguments_that_the_new_layer_does_not_take_are_dropped():
     np.testing.assert_allclose(result[0], expected, rtol=1e-3)
 
 
-def test_our_own_normalizations_come_and_go():
+def test_normalizations_of_this_library_can_be_swapped_in_and_out():
     model = chain((4, 8), layers.Dense(8), BN(axis=-1, center=False))
     grouped = swap_normalization(
         model, lambda old: GroupNormalization(channels_per_group=4, name=old.name)
@@ -452,7 +453,7 @@ def test_a_swapped_model_trains():
 @pytest.mark.parametrize(
     "surgery", [fold_batch_normalization, lambda model: swap_normalization(model, None)]
 )
-def test_what_becomes_of_the_new_model_does_not_touch_the_given_one(surgery):
+def test_changes_of_the_new_model_do_not_affect_the_original(surgery):
     """On JAX the compiled functions of a model delete the arrays that they were given."""
     model = chain((4,), layers.Dense(3), layers.ReLU(), BN(), layers.Dropout(0.5))
     expected, new = output(model), surgery(model)

@@ -1,4 +1,4 @@
-"""What the command line prints, of an experiment whose executor trains nothing."""
+"""The output of the command line, for an experiment whose executor trains nothing."""
 
 import contextlib
 import json

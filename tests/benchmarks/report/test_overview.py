@@ -1,4 +1,4 @@
-"""All results together: the ledger's page, and the HTML page that loads nothing."""
+"""All results together: the ledger's page, and the HTML page that needs no other file."""
 
 import re
 import subprocess

@@ -71,7 +71,7 @@ def run(results, page):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Without figures, for tests of the text."""
+    """Draws no figures, for tests of the text."""
     monkeypatch.setattr(
         "benchmarks.harness.results.run_report.Report.draw", lambda self, folder: []
     )
@@ -143,7 +143,7 @@ def test_a_new_record_makes_pages_stale(run, results, undrawn):
     assert run("--check") == 1
 
 
-def test_a_figure_typed_by_hand_is_found_and_put_right(run, page, undrawn):
+def test_a_number_edited_by_hand_is_found_and_corrected(run, page, undrawn):
     run()
     right = page.read_text(encoding="utf-8")
     page.write_text(right.replace("10.50 ± 6.35", "9.50 ± 0.01"), encoding="utf-8")
@@ -205,7 +205,7 @@ def test_a_block_without_its_end_does_not_swallow_the_next(results):
     page = f"{BEGIN}\n\nprose to keep\n\n{BEGIN}\n{END}\n"
     try:
         text = pages.fill(page, pages.read(results), "r")
-    except ValueError:  # to refuse such a page would be as good
+    except ValueError:  # an error for such a page is also correct
         return
     assert "prose to keep" in text
 

@@ -68,7 +68,7 @@ def test_arrays_with_the_published_content_are_verified_in_any_order(tiny, tiny_
     assert conform(facts, arrays, ORIGINS, "somewhere").title == "MNIST (unverified)"
 
 
-def test_exchanged_labels_are_another_content(tiny, tiny_arrays):
+def test_exchanged_labels_change_the_content(tiny, tiny_arrays):
     arrays = tiny_arrays(tiny("mnist"))
     before = content(arrays)
     arrays["y_train"] = arrays["y_train"][::-1].copy()

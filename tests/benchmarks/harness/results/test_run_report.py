@@ -32,7 +32,7 @@ def test_the_data_sets_title_stands_in_title_text_and_file_name(demo, make_recor
     assert "data CIFAR-10 (JPEG) (paper profile: MNIST)" in made.text()
 
 
-def test_runs_have_figures_of_their_own(demo, make_record):
+def test_runs_have_separate_figures(demo, make_record):
     runs = [
         {},
         {"dataset": "Digits"},
@@ -45,7 +45,7 @@ def test_runs_have_figures_of_their_own(demo, make_record):
     assert len(set(found)) == len(runs)
 
 
-def test_views_have_figures_of_their_own(demo, make_record):
+def test_views_have_separate_figures(demo, make_record):
     two = replace(demo, views=(*demo.views, replace(demo.views[0], axis="max_norm")))
     found = stems(run_report.make(two, [make_record()]))
     assert len(set(found)) == 2
@@ -71,7 +71,7 @@ def test_without_reference_no_paper_is_named(demo, make_record):
 
 
 @pytest.mark.parametrize("folder", ["", "docs/results/demo/"])
-def test_markdown_shows_the_figure_where_it_lies(demo, make_record, folder):
+def test_markdown_shows_the_figure_from_its_folder(demo, make_record, folder):
     made = run_report.make(demo, [make_record()])
     (section,) = made.sections
     line = f"![{section.title}]({folder}{section.stem}.png)"
@@ -122,7 +122,7 @@ def test_runs_are_never_mixed(demo, make_record):
         assert {(r.trial.dataset, r.trial.profile, r.trial.seed) for r in found} == {run}
 
 
-def test_records_of_settings_that_are_no_more_are_left_out(demo, make_record):
+def test_records_of_outdated_settings_are_left_out(demo, make_record):
     current, edited = make_record(), make_record(max_norm=4.0)
     older = replace(current, trial=replace(current.trial, version=0))
     failed = make_record(status="error", rate=0.1)
@@ -135,8 +135,8 @@ def test_settings_of_one_data_set_are_current_too(demo, make_record):
     assert [*run_report.by_run(demo, [record]).values()] == [[record]]
 
 
-def test_data_that_changed_under_its_title_are_not_mixed(demo, make_record):
-    """The newest record tells which content counts."""
+def test_data_with_one_title_and_different_content_are_not_mixed(demo, make_record):
+    """Only the content that the newest record has counts."""
     old = make_record()
     changed = replace(old.trial, data="sha256:1", repetition=1)
     new = replace(old, trial=changed, finished="2026-02-01T00:00:00.000+00:00")

@@ -1,4 +1,4 @@
-"""Training on two devices, in a process of its own that splits its processor."""
+"""Training on two devices, in a separate process that splits the processor."""
 
 import json
 import os
@@ -106,7 +106,8 @@ def test_statistics_of_each_device_or_of_all(found):
     own, synchronized = found["moving"]
     assert synchronized == pytest.approx(0.5 * 1 + 0.5 * found["whole"], rel=1e-4)
     expected = 1.0
-    # TensorFlow predicts with those of the first device; ghost batches come one after the other.
+    # TensorFlow predicts with the moving statistics of the first device. Elsewhere ghost batches
+    # update the statistics one after the other.
     for variance in found["halves"][:1] if BACKEND == "tensorflow" else found["alternate"]:
         expected = 0.5 * expected + 0.5 * variance
     assert own == pytest.approx(expected, rel=1e-4)

@@ -1,4 +1,4 @@
-"""A group: its trials' examples, pooled once, in batches of each trial's order."""
+"""Groups: the trials' examples are pooled without copies, and batches follow each trial's order."""
 
 import itertools
 
@@ -26,7 +26,7 @@ def group(digits, *trials):
 
 
 def places(examples, pool):
-    """Where the examples stand in the pool."""
+    """The indices of the examples in the pool."""
     rows = {row.tobytes(): place for place, row in enumerate(pool)}
     return [rows[row.tobytes()] for row in examples]
 
@@ -62,7 +62,7 @@ def test_trials_of_a_repetition_share_one_split_that_is_not_copied(digits):
     assert chosen.shape == (8,)  # one order for all
 
 
-def test_nested_training_sets_are_held_once(digits):
+def test_nested_training_sets_are_stored_once(digits):
     made = group(digits, trial(train_size=50), trial(train_size=20))
     assert len(made.pool.y) == 50
     np.testing.assert_array_equal(made.places[1], np.arange(20))

@@ -1,4 +1,4 @@
-"""Native chatter, in real processes: only there does file descriptor 2 belong to the test."""
+"""Messages of native code, tested in separate processes, where file descriptor 2 is the test's."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def stderr_of(code, **options):
     return ran.returncode, ran.stdout, ran.stderr
 
 
-def test_native_output_is_held_and_all_else_comes_through():
+def test_native_output_is_hidden_and_other_output_is_shown():
     code, out, err = stderr_of(
         """
 print("python before", file=sys.stderr)
@@ -44,7 +44,7 @@ print("python after", file=sys.stderr)
     ]
 
 
-def test_what_was_held_is_given_out_if_the_block_raises():
+def test_hidden_output_is_shown_if_the_block_raises():
     code, _, err = stderr_of(
         """
 with hide_native_messages():
@@ -57,7 +57,7 @@ with hide_native_messages():
     assert err.endswith("ValueError: failed\n")
 
 
-def test_an_interrupt_is_let_through():
+def test_an_interrupt_is_not_swallowed():
     code, out, err = stderr_of(
         """
 try:
@@ -97,7 +97,7 @@ with hide_native_messages():
     assert "this backend is deprecated" in err
 
 
-def test_a_logger_made_meanwhile_still_reaches_the_terminal_later():
+def test_a_logger_made_in_the_block_writes_to_the_terminal_afterwards():
     _, _, err = stderr_of(
         """
 import logging

@@ -82,7 +82,7 @@ def test_second_derivatives_are_right():
 
 
 class PlainGroups(keras.layers.GroupNormalization):
-    """Group normalization left to automatic differentiation, two passes on all backends."""
+    """Group normalization in two passes, differentiated automatically on all backends."""
 
     def call(self, inputs):
         shape = (*inputs.shape[:-1], self.groups, inputs.shape[-1] // self.groups)
@@ -131,7 +131,7 @@ def test_the_error_is_no_larger_than_cores(shape, mean):
 
 
 def test_a_far_channel_does_not_blur_its_group():
-    """Values of the one are large beside the spread of the other; float32 holds both."""
+    """One channel's values are much larger than the other's deviation; float32 can hold both."""
     x = sample(2, 64, 2)
     x[..., 1] += 1e4
     expected = standardized(x, group_blocks(x.shape, 1), 1e-3)
@@ -148,7 +148,7 @@ def test_float16_does_not_overflow(dtype):
 
 
 def test_masked_steps_do_not_count():
-    """What stands at masked steps changes nothing elsewhere; core's layer lets it."""
+    """Values at masked steps do not affect other steps. In Keras' layer they do."""
     x, mask = sample(3, 7, 4), np.ones((3, 7), bool)
     mask[0, 4:] = mask[1, :] = False
     other = np.where(mask[..., None], x, 50).astype("float32")
