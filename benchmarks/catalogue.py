@@ -33,14 +33,14 @@ class Entry:
 
 def entries() -> list[Entry]:
     """All commands, by name. Imports no Keras."""
-    found = [_entry(name, module) for name, module in _modules()]
-    return sorted(found, key=lambda entry: entry.name)
+    commands = [_entry(name, module) for name, module in _modules()]
+    return sorted(commands, key=lambda entry: entry.name)
 
 
 def experiments() -> list[Experiment]:
     """All experiments, by name. Imports no Keras."""
-    found = [experiment for entry in entries() for experiment in entry.experiments]
-    return sorted(found, key=lambda experiment: experiment.name)
+    declared = [experiment for entry in entries() for experiment in entry.experiments]
+    return sorted(declared, key=lambda experiment: experiment.name)
 
 
 def _entry(name: str, module: ModuleType) -> Entry:
@@ -57,8 +57,8 @@ def _entry(name: str, module: ModuleType) -> Entry:
 def _modules() -> Iterator[tuple[str, ModuleType]]:
     """Yield each command's name, as it follows `python -m benchmarks.`, and its module."""
     for package in (benchmarks, costs):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            main = f"{found.name}.__main__" if found.ispkg else found.name
-            if found.name in _NOT_COMMANDS or importlib.util.find_spec(main) is None:
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            main = f"{module.name}.__main__" if module.ispkg else module.name
+            if module.name in _NOT_COMMANDS or importlib.util.find_spec(main) is None:
                 continue
-            yield found.name.removeprefix("benchmarks."), importlib.import_module(main)
+            yield module.name.removeprefix("benchmarks."), importlib.import_module(main)

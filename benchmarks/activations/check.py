@@ -54,7 +54,7 @@ def wrong_cells(entry, more: np.ndarray | None = None) -> list[str]:
     smooth = np.abs(NEAR) > 1e-3
     slopes = (f(NEAR + 1e-5) - f(NEAR - 1e-5)) / 2e-5
     steps = np.diff(f(NEAR))
-    beside = np.array([-1e-6, 1e-6])
+    near_0 = np.array([-1e-6, 1e-6])
     checks = {
         "equation": np.allclose(implemented, f(x.astype("float64")), rtol=1e-5, atol=1e-5),
         "derivative": np.allclose(slopes[smooth], derivative(NEAR)[smooth], atol=1e-6),
@@ -63,7 +63,7 @@ def wrong_cells(entry, more: np.ndarray | None = None) -> list[str]:
         "monotonic": bool((steps >= -1e-12).all()) == entry.monotonic,
         "monotonic_derivative": bool((np.diff(steps) >= -1e-12).all())
         == entry.monotonic_derivative,
-        "identity_near_origin": np.allclose(f(beside) / beside, 1, atol=1e-3)
+        "identity_near_origin": np.allclose(f(near_0) / near_0, 1, atol=1e-3)
         == entry.identity_near_origin,
     }
     return [cell for cell, holds in checks.items() if not holds]

@@ -41,14 +41,14 @@ def table(section: Section) -> Table:
     headers += ["paired gain pp", "dropout: test - train pp", "none: test - train pp", "seeds"]
     headers += ["paper: dropout %", "paper: none %", "paper: gain pp"]
     rows = []
-    for (size,), found in groups(section.records, ("train_size",)).items():
-        pairs = gain(found, size)
+    for (size,), of_size in groups(section.records, ("train_size",)).items():
+        pairs = gain(of_size, size)
         rows.append(
             [
                 f"{size:,}",
-                *(cell(arm(found, arm=name), "test_error") for name in (WITH, WITHOUT)),
+                *(cell(arm(of_size, arm=name), "test_error") for name in (WITH, WITHOUT)),
                 mean_interval([*pairs.values()]),
-                *(mean_interval([*gap(found, name, size).values()]) for name in (WITH, WITHOUT)),
+                *(mean_interval([*gap(of_size, name, size).values()]) for name in (WITH, WITHOUT)),
                 len(pairs),
                 *(published(reference, name, size) for name in (WITH, WITHOUT)),
                 f"{published_gain(reference)[size]:.2f}"
@@ -74,17 +74,19 @@ def draw(section: Section, figure) -> None:
     """Draw the errors as in the paper's Fig. 10, the paired gain, and test minus training error."""
     figure.set_size_inches(15, 4.6)
     errors, gains, gaps = figure.subplots(1, 3)
-    by_size = {size: found for (size,), found in groups(section.records, ("train_size",)).items()}
+    by_size = {
+        size: of_size for (size,), of_size in groups(section.records, ("train_size",)).items()
+    }
     _published(section.reference, errors, gains)
     for name in (WITH, WITHOUT):
         test = {
-            size: [*values(found, "test_error", arm=name).values()]
-            for size, found in by_size.items()
+            size: [*values(of_size, "test_error", arm=name).values()]
+            for size, of_size in by_size.items()
         }
-        above = {size: [*gap(found, name, size).values()] for size, found in by_size.items()}
+        above = {size: [*gap(of_size, name, size).values()] for size, of_size in by_size.items()}
         _line(errors, test, label=name, color=COLOURS[name])
         _line(gaps, above, label=name, color=COLOURS[name])
-    pairs = {size: [*gain(found, size).values()] for size, found in by_size.items()}
+    pairs = {size: [*gain(of_size, size).values()] for size, of_size in by_size.items()}
     _line(gains, pairs, label="measured, paired", color="tab:green")
     gains.axhline(0, color="black", linewidth=0.8)
     for axes, title in (

@@ -62,9 +62,9 @@ def draw(section: Section, figure) -> None:
     for norm in names(records):
         lines(errors, arm(records, norm=norm), view.axis, metric, norm)
     if section.reference:
-        beside = errors.twinx()
-        paper(beside, section.reference)
-        _same_scale(errors, beside)
+        second = errors.twinx()
+        paper(second, section.reference)
+        _same_scale(errors, second)
     errors.set_xscale("log", base=2)
     errors.invert_xaxis()
     errors.set_xticks(sizes, [f"{size}" for size in sizes])

@@ -27,13 +27,13 @@ def read(facts: Facts, folder: Path, notify: Callable[[str], object]) -> Dataset
         _check_classes(facts, folder / split)
     paths = {split: images.files(folder / split) for split in _SPLITS}
     labels = {split: _labels(facts, folder / split, paths[split]) for split in _SPLITS}
-    contents = {path: path.read_bytes() for found in paths.values() for path in found}
+    contents = {path: path.read_bytes() for files in paths.values() for path in files}
 
     def decode() -> Arrays:
         notify(f"Decoding {len(contents)} images in {folder}; later runs use the cache.")
         arrays = {}
-        for split, found in paths.items():
-            arrays[f"x_{split}"] = _decode(facts, found, contents)
+        for split, files in paths.items():
+            arrays[f"x_{split}"] = _decode(facts, files, contents)
             arrays[f"y_{split}"] = labels[split]
         return arrays
 

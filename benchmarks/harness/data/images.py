@@ -22,15 +22,15 @@ def files(folder: Path) -> list[Path]:
     Raises:
         DataError: if a path with an image's name is not a regular file, such as a pipe.
     """
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.glob("[!.]*/[!.]*")
         if path.suffix.lower() in SUFFIXES and not path.is_dir()
     )
-    for path in found:
+    for path in paths:
         if not path.is_file():
             raise DataError(f"{path} is not a regular file, or it is a broken link.")
-    return found
+    return paths
 
 
 def classes(folder: Path) -> list[str]:

@@ -52,11 +52,11 @@ def read(path: Path) -> Dataset:
         raise DataError(f"--dataset is no data set: {path}. Expected: {FORMS}.")
     elif path.is_dir() and (path / "train").is_dir():
         arrays, source = _image_folders(path), f"image folders in {path}"
-    elif found := _parts(folder, prefix, _IDX_PARTS, (".gz", "")):
-        arrays = {key: _idx(file, key) for key, file in found.items()}
+    elif files := _parts(folder, prefix, _IDX_PARTS, (".gz", "")):
+        arrays = {key: _idx(file, key) for key, file in files.items()}
         source = f"IDX files in {path}"
-    elif found := _parts(folder, prefix, _NPZ_PARTS, (".npz",)):
-        arrays = {key: npz.load(file, ["arr_0"])["arr_0"] for key, file in found.items()}
+    elif files := _parts(folder, prefix, _NPZ_PARTS, (".npz",)):
+        arrays = {key: npz.load(file, ["arr_0"])["arr_0"] for key, file in files.items()}
         source = f"npz files in {path}"
     else:
         raise DataError(f"--dataset is no data set: {path}. Expected: {FORMS}.")
@@ -135,15 +135,15 @@ def _image_folders(folder: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{folder} holds too many pixels. Expected: at most {_MOST_BYTES} bytes.")
     size = shape[1], shape[0]
     decoded = {
-        split: [images.decode(path, path.read_bytes(), size) for path in found]
-        for split, found in paths.items()
+        split: [images.decode(path, path.read_bytes(), size) for path in files]
+        for split, files in paths.items()
     }
-    channels = max(image.shape[-1] for found in decoded.values() for image in found)
+    channels = max(image.shape[-1] for of_split in decoded.values() for image in of_split)
     arrays = {}
-    for split, found in paths.items():
-        pairs = zip(found, decoded[split], strict=True)
+    for split, files in paths.items():
+        pairs = zip(files, decoded[split], strict=True)
         arrays[f"x_{split}"] = np.stack([images.with_channels(p, im, channels) for p, im in pairs])
-        arrays[f"y_{split}"] = np.array([names.index(path.parent.name) for path in found])
+        arrays[f"y_{split}"] = np.array([names.index(path.parent.name) for path in files])
     return arrays
 
 
@@ -156,8 +156,8 @@ def _idx(path: Path, key: str) -> np.ndarray:
 def _prefix(name: str) -> str | None:
     """The characters before the known part of a file's name; None if the name has no known part."""
     for part in (*_IDX_PARTS.values(), *_NPZ_PARTS.values()):
-        if found := re.fullmatch(rf"(.*?){part}(?:\.gz|\.npz)?", name):
-            return found[1]
+        if match := re.fullmatch(rf"(.*?){part}(?:\.gz|\.npz)?", name):
+            return match[1]
     return None
 
 
@@ -170,18 +170,18 @@ def _parts(
         DataError: if the folder holds several sets of files, or an incomplete one.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    found: dict[str, dict[str, Path]] = {}
+    by_prefix: dict[str, dict[str, Path]] = {}
     for suffix in suffixes:
         for key, part in parts.items():
             for name in names:
                 match = re.fullmatch(rf"(.*?){part}{re.escape(suffix)}", name)
                 if match and not name.startswith(".") and prefix in (None, match[1]):
-                    found.setdefault(match[1], {}).setdefault(key, folder / name)
-    if not found:
+                    by_prefix.setdefault(match[1], {}).setdefault(key, folder / name)
+    if not by_prefix:
         return None
-    whole = [files for files in found.values() if len(files) == len(parts)]
+    whole = [files for files in by_prefix.values() if len(files) == len(parts)]
     if len(whole) != 1:
-        sets = ", ".join(f"{name or 'no prefix'} ({len(f)} files)" for name, f in found.items())
+        sets = ", ".join(f"{name or 'no prefix'} ({len(f)} files)" for name, f in by_prefix.items())
         raise DataError(
             f"{folder} must hold one data set of four files. If it holds several sets, pass the "
             f"path of one file of the set to --dataset. Received: {sets}."
