@@ -22,7 +22,7 @@ from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, values
 
-SLOPE = 0.1  # of the leaky ReLU
+SLOPE = 0.1  # slope of the leaky ReLU for negative inputs
 SCALES = (0.1, 10.0, 100.0)  # values of a, the factor of the weights before batch normalization
 ROUNDING = -5.0  # log10 of the largest relative difference that counts as rounding
 # Gradients are small differences of large sums, so their rounding errors are larger.
@@ -85,11 +85,11 @@ def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
 
 def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
-    """Compare batch normalization of a w x to that of w x, and a times the gradient of a w to that
-    of w.
+    """Compare networks with weights w and a w before batch normalization, for several factors a.
 
-    The gradient is measured as the change of the weights in one step of gradient descent. The
-    learning rate is so large that rounding the weights does not affect the change.
+    Their outputs must be equal, and so must the gradient of w and a times the gradient of a w. The
+    gradient is measured as the change of the weights in one step of gradient descent. The learning
+    rate is so large that rounding the weights does not affect the change.
     """
     import keras
 
@@ -141,7 +141,7 @@ def measure(trial: Trial) -> tuple[Metrics, Curves]:
     return STATEMENTS[params["statement"]](x, params["units"], rng), {}
 
 
-def _all_sizes(records: Sequence[Record], metric: str) -> list[float]:
+def _largest_by_repetition(records: Sequence[Record], metric: str) -> list[float]:
     """A metric's largest value over all numbers of inputs, for each repetition."""
     sizes = sorted({record.trial.params["inputs"] for record in records})
     by_size = [values(records, metric, inputs=size) for size in sizes]
@@ -153,13 +153,13 @@ def judge_maxout(records: Sequence[Record]) -> Verdict:
     findings = [
         within(
             f"log10 of the largest difference, maxout and {name}, relative",
-            mean_interval(_all_sizes(records, f"log10_difference_{metric}")),
+            mean_interval(_largest_by_repetition(records, f"log10_difference_{metric}")),
             "",
             high=ROUNDING,
         )
         for name, metric in (("ReLU", "relu"), ("leaky ReLU", "leaky_relu"))
     ]
-    ratio = mean_interval(_all_sizes(records, "parameters"))
+    ratio = mean_interval(_largest_by_repetition(records, "parameters"))
     return all_of([*findings, within("parameters, maxout / dense", ratio, "times", low=2, high=2)])
 
 
@@ -174,7 +174,7 @@ def judge_variance(records: Sequence[Record]) -> Verdict:
 
 
 def judge_bias(records: Sequence[Record]) -> Verdict:
-    largest = mean_interval(_all_sizes(records, "log10_difference_bias"))
+    largest = mean_interval(_largest_by_repetition(records, "log10_difference_bias"))
     what = "log10 of the largest difference, BN with and without the bias before it, relative"
     return all_of([within(what, largest, "", high=ROUNDING)])
 
@@ -185,7 +185,7 @@ def judge_scale(records: Sequence[Record]) -> Verdict:
         ("BN of a w x and of w x", "scaled", ROUNDING),
         ("a times the gradient of a w, and the gradient of w", "gradient", ROUNDING_OF_GRADIENTS),
     ):
-        largest = mean_interval(_all_sizes(records, f"log10_difference_{metric}"))
+        largest = mean_interval(_largest_by_repetition(records, f"log10_difference_{metric}"))
         about = f"log10 of the largest difference, {what}, relative, a from .1 to 100"
         findings.append(within(about, largest, "", high=most))
     return all_of(findings)

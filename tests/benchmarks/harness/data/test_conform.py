@@ -35,7 +35,7 @@ def test_right_arrays_become_a_dataset(tiny, tiny_arrays, assert_holds, name):
         ("y_test", np.zeros_like, r"Expected: 10 labels, .* Received: 10, by class \(10, 0"),
     ],
 )
-def test_wrong_arrays_are_refused_by_name(tiny, tiny_arrays, key, change, message):
+def test_wrong_arrays_are_refused_with_their_origin(tiny, tiny_arrays, key, change, message):
     facts = tiny("mnist")
     arrays = tiny_arrays(facts)
     arrays[key] = change(arrays[key])
