@@ -1,13 +1,11 @@
 """Table and figure of mnist_dataset_size: errors with and without dropout, and the paired gain."""
 
-from collections.abc import Iterable, Mapping
-
-import numpy as np
+from collections.abc import Iterable
 
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
-from benchmarks.harness.stats import Interval, mean_interval
+from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import GUESSING, Section, Table, arm, groups, values
 
 WITH, WITHOUT = "dropout", "none"
@@ -72,6 +70,8 @@ def published_gain(reference: Reference | None) -> dict[float, float]:
 
 def draw(section: Section, figure) -> None:
     """Draw the errors as in the paper's Fig. 10, the paired gain, and test minus training error."""
+    from benchmarks.harness.results.plots import draw_means  # matplotlib
+
     figure.set_size_inches(15, 4.6)
     errors, gains, gaps = figure.subplots(1, 3)
     by_size = {
@@ -84,10 +84,10 @@ def draw(section: Section, figure) -> None:
             for size, of_size in by_size.items()
         }
         above = {size: [*gap(of_size, name, size).values()] for size, of_size in by_size.items()}
-        _line(errors, test, label=name, color=COLOURS[name])
-        _line(gaps, above, label=name, color=COLOURS[name])
+        draw_means(errors, test, label=name, color=COLOURS[name])
+        draw_means(gaps, above, label=name, color=COLOURS[name])
     pairs = {size: [*gain(of_size, size).values()] for size, of_size in by_size.items()}
-    _line(gains, pairs, label="measured, paired", color="tab:green")
+    draw_means(gains, pairs, label="measured, paired", color="tab:green")
     gains.axhline(0, color="black", linewidth=0.8)
     for axes, title in (
         (errors, "test error %"),
@@ -99,16 +99,6 @@ def draw(section: Section, figure) -> None:
         axes.minorticks_off()
         axes.set(xlabel="training images", ylabel=title)
         axes.legend(fontsize="small")
-
-
-def _line(axes, seeds: Mapping[int, list[float]], **style) -> None:
-    """Draw means with 95 % intervals, for the sizes that have values."""
-    means: dict[int, Interval] = {
-        size: mean_interval(errors) for size, errors in seeds.items() if errors
-    }
-    heights = [interval.mean for interval in means.values()]
-    halves = np.nan_to_num([interval.half for interval in means.values()])
-    axes.errorbar([*means], heights, yerr=halves, marker="o", capsize=3, **style)
 
 
 def _published(reference: Reference | None, errors, gains) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
-from benchmarks.harness.stats import Interval, mean_interval
 from benchmarks.harness.views import Section, Table, arm, groups
 
 COLOURS = {
@@ -80,21 +79,13 @@ def draw(section: Section, figure) -> None:
 
 def lines(axes, records: Iterable[Record], axis: str, metric: str, norm: str) -> None:
     """Draw means with 95 % intervals of one normalization; a cross if all runs diverged."""
+    from benchmarks.harness.results.plots import draw_means  # matplotlib
+
     errors: Mapping[Any, list[float]] = {
         value: [record.metrics[metric] for record in at_value if metric in record.metrics]
         for (value,), at_value in groups([*records], (axis,)).items()
     }
-    means: dict[Any, Interval] = {v: mean_interval(seeds) for v, seeds in errors.items() if seeds}
-    axes.errorbar(
-        [*means],
-        [interval.mean for interval in means.values()],
-        yerr=np.nan_to_num([interval.half for interval in means.values()]),
-        marker="o",
-        markersize=4,
-        capsize=3,
-        color=COLOURS[norm],
-        label=norm,
-    )
+    draw_means(axes, errors, markersize=4, color=COLOURS[norm], label=norm)
     diverged = [value for value, seeds in errors.items() if not seeds]
     if diverged:
         height = [0.97] * len(diverged)

@@ -1,7 +1,7 @@
 """Draws records: a metric with error bars, the paper's values in grey, and learning curves."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +55,13 @@ def _against_axis(
     axes: Axes, view: View, records: Sequence[Record], metric: str, reference: Reference | None
 ) -> None:
     """Draw means with 95 % intervals, and a cross for each arm whose runs all diverged."""
-    points, diverged = {}, []
-    for (value,), arm in groups(records, (view.axis,)).items():
-        seeds = [record.metrics[metric] for record in arm if metric in record.metrics]
-        if seeds:
-            points[value] = mean_interval(seeds)
-        else:
-            diverged.append(value)
-    axes.errorbar(
-        list(points),
-        [interval.mean for interval in points.values()],
-        yerr=np.nan_to_num([interval.half for interval in points.values()]),
-        marker="o",
-        capsize=3,
-        color="tab:blue",
-        label="measured, mean and 95 % interval",
-    )
-    heights = [interval.mean for interval in points.values()]
+    by_value = {
+        value: [record.metrics[metric] for record in arm if metric in record.metrics]
+        for (value,), arm in groups(records, (view.axis,)).items()
+    }
+    label = "measured, mean and 95 % interval"
+    heights = draw_means(axes, by_value, color="tab:blue", label=label)
+    diverged = [value for value, seeds in by_value.items() if not seeds]
     if reference and metric in reference.values:
         published = reference.values[metric]
         axes.errorbar(
@@ -93,6 +83,22 @@ def _against_axis(
     if heights and 0 < 10 * min(heights) < max(heights):
         _readable_log(axes)  # on a linear scale an arm at chance level would flatten the others
     axes.legend(fontsize="small")
+
+
+def draw_means(axes: Axes, by_value: Mapping[Any, Sequence[float]], **style: Any) -> list[float]:
+    """Draw means with 95 % intervals, and return the means.
+
+    Args:
+        axes: where to draw.
+        by_value: by value of the axis, the numbers of the seeds. Values without numbers are left
+            out.
+        **style: arguments of `Axes.errorbar`.
+    """
+    intervals = {value: mean_interval(seeds) for value, seeds in by_value.items() if seeds}
+    means = [interval.mean for interval in intervals.values()]
+    halves = np.nan_to_num([interval.half for interval in intervals.values()])
+    axes.errorbar([*intervals], means, yerr=halves, marker="o", capsize=3, **style)
+    return means
 
 
 def _learning_curves(axes: Axes, view: View, records: Sequence[Record], curve: str) -> None:
