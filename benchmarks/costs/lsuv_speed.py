@@ -68,9 +68,9 @@ def reference_algorithm(model, x) -> int:
             continue
         layer.kernel.assign(orthonormal_value(layer, layer.kernel, rng))
         function, layer.activation = layer.activation, None
-        upto = keras.Model(model.inputs[0], layer.output)
+        up_to_layer = keras.Model(model.inputs[0], layer.output)
         for _ in range(MAX_ITERATIONS):
-            variance = float(ops.var(upto(x, training=False)))
+            variance = float(ops.var(up_to_layer(x, training=False)))
             passes += 1
             if abs(variance - 1) <= TOLERANCE:
                 break

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks.harness.data import DataError
-from benchmarks.harness.training.backend import BackendError, how_to_mend
+from benchmarks.harness.training.backend import BackendError, what_to_install
 
 BAD_USAGE = 2
 
@@ -34,5 +34,5 @@ def run(main: Callable[[], int]) -> int:
     except (DataError, BackendError) as error:
         print(f"error: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
-        print(f"error: {how_to_mend(error)}", file=sys.stderr)
+        print(f"error: {what_to_install(error)}", file=sys.stderr)
     return BAD_USAGE

@@ -121,6 +121,7 @@ class Experiment:
         if profile is None or trial.version != self.version:
             return False
         names = [choice.name for choice in self.choices]
+        # "any other" is a data set for which the profile changes no settings.
         return any(
             as_json(params) == as_json(trial.params)
             for dataset in ("any other", *profile.datasets)

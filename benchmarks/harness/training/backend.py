@@ -14,7 +14,7 @@ class BackendError(Exception):
     """Keras, its backend or the library cannot be imported. The message says what to install."""
 
 
-def how_to_mend(error: ModuleNotFoundError) -> str:
+def what_to_install(error: ModuleNotFoundError) -> str:
     """A message that names the missing package and the command that installs it."""
     if (error.name or "").partition(".")[0] == "keras_ddl":
         return (

@@ -85,7 +85,7 @@ def _train(
     try:
         from benchmarks.harness.training.trainer import Trainer
     except ModuleNotFoundError as error:
-        raise backend.BackendError(backend.how_to_mend(error)) from error
+        raise backend.BackendError(backend.what_to_install(error)) from error
     special = experiment.work.trainer if isinstance(experiment.work, Training) else None
     train = (special or Trainer)(experiment, dataset)
     for group in filter(None, map(claim, groups)):

@@ -21,13 +21,13 @@ class Group:
         trials: the trials.
         splits: the split of each trial. Trials with equal splits share one object.
         pool: the training examples of all trials. Those that several trials use are stored once.
-        places: for each trial, the indices in `pool` of its training examples.
+        indices: for each trial, the indices in `pool` of its training examples.
     """
 
     trials: Sequence[Trial]
     splits: Sequence[Split]
     pool: Examples
-    places: Sequence[np.ndarray]
+    indices: Sequence[np.ndarray]
 
     @classmethod
     def make(cls, trials: Sequence[Trial], splits: Splits) -> "Group":
@@ -38,15 +38,15 @@ class Group:
             sizes[key] = max(size, sizes.get(key, 0))
         whole = splits.largest(sizes)
         views = {
-            (key, size): replace(whole[key], train=_beginning(whole[key].train, size))
+            (key, size): replace(whole[key], train=_first(whole[key].train, size))
             for key, size in dict.fromkeys(arms)
         }
-        begins = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
+        starts = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
         return cls(
             trials,
             splits=[views[arm] for arm in arms],
-            pool=_joined([_beginning(whole[key].train, size) for key, size in sizes.items()]),
-            places=[begins[key] + np.arange(size) for key, size in arms],
+            pool=_joined([_first(whole[key].train, size) for key, size in sizes.items()]),
+            indices=[starts[key] + np.arange(size) for key, size in arms],
         )
 
     @property
@@ -72,6 +72,8 @@ class Group:
     def batches(self) -> Iterator[Any]:
         """Endless batches: examples `(x, y)` for one trial, indices in `pool` for several.
 
+        Indices have the shape (batch, trials), or (batch,) if all trials share examples and order.
+
         Every epoch is a new permutation that depends only on the trial's seed. All batches are
         full: the examples that remain at the end of an epoch are left out of it.
         """
@@ -80,16 +82,16 @@ class Group:
         if self.alone:
             return self._examples(size, orders)
         if self.share_examples and len(set(orders)) == 1:
-            one = member_indices(None, batch_size=size, subsets=self.places[:1], seeds=orders[:1])
+            one = member_indices(None, batch_size=size, subsets=self.indices[:1], seeds=orders[:1])
             return ((index[:, 0],) for (index,) in one)
-        return member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+        return member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
 
     def _examples(self, size: int, orders: Sequence[int]) -> Iterator[tuple[np.ndarray, ...]]:
-        drawn = member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+        drawn = member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
         return ((self.pool.x[index[:, 0]], self.pool.y[index[:, 0]]) for (index,) in drawn)
 
 
-def _beginning(examples: Examples, count: int) -> Examples:
+def _first(examples: Examples, count: int) -> Examples:
     return Examples(examples.x[:count], examples.y[:count])
 
 
