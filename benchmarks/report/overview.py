@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,9 @@ from tabulate import tabulate
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.results import ledger, tables
 from benchmarks.harness.results.ledger import Run
-from benchmarks.harness.results.run_report import Report, environments, notes
+from benchmarks.harness.results.provenance import environments
+from benchmarks.harness.results.run_report import Report, notes
+from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -45,7 +47,7 @@ def markdown(reports: Reports, results: Path) -> str:
         "## Other measurements" if measured else "",
         "\n".join(measured),
         "## What it ran on" if reports else "",
-        tabulate(environments(reports), ENVIRONMENT, "pipe") if reports else "",
+        tabulate(environments(_records(reports)), ENVIRONMENT, "pipe") if reports else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -70,7 +72,7 @@ def html(reports: Reports, results: Path) -> str:
         experiments=_experiments(reports, results),
         measurements=measurements(reports, results),
         environment_headers=ENVIRONMENT,
-        environments=environments(reports),
+        environments=environments(_records(reports)),
     )
 
 
@@ -92,6 +94,12 @@ def measurements(reports: Reports, results: Path) -> list[tuple[str, str]]:
     paths += [path for path in results.glob("*/README.md") if path.parent.name not in experiments]
     links = sorted(path.relative_to(results).as_posix() for path in paths)
     return [(_title(results / link), link) for link in links]
+
+
+def _records(reports: Reports) -> Iterator[Record]:
+    for report in reports.values():
+        for section in report.sections:
+            yield from section.records
 
 
 def _title(page: Path) -> str:

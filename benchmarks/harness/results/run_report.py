@@ -1,13 +1,12 @@
 """Shows records of one experiment as text and figures. Needs no Keras."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.claims import Verdict
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.results import tables
+from benchmarks.harness.results import provenance, tables
 from benchmarks.harness.results.width import folded
 from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section, View, groups
@@ -97,8 +96,7 @@ def _section(
 def notes(section: Section) -> list[str]:
     """The lines below a table: the source of the paper's values, and device and versions."""
     paper = [f"Paper: {section.reference.description}"] if section.reference else []
-    ran = f"Run on {_hardware(section.records)}; {_provenance(section.records)}."
-    return [*paper, ran]
+    return [*paper, provenance.sentence(section.records)]
 
 
 def _text(section: Section, fmt: str, figures: str | None, width: int | None) -> str:
@@ -114,63 +112,3 @@ def _slug(title: str) -> str:
     """A data set's title as part of a file name: "CIFAR-10 (JPEG)" gives "cifar-10-jpeg"."""
     words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
     return "-".join(words)
-
-
-def _hardware(records: Sequence[Record]) -> str:
-    def one(record: Record) -> str:
-        environment = record.environment
-        versions = environment.get("packages", {})
-        backend = environment.get("backend", "?")
-        keras = f"Keras {versions.get('keras', '?')}"
-        return f"{_device(environment)}, {keras} on {backend} {versions.get(backend, '?')}"
-
-    return "; ".join(sorted({one(record) for record in records}))
-
-
-def environments(reports: Mapping[Any, Report]) -> list[tuple[str, ...]]:
-    """One row for each device and set of versions: days, commits and experiments."""
-    by_platform: dict[tuple[str, str, str], list[Record]] = {}
-    for report in reports.values():
-        for section in report.sections:
-            for record in section.records:
-                by_platform.setdefault(_platform(record), []).append(record)
-    return [
-        (
-            *place,
-            *_when(records),
-            ", ".join(sorted({record.trial.experiment for record in records})),
-        )
-        for place, records in sorted(by_platform.items())
-    ]
-
-
-def _platform(record: Record) -> tuple[str, str, str]:
-    """Device, software and system."""
-    environment = record.environment
-    versions = environment.get("packages", {})
-    backend = environment.get("backend", "?")
-    names = dict.fromkeys(("keras", backend, "numpy"))
-    software = [f"{name} {versions.get(name, '?')}" for name in names]
-    return (
-        _device(environment),
-        ", ".join(software),
-        f"Python {environment.get('python', '?')}, {environment.get('platform', '?')}",
-    )
-
-
-def _device(environment: Mapping[str, Any]) -> str:
-    return f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)"
-
-
-def _provenance(records: Sequence[Record]) -> str:
-    days, commits = _when(records)
-    return f"{days}, commit {commits}"
-
-
-def _when(records: Sequence[Record]) -> tuple[str, str]:
-    """The first and last day, and the commits."""
-    days = sorted({record.finished[:10] for record in records})
-    commits = sorted({record.environment.get("commit") or "unknown" for record in records})
-    short = [commit[:12] + "+changes" * commit.endswith("+changes") for commit in commits]
-    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return span, ", ".join(short)
