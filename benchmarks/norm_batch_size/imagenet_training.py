@@ -1,6 +1,6 @@
-"""Trains ResNet-50 on ImageNet with TensorFlow's devices, one trial after another.
+"""Trains ResNet-50 on ImageNet on TensorFlow's devices, one trial after another.
 
-A killed trial resumes after its last complete epoch: the cache folder holds its state.
+A killed trial resumes after its last complete epoch. Its state is stored in the cache folder.
 """
 
 import csv
@@ -19,7 +19,7 @@ from benchmarks.norm_batch_size.training import ERROR
 
 
 class Trainer:
-    """Trains one trial after another; the cache folder holds the state of unfinished trials."""
+    """Trains one trial after another. The state of unfinished trials is in the cache folder."""
 
     def __init__(self, experiment: Experiment, dataset: imagenet.ImageNet):
         from benchmarks.harness.env import environment
@@ -76,9 +76,8 @@ class Trainer:
 
     def _record(self, trial: Trial, epochs: Path, seconds: float) -> Record:
         with epochs.open(newline="") as file:
-            rows = {
-                int(row["epoch"]): row for row in csv.DictReader(file)
-            }  # of two rows for one epoch, the later
+            # A resumed trial may have two rows for an epoch: the later one counts.
+            rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
         loss = [float(row["loss"]) for row in rows.values()]
         errors = [100 * (1 - float(row["val_accuracy"])) for row in rows.values()]
         whole = len(rows) == trial.params["epochs"] and all(map(math.isfinite, loss))

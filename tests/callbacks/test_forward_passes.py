@@ -116,5 +116,5 @@ def test_a_set_that_does_not_fill_whole_batches_is_refused_by_name():
     model.compile("sgd", "mse")
     sets = ValidationSets({"odd": (X[:20], X[:20].reshape(20, -1))})
     sets.set_model(model)
-    with pytest.raises(ValueError, match=r"takes batches of 16.*Received: 20 examples in 'odd'"):
+    with pytest.raises(ValueError, match=r"requires batches of 16.*Received: 20 examples in 'odd'"):
         sets.on_epoch_end(0, {})

@@ -1,4 +1,4 @@
-"""scikit-learn's digits: small, real, and installed with it, so it can always be had."""
+"""scikit-learn's digits: a small real data set that is installed with scikit-learn."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ _CONTENT = "sha256:10c5036404d25870f1a0ea6f53fac05d52d887068b0d13a858d68c948b463
 
 
 def read() -> Dataset:
-    """Returns the 1,797 images of 8x8 pixels from 0 to 16, always the same 360 of them as test set.
+    """Returns the 1,797 images of 8x8 pixels, with values from 0 to 16.
 
-    The published set has no test set of its own; this one is stratified by class.
+    The published data have no test set. Here the test set is a fixed, stratified choice of 360
+    images.
     """
     try:
         from sklearn.datasets import load_digits

@@ -1,4 +1,4 @@
-"""What the harness costs: all arms train, and ratios are of the same round."""
+"""The cost of the harness: all arms train, and ratios are taken within a round."""
 
 import pytest
 

@@ -22,10 +22,11 @@ SMOKE = ["--profile", "smoke", "--dataset", "digits"]
 def start(tmp_path):
     """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs.
 
-    One trial after another, unless told otherwise: a sweep can then be stopped half-way.
+    By default it runs one trial after another, so that a test can stop a sweep half-way.
     """
     started = []
-    # A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and so would our children.
+    # Reset the handlers, because processes inherit ignored signals. The background jobs of a shell
+    # ignore SIGINT, and those of nohup SIGHUP.
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -105,7 +106,7 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
     assert f"{len(kept)} done before, {10 - len(kept)} to run" in err
     assert len(store.done_keys()) == 10
     assert len(keys_of_all_records(store)) == 10
-    # The dataset, the scale-down and both claims are in the table; the figures are where it says.
+    # The output names the data set, the smaller sizes, both claims and the paths of the figures.
     for text in (dataset, "NOT the paper's set-up", f"train size {size} (paper profile: 60000)"):
         assert text.lower() in out.lower()
     assert "dropout-rate" in out
@@ -124,7 +125,7 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
         pytest.param(signal.SIGHUP, marks=slow),
     ],
 )
-def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, number):
+def test_ctrl_c_and_similar_signals_say_that_the_same_command_resumes(start, store, number):
     process = start()
     wait_for_trials(process, 1)
     process.send_signal(number)
@@ -137,7 +138,7 @@ def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, num
 
 @slow
 def test_two_runs_into_one_folder_share_the_trials(start, store):
-    """Both end with all results, and no trial is trained twice."""
+    """Both runs end with all results, and no trial is trained twice."""
     runs = [finish(process) for process in [start(), start()]]
     for code, out, err in runs:
         assert code == 0, err
@@ -148,7 +149,7 @@ def test_two_runs_into_one_folder_share_the_trials(start, store):
 
 
 @slow
-def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(start, store):
+def test_a_killed_population_run_continues_with_the_untrained_groups(start, store):
     """The sweep of each repetition is a group, whose records are stored together."""
     flags = ["--executor", "population", "--repetitions", "2"]
     first = start(*flags)
@@ -164,7 +165,7 @@ def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(
     assert not any(record.times for record in found)
 
 
-def test_what_a_finished_run_offers(start, store, tmp_path, capsys):
+def test_flags_after_a_finished_run(start, store, tmp_path, capsys):
     def run(*flags):
         code = cli.main(EXPERIMENT, [*SMOKE, "--out", str(tmp_path), *flags])
         return code, *capsys.readouterr()
@@ -207,9 +208,9 @@ def test_help_names_every_flag():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--repetitions", "0"], "at least 1 is wanted. Received: '0'"),
-        (["--repetitions", "99999999", "--dry-run"], "at most 10000 is wanted"),
-        (["--out", ""], "the path of a folder is wanted. Received: ''"),
+        (["--repetitions", "0"], "must be a whole number of at least 1. Received: '0'"),
+        (["--repetitions", "99999999", "--dry-run"], "must be a whole number of at most 10000"),
+        (["--out", ""], "must be the path of a folder. Received: ''"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--keep", "0.5"], "unrecognized arguments"),
         (["--dataset", "digits", "--out", "/dev/null/x"], "Cannot write results to /dev/null/x"),
@@ -223,7 +224,7 @@ def test_bad_usage_exits_2_and_names_what_was_received(flags, message):
     assert "Traceback" not in result.stderr
 
 
-def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path, capsys):
+def test_a_data_set_too_small_for_the_profile_is_reported_before_training(tmp_path, capsys):
     greedy = {"smoke": replace(EXPERIMENT.profiles["paper"], datasets={})}
     experiment = replace(EXPERIMENT, profiles={**EXPERIMENT.profiles, **greedy})
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path / "out")]
@@ -240,7 +241,7 @@ def test_a_backend_that_cannot_be_imported_is_bad_usage(tmp_path):
 
 
 def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
-    """No MNIST anywhere, and no host to be reached."""
+    """There is no MNIST anywhere, and no host can be reached."""
     result = usage(
         *["--profile", "smoke", "--dry-run", "--out", str(tmp_path)],
         HOME=str(tmp_path),

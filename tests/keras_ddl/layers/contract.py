@@ -1,7 +1,7 @@
 """What every public layer must do, one check a function, on whichever backend runs.
 
-A check takes a `Case` and raises AssertionError. `CHECKS` lists them; `applies` tells which of them
-a case is held to.
+A check takes a `Case` and raises AssertionError if the case fails. `CHECKS` lists all checks, and
+`applies` decides which of them a case must pass.
 """
 
 import json
@@ -63,11 +63,11 @@ def check(function):
 
 
 def applies(function, case):
-    """Whether a case is held to a check."""
+    """Whether a case must pass a check."""
     return {
         masks_pass_through: case.masks,
         a_wholly_masked_batch_moves_nothing: case.masks,
-        float64_stays: BACKEND != "jax",  # which computes in float32 unless it is told otherwise
+        float64_stays: BACKEND != "jax",  # JAX computes in float32 by default
         channels_first_is_channels_last_transposed: case.channels_first is not None,
         exports_to_a_saved_model: case.export and BACKEND == "tensorflow",
         gradients_are_right: case.gradient is not None,
@@ -108,7 +108,7 @@ def policy(name):
 
 
 def own_config(layer):
-    """Without the shapes that core notes of a layer inside it, such as a cell, once it is built."""
+    """The configuration without the shapes that Keras adds for inner layers, such as cells."""
 
     def cleaned(value):
         if isinstance(value, dict):
@@ -187,7 +187,7 @@ def calls_in_training_draw_anew(case):
 
 
 def state(model):
-    """What is not trained, random state aside."""
+    """The values of the weights that are not trained."""
     return [
         ops.convert_to_numpy(variable.value)
         for layer in model.layers
