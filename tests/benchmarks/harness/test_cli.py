@@ -88,7 +88,7 @@ slow = pytest.mark.slow
 
 @pytest.mark.parametrize("dataset", ["digits", pytest.param("mnist", marks=slow)])
 def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
-    start, store, dataset, request
+    start, store, dataset, request, tmp_path, capsys
 ):
     flags, title, size = [], "digits-8x8-scikit-learn", 300
     if dataset == "mnist":
@@ -101,7 +101,10 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
     kept = store.done_keys()
     assert len(kept) >= 3
 
-    code, out, err = finish(start(*flags))
+    code = cli.main(
+        EXPERIMENT, [*SMOKE, "--out", str(tmp_path), "--executor", "in-process", *flags]
+    )
+    out, err = capsys.readouterr()
     assert code == 0
     assert f"{len(kept)} done before, {10 - len(kept)} to run" in err
     assert len(store.done_keys()) == 10

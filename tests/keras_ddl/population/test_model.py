@@ -50,7 +50,15 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "momentum",
+        "adam",
+        pytest.param("clipnorm", marks=pytest.mark.slow),
+        pytest.param("global clipnorm", marks=pytest.mark.slow),
+    ],
+)
 def test_members_equal_separate_runs_after_twenty_steps(name):
     together = population(optimizer=OPTIMIZERS[name]())
     history = together.fit(X, Y, batch_size=16, shuffle=False, verbose=0, validation_data=(X, Y))
