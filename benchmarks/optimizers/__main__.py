@@ -4,12 +4,13 @@ import sys
 
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.studies import Command, main
-from benchmarks.optimizers import experiment, saddle
+from benchmarks.optimizers import experiment, mnist, saddle
 
 SUMMARY = "six optimizers; --study surfaces, saddle, mnist"
 STUDIES: dict[str, Experiment | Command] = {
     "surfaces": experiment.EXPERIMENT,
     "saddle": saddle.EXPERIMENT,
+    "mnist": mnist.EXPERIMENT,
 }
 
 if __name__ == "__main__":
