@@ -82,7 +82,7 @@ def measure(trial: Trial, model, data) -> tuple[Metrics, Curves]:
     x = ops.convert_to_numpy(layer(params["preprocessing"], images, params["epsilon"])(images))
     x = x.astype("float32")
     classes = model.output_shape[-1]
-    rates = (10 ** np.array(params["log10_rates"])).tolist()
+    rates = (10.0 ** np.array(params["log10_rates"])).tolist()
 
     def trained(hidden: int, epochs: int):
         return training.train(

@@ -95,7 +95,7 @@ def test_records_become_tables_and_figures():
     found = records(lambda problem, method: 1000.0)
     drawn = [
         Record(r.trial, r.status, r.finished, r.metrics, {"x": [1.0, 0.5], "y": [0.5, 0.1]})
-        if r.trial.params["problem"] in ("plane", "Rosenbrock")
+        if r.trial.params["problem"] in ("plane", "turned plane", "Rosenbrock")
         else r
         for r in found
     ]
