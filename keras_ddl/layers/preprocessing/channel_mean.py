@@ -55,8 +55,8 @@ class ChannelMean(AdaptedLayer):
             raise ValueError(
                 f"`ChannelMean` needs a known number of channels. Received: shape={tuple(shape)}"
             )
-        after = rank - 1 - self.channels % rank  # axes, over which the mean broadcasts
-        self.mean = self.statistic("mean", (shape[self.channels], *[1] * after), "zeros")
+        self._axes_after = rank - 1 - self.channels % rank
+        self.mean = self.statistic("mean", (shape[self.channels],), "zeros")
 
     def new_statistics(self) -> RunningMean:
         return RunningMean()
@@ -65,16 +65,20 @@ class ChannelMean(AdaptedLayer):
         return np.moveaxis(batch, self.channels, -1).reshape(-1, batch.shape[self.channels])
 
     def take_statistics(self, statistics) -> None:
-        self.mean.assign(statistics.mean.reshape(self.mean.shape))
+        self.mean.assign(statistics.mean)
 
     def forward(self, x) -> Any:
-        return x - self.convert_weight(self.mean.value)
+        return x - self._broadcast_mean()
 
     def backward(self, x) -> Any:
-        return x + self.convert_weight(self.mean.value)
+        return x + self._broadcast_mean()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": self.channels}
+
+    def _broadcast_mean(self):
+        mean = self.convert_weight(self.mean.value)
+        return self.backend.numpy.reshape(mean, (-1, *[1] * self._axes_after))
 
     def _check_shape(self, shape):
         """Sizes of images may differ from batch to batch."""
