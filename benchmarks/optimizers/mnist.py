@@ -18,6 +18,7 @@ from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
+from benchmarks.harness.tuning import best
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
 from benchmarks.optimizers.methods import METHODS, optimizer
 from benchmarks.optimizers.views import COLOURS
@@ -72,14 +73,7 @@ def keras_optimizer(trial: Trial):
 
 def chosen(records: Sequence[Record], method: str) -> float | None:
     """The learning rate with the lowest mean validation loss, where no run diverged."""
-    losses = {
-        rate: math.inf
-        if any(record.status != "ok" for record in found)
-        else float(np.mean([record.metrics["validation_loss"] for record in found]))
-        for (rate,), found in groups(arm(records, optimizer=method), ("learning_rate",)).items()
-    }
-    best = min(losses, key=losses.__getitem__, default=None)
-    return best if best is not None and math.isfinite(losses[best]) else None
+    return best(records, "validation_loss", "learning_rate", optimizer=method)
 
 
 def judge(records: Sequence[Record]) -> Verdict:
@@ -136,15 +130,15 @@ def draw(section: Section, figure) -> None:
             if all(record.status == "ok" for record in found)
         }
         by_rate.plot([*means], [*means.values()], "o-", color=COLOURS[method], label=method)
-        best = chosen(section.records, method)
-        found = arm(section.records, optimizer=method, learning_rate=best)
-        if best is None or not found:
+        rate = chosen(section.records, method)
+        found = arm(section.records, optimizer=method, learning_rate=rate)
+        if rate is None or not found:
             continue
-        by_rate.plot(best, means[best], "o", color=COLOURS[method], markersize=11, alpha=0.4)
+        by_rate.plot(rate, means[rate], "o", color=COLOURS[method], markersize=11, alpha=0.4)
         lines = [record.curves["train_loss"] for record in found if "train_loss" in record.curves]
         if lines:
             updates = found[0].curves["updates"]
-            label = f"{method}, rate {best:g}"
+            label = f"{method}, rate {rate:g}"
             by_update.plot(updates, np.mean(lines, axis=0), color=COLOURS[method], label=label)
     by_rate.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="validation loss, nats")
     by_update.set(yscale="log", xlabel="updates", ylabel="training loss at the chosen rate, nats")

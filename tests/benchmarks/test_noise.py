@@ -25,6 +25,7 @@ COMMANDS = [
     ("optimizers", *SMOKE, "--study", "saddle"),
     ("optimizers", *SMOKE, "--study", "mnist"),
     ("preprocessing", *SMOKE),
+    ("lr_schedules", *SMOKE),
     ("norm_batch_size", *SMOKE),
     ("norm_batch_size", *SMOKE, "--devices", "2"),
     ("norm_batch_size", *SMOKE, "--study", "groups"),
