@@ -21,7 +21,7 @@ class Outcome:
     """What a descent came to, as arrays of shape (rates, starts).
 
     Args:
-        steps: the first step after which the point had arrived; 0 if it had not.
+        steps: the step after which the point had arrived, and stayed; 0 if it had not.
         beside: at how many of these steps the watched coordinate was above its floor.
         turns: at how many of those it changed its sign.
         path: the length of the way until then.
@@ -36,7 +36,15 @@ class Outcome:
 
 
 def descend(
-    method: str, surface: Surface, starts, rates, *, most_steps: int, data=(), momentum=MOMENTUM
+    method: str,
+    surface: Surface,
+    starts,
+    rates,
+    *,
+    most_steps: int,
+    data=(),
+    momentum=MOMENTUM,
+    stay: int = 1,
 ) -> Outcome:
     """Descend until all starts of one rate have arrived, or for `most_steps` steps.
 
@@ -51,12 +59,14 @@ def descend(
         most_steps: steps at most.
         data: arrays that the surface's functions take.
         momentum: of the methods that have it.
+        stay: for how many steps in a row a point must be where it arrives. Methods that oscillate
+            pass through.
     """
     starts = np.asarray(starts, "float32")
     rates = np.asarray(rates, "float32")[:, None, None]
     points = np.broadcast_to(starts, (len(rates), *starts.shape))
-    shapes = tuple(np.shape(one) for one in data)
-    run = _runner(method, momentum, surface, points.shape, shapes)
+    shapes = (points.shape, *(np.shape(one) for one in data))
+    run = _runner(method, momentum, surface, stay, shapes)
     found = run(
         ops.convert_to_tensor(np.array(points)),
         ops.convert_to_tensor(rates),
@@ -91,27 +101,29 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @functools.lru_cache(maxsize=64)  # compiling takes longer than most descents
-def _runner(method, momentum, surface, shape, shapes_of_data):
-    rates = _Rates()
+def _runner(method, momentum, surface, stay, shapes):
+    shape, rates = shapes[0], _Rates()
     step_of = _Stepper(optimizer(method, rates, momentum), shape)
 
     def run(start, given, most_steps, data):
         rates.rates = given
 
         def continues(step, x, state, found):
-            return ops.logical_and(step < most_steps, ops.logical_not(_one_rate(found[0])))
+            return ops.logical_and(step < most_steps, ops.logical_not(_one_rate(found[1])))
 
         def body(step, x, state, found):
-            arrived, beside, turns, path = found
+            here, arrived, beside, turns, path = found
             side = surface.watched(x, *data)
             new, state = step_of.take(x, state, surface.gradient(x, step, *data))
             under_way = arrived == 0
             above = ops.logical_and(under_way, ops.abs(side) > surface.floor(start, *data))
             turned = ops.logical_and(above, side * surface.watched(new, *data) < 0)
             length = ops.sqrt(ops.sum(ops.square(new - x), axis=-1))
-            here = ops.logical_and(under_way, surface.arrived(new, start, *data))
+            here = ops.where(surface.arrived(new, start, *data), here + 1, ops.zeros_like(here))
+            done = ops.logical_and(under_way, here >= stay)
             found = [
-                ops.where(here, step + 1, arrived),
+                here,
+                ops.where(done, step + 2 - stay, arrived),
                 beside + ops.cast(above, "int32"),
                 turns + ops.cast(turned, "int32"),
                 path + ops.where(under_way, length, ops.zeros_like(length)),
@@ -121,9 +133,9 @@ def _runner(method, momentum, surface, shape, shapes_of_data):
         none = ops.zeros(shape[:2], "int32")
         first = ops.convert_to_tensor(0, "int32"), start, step_of.begin(start)
         _, last, _, found = ops.while_loop(
-            continues, body, (*first, [none, none, none, ops.zeros(shape[:2])])
+            continues, body, (*first, [none, none, none, none, ops.zeros(shape[:2])])
         )
-        return *found, last
+        return *found[1:], last
 
     def without_gradients(*arguments):
         with no_gradients():

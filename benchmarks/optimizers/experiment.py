@@ -3,12 +3,13 @@
 Quadratics have curvatures from 1 to the condition number, evenly spaced in their logarithm, with
 axes along the coordinates ("quadratic") or turned at random ("turned quadratic"). The minimum is at
 distance 1 from the starting points. A descent has arrived when the distance is `tolerance` of what
-it was. The learning rate of every optimizer is tuned on the same grid: the one with the fewest
-steps for the slowest of some starting points. The steps are then counted from other starting
-points. All other constants are Keras' defaults, and momentum is .9.
+it was, and stays so for `stay` steps. The learning rate of every optimizer is tuned on the same
+grid: the one with the fewest steps for the slowest of some starting points. The steps are then
+counted from other starting points. All other constants are Keras' defaults, and momentum is .9.
 
 A descent zigzags where it crosses the steepest axis. Steps count for that as long as the coordinate
-along the steepest axis is above `tolerance`.
+along the steepest axis is above `tolerance`. "plane" and "turned plane" are quadratics of two
+dimensions, whose descents are drawn.
 
 "SGD, theory" and its like have the constants that give the fastest worst case.
 """
@@ -48,14 +49,14 @@ def grid(settings: Params) -> list[Params]:
         for condition in settings["conditions"]
         for method in BY_THEORY
     ]
-    flat = {"dimensions": 2}
-    arms += [
-        {**flat, "problem": plane, "condition": settings["plane_condition"], "optimizer": method}
+    flat = [
+        {"problem": plane, "condition": settings["plane_condition"], "optimizer": method}
         for plane in PLANES
         for method in METHODS
     ]
-    arms += [{**flat, "problem": "Rosenbrock", "optimizer": method} for method in METHODS]
-    return [{**rest, **arm} for arm in arms]
+    flat += [{"problem": "Rosenbrock", "optimizer": method} for method in METHODS]
+    plane = {name: value for name, value in rest.items() if name != "dimensions"}
+    return [*({**rest, **arm} for arm in arms), *({**plane, **arm} for arm in flat)]
 
 
 def rates(params: Params) -> np.ndarray:
@@ -73,11 +74,17 @@ def measure(trial: Trial) -> tuple[Metrics, Curves]:
     surface = surfaces.ROSENBROCK
     if params["problem"] != "Rosenbrock":
         surface = surfaces.QUADRATIC
-        curvatures = np.logspace(0, np.log10(params["condition"]), params["dimensions"])
-        data = (tolerance, curvatures.astype("float32"), axes(trial).astype("float32"))
+        columns = axes(trial).astype("float32")
+        curvatures = np.logspace(0, np.log10(params["condition"]), len(columns))
+        data = (tolerance, curvatures.astype("float32"), columns)
     method, by_theory, _ = params["optimizer"].partition(", theory")
     descend = functools.partial(
-        descent.descend, method, surface, most_steps=params["most_steps"], data=data
+        descent.descend,
+        method,
+        surface,
+        most_steps=params["most_steps"],
+        data=data,
+        stay=params["stay"],
     )
     half, minimum = len(points) // 2, float(params["problem"] == "Rosenbrock")
     metrics: Metrics = {}

@@ -11,10 +11,11 @@ ROSENBROCK_START = (-1.2, 1.0)  # of the way that is drawn
 
 def axes(trial: Trial) -> np.ndarray:
     """The axes of a quadratic, as columns."""
-    problem, size = trial.params["problem"], trial.params["dimensions"]
+    problem = trial.params["problem"]
     if problem in PLANES:
         cos, sin = np.cos(PLANES[problem]), np.sin(PLANES[problem])
         return np.array([[cos, -sin], [sin, cos]])
+    size = trial.params["dimensions"]
     if problem == "quadratic":
         return np.eye(size)
     numbers = np.random.default_rng(trial.derive("axes")).normal(size=(size, size))

@@ -52,6 +52,28 @@ def test_it_ends_when_all_starts_of_one_rate_have_arrived():
     np.testing.assert_allclose(found.last[0], STARTS * 0.9**4, rtol=1e-5)
 
 
+def test_passing_through_is_no_arrival():
+    """Momentum swings past the minimum and comes back; it arrives where it stays."""
+    data = (np.float32(0.1), np.ones(1, "float32"), np.eye(1, dtype="float32"))
+    once, stays = (
+        descent.descend(
+            "momentum",
+            surfaces.QUADRATIC,
+            [[1.0]],
+            [0.05],
+            most_steps=500,
+            data=data,
+            stay=stay,
+        ).steps.item()
+        for stay in (1, 10)
+    )
+    points = descent.trajectory("momentum", surfaces.QUADRATIC, [1.0], 0.05, steps=500, data=data)
+    inside = np.abs(points[:, 0]) <= 0.1
+    assert once == np.flatnonzero(inside)[0]
+    assert stays == next(step for step in range(500) if inside[step : step + 10].all())
+    assert once < stays
+
+
 def test_crossings_count_only_above_the_floor():
     """The steep coordinate changes sign at each step, and halves: three steps until an eighth."""
     curvatures, axes = np.array([0.1, 1.5], "float32"), np.eye(2, dtype="float32")
