@@ -88,7 +88,7 @@ def test_one_optimizer_that_does_not_help_refutes_the_claim(steps, turns, expect
 
 def test_two_optimizers_that_both_fail_to_arrive_are_no_gain():
     """All counts are then the cap: no difference reproduces nothing."""
-    assert CLAIM.judge(records(lambda problem, method: 100_000)).verdict == "not reproduced"
+    assert CLAIM.judge(records(lambda problem, method: 50_000)).verdict == "not reproduced"
 
 
 def test_records_become_tables_and_figures():
