@@ -58,13 +58,13 @@ class AdaptedLayer(keras.layers.Normalization):
         # `self.backend` is TensorFlow's inside a tf.data map, whatever Keras' backend is.
         inputs = self.backend.convert_to_tensor(inputs)
         x = self.backend.cast(inputs, self.precision)
-        outputs = self.backward(x) if self.invert else self.forward(x)
+        outputs = self.restore(x) if self.invert else self.transform(x)
         return self.backend.cast(outputs, self.compute_dtype)
 
     def inverse(self, outputs) -> Any:
         """Undo what the layer does. Of several components it can restore only their part."""
         x = self.backend.cast(self.backend.convert_to_tensor(outputs), self.precision)
-        undone = self.forward(x) if self.invert else self.backward(x)
+        undone = self.transform(x) if self.invert else self.restore(x)
         return self.backend.cast(undone, self.compute_dtype)
 
     @property
@@ -88,11 +88,11 @@ class AdaptedLayer(keras.layers.Normalization):
         """Set the weights."""
         raise NotImplementedError
 
-    def forward(self, x) -> Any:
+    def transform(self, x) -> Any:
         """The outputs for inputs."""
         raise NotImplementedError
 
-    def backward(self, x) -> Any:
+    def restore(self, x) -> Any:
         """The inputs for outputs."""
         raise NotImplementedError
 

@@ -67,10 +67,10 @@ class ChannelMean(AdaptedLayer):
     def take_statistics(self, statistics) -> None:
         self.mean.assign(statistics.mean)
 
-    def forward(self, x) -> Any:
+    def transform(self, x) -> Any:
         return x - self._broadcast_mean()
 
-    def backward(self, x) -> Any:
+    def restore(self, x) -> Any:
         return x + self._broadcast_mean()
 
     def get_config(self) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class MeanImage(AdaptedLayer):
     def take_statistics(self, statistics) -> None:
         self.mean.assign(statistics.mean)
 
-    def forward(self, x) -> Any:
+    def transform(self, x) -> Any:
         return x - self.convert_weight(self.mean.value)
 
-    def backward(self, x) -> Any:
+    def restore(self, x) -> Any:
         return x + self.convert_weight(self.mean.value)

@@ -112,10 +112,10 @@ class PCAWhitening(_Whitening):
     appendix A.
     """
 
-    def forward(self, x) -> Any:
+    def transform(self, x) -> Any:
         return self._components(x)
 
-    def backward(self, x) -> Any:
+    def restore(self, x) -> Any:
         mean, directions, scale = self._weights()
         flat = self.backend.numpy.matmul(x / scale, self.backend.numpy.transpose(directions))
         return self._shaped(flat + mean)
@@ -156,12 +156,12 @@ class ZCAWhitening(_Whitening):
     filters", Vision Research 37 (1997).
     """
 
-    def forward(self, x) -> Any:
+    def transform(self, x) -> Any:
         _, directions, _ = self._weights()
         back = self.backend.numpy.transpose(directions)
         return self._shaped(self.backend.numpy.matmul(self._components(x), back))
 
-    def backward(self, x) -> Any:
+    def restore(self, x) -> Any:
         mean, directions, scale = self._weights()
         flat = self.backend.numpy.reshape(x, (-1, self.mean.shape[0]))
         components = self.backend.numpy.matmul(flat, directions) / scale
