@@ -31,6 +31,8 @@ STUDIES = [
 ] + [
     ("initialization", study)
     for study in ("activation_statistics", "vanishing_gradient", "fitnet_signals", "lsuv_figure")
+] + [
+    ("optimizers", study) for study in ("surfaces", "saddle", "mnist")
 ]  # fmt: skip
 NOT_INSTALLED = """
 import sys
