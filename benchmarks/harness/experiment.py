@@ -44,9 +44,11 @@ class Training:
         structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
             in them differ in the values of weights, in learning rates and in data only, and can
             train together as a `keras_ddl.Population`. None (default): each trains alone. Trials
-            with `watchers` must train alone.
+            with `watchers` must train alone; those with a `probe` need not.
         watchers: `(trial, split) -> Keras callbacks` that watch the training. What they put into
             the logs under a name without "/" becomes a curve, and its last value a metric.
+        probe: `(trial, model, split) -> metrics`, called at each point of the learning curves. Each
+            name becomes a curve, and its last value a metric. None (default): nothing is probed.
         small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
             starting operations: XLA, and many steps in a call, are then much faster.
         trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
@@ -56,6 +58,7 @@ class Training:
     optimizer: Callable[[Trial], Any]
     structure: Callable[[Params], Params] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    probe: Callable[..., Metrics] | None = None
     small_steps: Callable[[Trial], bool] = lambda trial: False
     trainer: Callable[..., Any] | None = None
 
