@@ -119,7 +119,7 @@ def test_the_table_has_the_papers_points_beside_ours(made):
     assert (first["paper: without BN"], first["paper: with BN"]) == ("78.40", "95.60")
     section.view.draw(section, Figure())
     _, rows = rates.view.table(rates)
-    assert ["(chosen)" in f"{row[1]}" for row in rows] == [False, False, True, False, False]
+    assert ["(chosen)" in f"{row[1]}" for row in rows] == [False, True, False]
     rates.view.draw(rates, Figure())
 
 
