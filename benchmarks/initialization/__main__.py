@@ -1,4 +1,4 @@
-"""`python -m benchmarks.initialization --study ...`: signals and gradients before training."""
+"""`python -m benchmarks.initialization --study NAME` studies networks before training."""
 
 import sys
 
