@@ -62,7 +62,7 @@ class AdaptedLayer(keras.layers.Normalization):
         return self.backend.cast(outputs, self.compute_dtype)
 
     def inverse(self, outputs) -> Any:
-        """Undo what the layer does. With `n_components`, the other directions stay at their mean."""
+        """Undo what the layer does. Directions beyond `n_components` stay at their mean."""
         x = self.backend.cast(self.backend.convert_to_tensor(outputs), self.precision)
         undone = self.transform(x) if self.invert else self.restore(x)
         return self.backend.cast(undone, self.compute_dtype)
