@@ -7,6 +7,7 @@ pairs. All arms of a repetition see the same images in the same order and start 
 weights.
 """
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -80,7 +81,7 @@ def optimizer(trial: Trial):
 
 def chosen(records: Sequence[Record], name: str) -> float | None:
     """The base rate of a schedule."""
-    return best(records, "validation_error", "base_rate", schedule=name)
+    return best(records, "base_rate", diverged=math.inf, schedule=name).value
 
 
 def judge(records: Sequence[Record]) -> Verdict:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.harness.spec import Record
@@ -101,3 +101,18 @@ def all_of(findings: Sequence[Finding]) -> Verdict:
         if decisive in verdicts:
             return Verdict(decisive, tuple(findings))
     return Verdict(REPRODUCED if verdicts else NOT_RUN, tuple(findings))
+
+
+def provided(conditions: Sequence[Finding], findings: Sequence[Finding]) -> Verdict:
+    """A claim about runs that must meet conditions, such as a training error below a bound.
+
+    Where a condition is not shown to hold, the claim is inconclusive, whatever else was measured.
+    """
+    judged = all_of(findings)
+    checked = [
+        replace(one, verdict=INCONCLUSIVE) if one.verdict == NOT_REPRODUCED else one
+        for one in conditions
+    ]
+    unmet = all_of(checked).verdict
+    verdict = judged.verdict if unmet == REPRODUCED else unmet
+    return Verdict(verdict, (*checked, *judged.findings))

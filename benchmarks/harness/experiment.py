@@ -45,10 +45,14 @@ class Training:
         structure: `(params) -> params`, selects the parameters that decide the compiled training
             step. Trials that agree in these differ only in the values of weights, in learning rates
             and in data, so they can train together as a `keras_ddl.Population`. None (default):
-            each trial trains alone. Trials with `watchers` must train alone.
+            each trial trains alone. Trials with `watchers` must train alone; those
+            with a `probe` need not.
         watchers: `(trial, split) -> Keras callbacks` that observe the training. Each value that
             they add to the logs, under a name without "/", is recorded as a curve; the curve's last
             value is also a metric.
+        probe: `(trial, model, split) -> metrics`, called at each point of the learning curves. Each
+            name becomes a curve, and the curve's last value a metric. None (default): nothing is
+            probed.
         small_steps: `(trial) -> bool`, whether a training step is so short that TensorFlow spends
             most of it on starting operations. XLA and many steps per call then make it much faster.
         trainer: `(experiment, dataset) -> trainer`. None (default): the harness's `Trainer`.
@@ -58,6 +62,7 @@ class Training:
     optimizer: Callable[[Trial], Any]
     structure: Callable[[Params], Params] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    probe: Callable[..., Metrics] | None = None
     small_steps: Callable[[Trial], bool] = lambda trial: False
     trainer: Callable[..., Any] | None = None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.harness.data import imagenet
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.norm_batch_size.training import ERROR
@@ -41,7 +41,8 @@ class Trainer:
 
         from benchmarks.harness.training.devices import mirrored
 
-        started, params, work = time.perf_counter(), trial.params, self.experiment.work
+        started, params, training = time.perf_counter(), trial.params, self.experiment.work
+        assert isinstance(training, Training)
         cache = os.environ.get("KERAS_DDL_CACHE") or "~/.cache/keras_ddl"
         state = Path(os.path.expanduser(cache)) / "unfinished" / trial.key
         state.mkdir(parents=True, exist_ok=True)
@@ -52,9 +53,9 @@ class Trainer:
             for split, seed in (("train", trial.derive("order")), ("validation", None))
         )
         with mirrored(params["devices"]).scope():
-            model = work.build(trial, (size, size, 3), self.dataset.num_classes)
+            model = training.build(trial, (size, size, 3), self.dataset.num_classes)
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            model.compile(work.optimizer(trial), loss, metrics=["accuracy"], jit_compile=False)
+            model.compile(training.optimizer(trial), loss, metrics=["accuracy"], jit_compile=False)
         epochs = params["epochs"]
         model.fit(
             imagenet.batches(train, size, total, augment=True),

@@ -73,7 +73,7 @@ def keras_optimizer(trial: Trial):
 
 def chosen(records: Sequence[Record], method: str) -> float | None:
     """The learning rate with the lowest mean validation loss, where no run diverged."""
-    return best(records, "validation_loss", "learning_rate", optimizer=method)
+    return best(records, metric="validation_loss", diverged=math.inf, optimizer=method).value
 
 
 def judge(records: Sequence[Record]) -> Verdict:

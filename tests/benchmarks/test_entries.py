@@ -30,9 +30,13 @@ STUDIES = [
     ("norm_batch_size", study) for study in ("batch", "groups", "mlp", "imagenet")
 ] + [
     ("initialization", study)
-    for study in ("activation_statistics", "vanishing_gradient", "fitnet_signals", "lsuv_figure")
+    for study in (
+        "activation_statistics", "vanishing_gradient", "zero_init", "fitnet_signals", "lsuv_figure",
+    )
 ] + [
     ("optimizers", study) for study in ("surfaces", "saddle", "mnist")
+] + [
+    ("mnist_batchnorm", study) for study in ("curve", "rates", "gap", "placement")
 ]  # fmt: skip
 NOT_INSTALLED = """
 import sys

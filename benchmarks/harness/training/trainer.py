@@ -17,7 +17,7 @@ from benchmarks.harness.training.devices import data_parallel
 from benchmarks.harness.training.group import Group
 from benchmarks.harness.training.scoring import Predict, score_together
 from benchmarks.harness.training.splits import Splits
-from benchmarks.harness.training.watch import BestPoint, OnPoint, Watch
+from benchmarks.harness.training.watch import BestPoint, OnPoint, Probe, Watch
 from keras_ddl import feed
 from keras_ddl.population import MemberDiverged
 
@@ -85,7 +85,9 @@ class Trainer:
         started, params = time.perf_counter(), group.params
         model, predict = models.compiled(training, group, self.dataset.num_classes)
         best = BestPoint(len(group.trials), params) if params.get("early_stopping") else None
-        watch = Watch(predict, group.splits, params["curve_examples"], on_point)
+        watch = Watch(
+            predict, group.splits, params["curve_examples"], on_point, _probe(training, group)
+        )
         watchers = [w for trial in group.trials for w in training.watchers(trial, group.splits[0])]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # the record has the status "diverged"
@@ -133,6 +135,14 @@ class Trainer:
             times=times,
             environment=self.environment,
         )
+
+
+def _probe(training: Training, group: Group) -> Probe | None:
+    """The experiment's probe as a function of a member's place and model."""
+    probe = training.probe
+    if probe is None:
+        return None
+    return lambda member, model: probe(group.trials[member], model, group.splits[member])
 
 
 def _final_scores(predict: Predict, group: Group) -> list[dict[str, float]]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from benchmarks.harness.training.scoring import Predict, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
+Probe = Callable[[int, keras.Model], Mapping[str, float]]
 
 
 class Watch(keras.callbacks.Callback):
@@ -30,6 +31,7 @@ class Watch(keras.callbacks.Callback):
         data: the split of each member.
         examples: the number of training and of validation examples on which a point is measured.
         on_point: called with (points done, number of points).
+        probe: `(member, model) -> values`, what else a point measures of each model, or None.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Watch(keras.callbacks.Callback):
         data: Sequence[Split],
         examples: int,
         on_point: OnPoint,
+        probe: Probe | None = None,
     ):
         super().__init__()
         self.predict = predict
@@ -47,9 +50,10 @@ class Watch(keras.callbacks.Callback):
             if examples and len(getattr(data[0], name).y)
         }
         self.on_point = on_point
+        self.probe = probe
         self.curves: list[dict[str, list[float]]] = [{} for _ in data]
         self.diverged = [False for _ in data]
-        self.others: list[str] = []  # the names of curves that other callbacks add to the logs
+        self.others: list[str] = []  # the names of curves from other callbacks and the probe
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -69,6 +73,11 @@ class Watch(keras.callbacks.Callback):
         for name, sets in self.sets.items():
             for point, scores in zip(points, score_together(self.predict, sets), strict=True):
                 point[f"{name}_loss"], point[f"{name}_error"] = scores
+        if self.probe is not None:
+            for member, point in enumerate(points):
+                probed = self.probe(member, self.model if alone else self.model.member(member))
+                point.update(probed)
+                self.others = [*dict.fromkeys([*self.others, *probed])]
         if "validation_error" in points[0]:  # add it to the logs, for the callbacks after this one
             errors = np.array([point["validation_error"] for point in points])
             results = logs if alone else self.model.member_logs

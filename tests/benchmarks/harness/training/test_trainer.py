@@ -230,3 +230,26 @@ def test_optimizers_that_differ_in_more_than_the_rate_are_named(digits, make_tri
     train = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, optimizer=optimizer)), digits)
     with pytest.raises(ValueError, match=r"equal optimizers.*'momentum': 0\.5.*'momentum': 0\.9"):
         train.together([make_trial(keep=0.5), make_trial(keep=0.9)])
+
+
+def test_a_probe_sees_each_model_at_each_point_alone_and_together(digits, make_trial):
+    def probe(trial, model, split):
+        kernel = keras_numpy(model.trainable_weights[0])
+        return {"norm": float(np.linalg.norm(kernel)), "keeps": trial.params["keep"]}
+
+    probed = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, probe=probe)), digits)
+    pair = [make_trial(keep=keep) for keep in (0.5, 1.0)]
+    together = probed.together(pair)
+    alone = [probed(trial) for trial in pair]
+    for one, other in zip(together, alone, strict=True):
+        assert len(set(one.curves["norm"])) == 4
+        np.testing.assert_allclose(one.curves["norm"], other.curves["norm"], rtol=1e-4)
+        assert one.curves["keeps"] == [one.trial.params["keep"]] * 4
+        assert one.metrics["norm"] == one.curves["norm"][-1]
+    assert together[0].curves["norm"] != together[1].curves["norm"]
+
+
+def keras_numpy(variable):
+    import keras
+
+    return keras.ops.convert_to_numpy(variable)
