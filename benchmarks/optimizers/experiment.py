@@ -1,15 +1,17 @@
 """Optimizers on ill-conditioned quadratics and on Rosenbrock's valley.
 
 Quadratics have curvatures from 1 to the condition number, evenly spaced in their logarithm, with
-axes along the coordinates ("quadratic") or turned at random ("turned quadratic"). The minimum is at
-distance 1 from the starting points. A descent has arrived when the distance is `tolerance` of what
-it was, and stays so for `stay` steps. The learning rate of every optimizer is tuned on the same
-grid: the one with the fewest steps for the slowest of some starting points. The steps are then
-counted from other starting points. All other constants are Keras' defaults, and momentum is .9.
+axes along the coordinates ("quadratic") or turned at random ("turned quadratic"). All starting
+points are at distance 1 from the minimum. A descent has arrived when its distance is at most
+`tolerance` of the initial one for `stay` steps in a row.
 
-A descent zigzags where it crosses the steepest axis. Steps count for that as long as the coordinate
-along the steepest axis is above `tolerance`. "plane" and "turned plane" are quadratics of two
-dimensions, whose descents are drawn.
+The learning rate of every optimizer is tuned on the same grid. The rate with the fewest steps for
+the slowest of some starting points is chosen, and the steps are counted from other starting points.
+All other constants are Keras' defaults, and momentum is .9.
+
+A descent zigzags when its steps cross the steepest axis. The share of such steps is taken of the
+steps at which the coordinate along the steepest axis is above `tolerance`. "plane" and "turned
+plane" are quadratics in two dimensions; the figures show their descents.
 
 "SGD, theory" and its like have the constants that give the fastest worst case.
 """

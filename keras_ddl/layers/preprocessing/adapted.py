@@ -11,8 +11,8 @@ from keras_ddl import examples
 class AdaptedLayer(keras.layers.Normalization):
     """A layer whose weights are statistics of its inputs.
 
-    It takes from core's `Normalization` that it runs inside a `tf.data` map on every backend. It
-    computes in float32, or in float64 if that is its dtype, and gives its own dtype.
+    The base class `Normalization` of core makes it run inside a `tf.data` map on every backend. The
+    layer computes in float32, or in float64 if its dtype is float64, and returns its dtype.
 
     Args:
         invert: whether calls undo what the layer does. Default False.
@@ -29,7 +29,7 @@ class AdaptedLayer(keras.layers.Normalization):
         self.built = True
 
     def adapt(self, data) -> None:
-        """Learn the weights from data, in one pass. No more than a few batches are in memory.
+        """Learn the weights from data in one pass, with a few batches in memory at a time.
 
         Args:
             data: an array or tensor; or a `tf.data.Dataset`, `keras.utils.PyDataset`, data loader
@@ -62,7 +62,7 @@ class AdaptedLayer(keras.layers.Normalization):
         return self.backend.cast(outputs, self.compute_dtype)
 
     def inverse(self, outputs) -> Any:
-        """Undo what the layer does. Of several components it can restore only their part."""
+        """Undo what the layer does. Directions beyond `n_components` stay at their mean."""
         x = self.backend.cast(self.backend.convert_to_tensor(outputs), self.precision)
         undone = self.transform(x) if self.invert else self.restore(x)
         return self.backend.cast(undone, self.compute_dtype)
@@ -77,11 +77,11 @@ class AdaptedLayer(keras.layers.Normalization):
         raise NotImplementedError
 
     def new_statistics(self) -> Any:
-        """What takes up rows by `add`, and counts them in `count`."""
+        """An object with a method `add(rows)` and the number of rows as `count`."""
         raise NotImplementedError
 
     def rows(self, batch) -> np.ndarray:
-        """What is taken up of a batch."""
+        """The rows of a batch that the statistics are computed from."""
         raise NotImplementedError
 
     def take_statistics(self, statistics) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ROWS = 1024  # taken up at once: adding to a large covariance matrix costs as much as 100 rows
+ROWS = 1024  # per update: updating a large covariance matrix costs as much as about 100 rows
 
 
 class RunningMean:
@@ -18,7 +18,7 @@ class RunningMean:
         self.mean = np.float64(0)
 
     def add(self, rows) -> None:
-        """Take up an array whose first axis counts examples."""
+        """Add an array with the examples on its first axis."""
         if len(rows):
             self.count += len(rows)
             change = rows.mean(axis=0, dtype="float64") - self.mean
@@ -28,7 +28,7 @@ class RunningMean:
 class RunningCovariance:
     """The mean and the covariance of rows, in float64.
 
-    At most `ROWS` rows more than one batch holds are kept until they are taken up.
+    Rows are collected until there are `ROWS` of them, and are then added together.
     """
 
     def __init__(self):
@@ -42,7 +42,7 @@ class RunningCovariance:
         return self._mean.count + sum(map(len, self._waiting))
 
     def add(self, rows) -> None:
-        """Take up an array of shape (rows, features)."""
+        """Add an array of shape (rows, features)."""
         if len(rows):
             self._waiting.append(np.array(rows))  # a copy: the caller may reuse the array
         if sum(map(len, self._waiting)) >= ROWS:
