@@ -1,11 +1,13 @@
 """Which of several values of a setting an arm is compared with: the best on validation images."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from benchmarks.harness.spec import Record
-from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import GUESSING, arm, groups, values
 
 
@@ -14,7 +16,7 @@ class Choice:
     """The value of a setting that was chosen for one arm.
 
     Args:
-        value: the value; None if the arm was not run.
+        value: the value; None if the arm was not run, or diverged with every value.
         at_edge: whether it is the smallest or the largest of several: a better one may lie beyond.
     """
 
@@ -29,32 +31,35 @@ def best(
     records: Sequence[Record],
     setting: str = "learning_rate",
     metric: str = "validation_error",
+    diverged: float = GUESSING,
     **where: Any,
 ) -> Choice:
     """The value of a setting with the lowest mean metric over an arm's seeds.
 
-    A run that diverged counts as guessing. Of equal values the smaller one is chosen.
+    Of equal values the smaller one is chosen.
 
     Args:
         records: of any arms.
         setting: the parameter that is tuned.
         metric: what is compared; the lowest mean is best.
+        diverged: the metric of a run that diverged, by default the error of guessing; infinity
+            rules a value out with which any run diverged.
         **where: parameters that name the arm.
     """
     means = {
-        value: mean_interval([*values(found, metric, diverged=GUESSING).values()]).mean
+        value: float(np.mean([*values(found, metric, diverged=diverged).values()]))
         for (value,), found in groups(arm(records, **where), (setting,)).items()
     }
     return lowest(means)
 
 
 def lowest(means: Mapping[Any, float]) -> Choice:
-    """The value with the lowest mean; of equal ones the first.
+    """The value with the lowest mean; of equal ones the first. None if no mean is finite.
 
     Args:
         means: by the values that were tried, in their order.
     """
-    if not means:
+    if not any(map(math.isfinite, means.values())):
         return Choice(None, at_edge=False)
     chosen = min(means, key=means.__getitem__)
     ends = (next(iter(means)), next(reversed(means)))

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.initialization --study ...`: networks at initialization."""
+"""`python -m benchmarks.initialization --study NAME` studies initial weights."""
 
 import sys
 

@@ -71,12 +71,12 @@ def finding(verdict):
     return Finding("it", "pp", Interval(1.0, 0.5, 3), verdict)
 
 
-# In order of precedence.
+# From the highest precedence to the lowest.
 ORDER = (NOT_REPRODUCED, NOT_RUN, INCONCLUSIVE, REPRODUCED)
 
 
 @given(st.lists(st.sampled_from(ORDER), min_size=1, max_size=5))
-def test_the_weightiest_part_decides(verdicts):
+def test_the_finding_with_the_highest_precedence_decides(verdicts):
     findings = [finding(verdict) for verdict in verdicts]
     whole = all_of(findings)
     assert whole.verdict == min(verdicts, key=ORDER.index)

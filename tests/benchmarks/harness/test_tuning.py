@@ -1,5 +1,7 @@
 """The choice of a setting on validation images."""
 
+import math
+
 import pytest
 
 from benchmarks.harness.spec import Record, Trial
@@ -43,3 +45,9 @@ def test_a_run_that_diverged_counts_as_guessing(other):
 
 def test_an_arm_that_was_not_run_has_no_choice():
     assert best(records({0.1: [3]}), norm="none").value is None
+
+
+def test_infinity_rules_out_a_value_with_which_a_run_diverged():
+    found = records({0.1: [30.0, 30.0], 0.3: [1.0, None]}, status="diverged")
+    assert best(found, diverged=math.inf).value == 0.1
+    assert best(records({0.3: [None]}, status="diverged"), diverged=math.inf).value is None
