@@ -35,11 +35,9 @@ class TruthTables(RandomNumbers):
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: settings[name] for name in ("seeds", "updates", "epochs")}
+    shared = {name: settings[name] for name in ("seeds", "updates", "epochs", "learning_rates")}
     perceptrons = [{**shared, "network": PERCEPTRON, "task": task} for task in TABLES]
-    networks = itertools.product(
-        settings["widths"], settings["activations"], settings["learning_rates"]
-    )
+    networks = itertools.product(settings["widths"], settings["activations"])
     return perceptrons + [
         {
             **shared,
@@ -47,9 +45,8 @@ def grid(settings: Params) -> list[Params]:
             "task": "XOR",
             "width": width,
             "activation": activation,
-            "learning_rate": rate,
         }
-        for width, activation, rate in networks
+        for width, activation in networks
     ]
 
 
@@ -82,62 +79,80 @@ def perceptrons(trial: Trial) -> tuple[Metrics, Curves]:
 
 
 def networks(trial: Trial) -> tuple[Metrics, Curves]:
-    """The share in % that learns XOR, and the weights of one that did and of one that did not.
+    """Shares in % that learn XOR, and the weights of a network that did and of one that did not.
 
-    All networks are one Keras model: the first axis of the kernels counts the networks, and the
-    loss is the sum of theirs, so that each has its own gradient.
+    All networks of all learning rates are one Keras model: the first axis of the kernels counts
+    them. The loss is the sum of theirs, each times its learning rate, and the optimizer's rate is
+    1: so every network takes the steps of plain gradient descent at its own rate. Networks of one
+    seed start from the same weights at every rate.
     """
     import keras
     from keras import ops
 
+    from keras_ddl import Population
+
     params = trial.params
-    count, width, updates = params["seeds"], params["width"], params["updates"]
+    rates, width, updates = params["learning_rates"], params["width"], params["updates"]
+    count = len(rates) * params["seeds"]
     rng = np.random.default_rng(trial.derive("networks"))
     hidden = keras.layers.EinsumDense(
         "bi,nih->bnh", (count, width), bias_axes="nh", activation=params["activation"]
     )
     outputs = keras.layers.EinsumDense("bnh,nh->bn", (count,), bias_axes="n")
     model = keras.Sequential([keras.Input((2,)), hidden, outputs])
-    bounds = np.sqrt(6 / (2 + width)), np.sqrt(6 / (width + 1))  # Xavier's uniform initializer
-    kernels = [
-        rng.uniform(-bound, bound, size=layer.kernel.shape)
-        for bound, layer in zip(bounds, (hidden, outputs), strict=True)
+    drawn = [
+        rng.uniform(-bound, bound, size=(params["seeds"], *shape))
+        for bound, shape in (  # Xavier's uniform initializer
+            (np.sqrt(6 / (2 + width)), (2, width)),
+            (np.sqrt(6 / (width + 1)), (width,)),
+        )
     ]
-    model.set_weights([kernels[0], np.zeros((count, width)), kernels[1], np.zeros(count)])
+    first, last = (np.concatenate([part] * len(rates)) for part in drawn)
+    model.set_weights([first, np.zeros((count, width)), last, np.zeros(count)])
+    own_rates = np.repeat(rates, params["seeds"]).astype("float32")
 
     def loss(targets, logits):
         each = ops.binary_crossentropy(targets, logits, from_logits=True)
-        return ops.sum(each, axis=-1)
+        return ops.sum(each * own_rates, axis=-1)
 
-    model.compile(
-        keras.optimizers.SGD(params["learning_rate"]), loss, steps_per_execution=min(updates, 100)
-    )
     targets = np.repeat(np.array(TABLES["XOR"])[:, None], count, axis=1).astype("float32")
+    loop = Population.from_models([model])  # for its compiled loop over all updates
+    loop.compile(keras.optimizers.SGD(1.0), loss)
     batches = [np.tile(part, (updates, 1)) for part in (POINTS.astype("float32"), targets)]
-    model.fit(*batches, batch_size=len(POINTS), shuffle=False, verbose=0)
+    loop.fit(*batches, batch_size=len(POINTS), shuffle=False, verbose=0)
     logits = ops.convert_to_numpy(model(POINTS.astype("float32")))
     right = ((logits > 0) == targets).all(axis=0)
+    weights = dict(zip(WEIGHTS, model.get_weights(), strict=True))
     curves: Curves = {}
     for name, wanted in (("learned", True), ("stuck", False)):
         places = np.flatnonzero(right == wanted)
         if len(places):
-            weights = zip(WEIGHTS, model.get_weights(), strict=True)
             curves |= {
                 f"{name}_{part}": np.ravel(array[places[0]]).round(4).tolist()
-                for part, array in weights
+                for part, array in weights.items()
             }
-    return {"learned": 100 * float(right.mean())}, curves
+    by_rate = right.reshape(len(rates), params["seeds"])
+    shares = zip(rates, by_rate.mean(axis=1), strict=True)
+    return {share_at(rate): 100 * float(share) for rate, share in shares}, curves
+
+
+def share_at(rate: float) -> str:
+    """The metric: the share of networks in % that learn at a learning rate."""
+    return f"learned_{rate}"
 
 
 def best_share(records: Sequence[Record], network: str) -> tuple[str, list[float]]:
-    """The activation and learning rate with which most networks learn, and the shares by seed."""
-    arms = groups(arm(records, network=network), ("activation", "learning_rate"))
-    shares = {key: [*values(found, "learned").values()] for key, found in arms.items()}
-    shares = {key: found for key, found in shares.items() if found}
+    """The activation and learning rate with which most networks learn, and the shares."""
+    shares = {
+        f"{activation}, learning rate {rate}": [*values(found, share_at(rate)).values()]
+        for (activation,), found in groups(arm(records, network=network), ("activation",)).items()
+        for rate in found[0].trial.params["learning_rates"]
+    }
+    shares = {how: found for how, found in shares.items() if found}
     if not shares:
         return "", []
-    key = max(shares, key=lambda one: mean_interval(shares[one]).mean)
-    return f"{key[0]}, learning rate {key[1]}", shares[key]
+    how = max(shares, key=lambda one: mean_interval(shares[one]).mean)
+    return how, shares[how]
 
 
 def judge(records: Sequence[Record]) -> Verdict:
@@ -162,7 +177,7 @@ def judge(records: Sequence[Record]) -> Verdict:
 
 def table(section: Section) -> Table:
     """Perceptrons by task, then networks by activation with a column for each learning rate."""
-    rates = [r for (r,) in groups(section.records, ("learning_rate",), optional=True) if r]
+    rates = section.records[0].trial.params["learning_rates"]
     headers = ["network", "task", "learned %", *(f"learned %, rate {rate}" for rate in rates)]
     headers += ["cycles %", "updates of the cycle", "repetitions"]
     rows = []
@@ -172,10 +187,8 @@ def table(section: Section) -> Table:
         rows.append([PERCEPTRON, task, cells[0], *blanks, *cells[1:], len(found)])
     others = [r for r in section.records if r.trial.params["network"] != PERCEPTRON]
     for (network, activation), found in groups(others, ("network", "activation")).items():
-        arms = [arm(found, learning_rate=rate) for rate in rates]
-        cells = [cell(one, "learned") if one else "" for one in arms]
-        most = max(map(len, arms))
-        rows.append([f"{network}, {activation}", "XOR", "", *cells, "", "", most])
+        cells = [cell(found, share_at(rate)) for rate in rates]
+        rows.append([f"{network}, {activation}", "XOR", "", *cells, "", "", len(found)])
     return headers, rows
 
 
@@ -259,7 +272,7 @@ EXPERIMENT = Experiment(
             axis="network",
             axis_title="network",
             metrics={"learned": "learned %", "cycles": "cycles %", "epochs": "epochs"},
-            series=("task", "activation", "learning_rate"),
+            series=("task", "activation"),
             draw=draw,
             table=table,
         ),
