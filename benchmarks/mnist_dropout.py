@@ -34,8 +34,8 @@ def grid(settings: Params, sweep: str) -> list[Params]:
 
 
 def structure(params: Params) -> Params:
-    """At fixed pn the width depends on the keep probability."""
-    return {k: v for k, v in params.items() if k != "keep" or params["sweep"] == "pn"}
+    """Networks of one sweep train together; at fixed pn they differ in width, too."""
+    return {name: value for name, value in params.items() if name != "keep"}
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -41,12 +41,13 @@ class Training:
     Args:
         build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
         optimizer: `(trial) -> optimizer`.
-        structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
-            in them differ in the values of weights, in learning rates and in data only, and can
-            train together as a `keras_ddl.Population`. None (default): each trains alone. Trials
-            with `watchers` must train alone.
-        watchers: `(trial, split) -> Keras callbacks` that watch the training. What they put into
-            the logs under a name without "/" becomes a curve, and its last value a metric.
+        structure: `(params) -> params`, those that a population must share. Trials that agree
+            in them train together as a `keras_ddl.Population`. They must have one batch size, one
+            number of updates and one optimizer, except for its learning rate. None (default):
+            each trains alone.
+        watchers: `(trials, splits) -> Keras callbacks` that watch the training of these trials.
+            What they put into the logs under a name without "/", or into a population's
+            `member_logs`, becomes a curve, and its last value a metric.
         small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
             starting operations: XLA, and many steps in a call, are then much faster.
         trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
@@ -55,7 +56,7 @@ class Training:
     build: Callable[..., Any]
     optimizer: Callable[[Trial], Any]
     structure: Callable[[Params], Params] | None = None
-    watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    watchers: Callable[..., Sequence[Any]] = lambda trials, splits: ()
     small_steps: Callable[[Trial], bool] = lambda trial: False
     trainer: Callable[..., Any] | None = None
 

@@ -7,10 +7,11 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_ddl._checks import unit_interval
+from keras_ddl.optimizers.fused_sgd import FusedSGD, can_fuse
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-class ScheduledMomentumSGD(keras.optimizers.SGD):
+class ScheduledMomentumSGD(FusedSGD):
     """`keras.optimizers.SGD` whose momentum may follow a schedule, as its learning rate may.
 
     ```
@@ -18,7 +19,8 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
     weight = weight + velocity
     ```
 
-    The schedule is evaluated inside the compiled step: nothing is traced again when it moves.
+    The schedule is evaluated inside the compiled step: nothing is traced again when it moves. On
+    TensorFlow the update of a weight is one operation, as in `FusedSGD`.
     Raising the momentum while the learning rate falls is the classic recipe for ReLU networks
     with dropout:
 
@@ -63,7 +65,8 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         return self._momentum_schedule(self.iterations)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        if self._momentum_schedule is None:
+        weight = variable.value if isinstance(variable, keras.Variable) else variable
+        if self._momentum_schedule is None or can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)
             return
         velocity = self.momentums[self._get_variable_index(variable)]

@@ -26,18 +26,21 @@ def how_to_mend(error: ModuleNotFoundError) -> str:
 
 @functools.cache
 def name() -> str:
-    """The name of Keras' backend. The first call imports Keras.
+    """The name of Keras' backend. The first call imports Keras, and does not start the backend.
 
     Raises:
         BackendError: if Keras or its backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # native code: no notes, only warnings
+    # TensorFlow leaves it off on many processors, where wide layers then train at half speed.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with interrupts.at_once(), native_chatter_held():
             import keras
 
             backend = keras.backend.backend()
-            gpu(backend)  # inside this block, because TensorFlow complains when it finds none
+            if backend == "tensorflow":
+                gpu(backend)  # inside this block, because it complains when it finds none
             with contextlib.suppress(ImportError):  # other backends need no TensorFlow
                 import tensorflow  # noqa: F401 - where it is, Keras imports it later and noisily
     except (ImportError, ValueError) as error:
@@ -53,12 +56,19 @@ def use_cores() -> None:
 
     To be called before anything else starts the backend, as reading data does.
     """
-    name()
+    name()  # quietly
     from keras_ddl.population import CoresNotSplit, use_cores
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CoresNotSplit)  # too late: results are the same
         use_cores()
+
+
+def start() -> None:
+    """Start the backend quietly, with the cores and devices that were set."""
+    backend = name()
+    with native_chatter_held():
+        gpu(backend)
 
 
 def has_gpu() -> bool:
