@@ -118,7 +118,7 @@ def test_the_networks_of_a_sweep_train_together(sweep):
 
 
 @pytest.mark.parametrize("sweep", ["n", "pn"])
-def test_the_published_values_bear_the_claim_out(sweep):
+def test_the_published_values_reproduce_the_claim(sweep):
     published = references.load("dropout", f"fig9_{sweep}").values["test_error"]
     found = records(published.__getitem__, sweep=sweep)
     assert verdict("dropout-rate", found) == "reproduced"

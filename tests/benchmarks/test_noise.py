@@ -1,4 +1,4 @@
-"""Documented commands print nothing that this project did not write, on any backend."""
+"""The commands in the guides print no messages of other libraries, on any backend."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = re.compile(
+OURS = re.compile(  # the lines that this project prints on standard error
     r"\w+: \d+ trials on |\[\d+/\d+\] |training \d+ trials together$|\d+% of (these|this) |"
     r"waiting for \d+ trials|note: |reading \w+: \d+ records$|drawing \w+, run \d+ of \d+$|$"
 )
@@ -21,15 +21,21 @@ COMMANDS = [
     ("mnist_dataset_size", *SMOKE),
     ("dead_relu", *SMOKE),
     ("initialization", *SMOKE),
+    ("optimizers", *SMOKE),
+    ("optimizers", *SMOKE, "--study", "saddle"),
+    ("optimizers", *SMOKE, "--study", "mnist"),
+    ("preprocessing", *SMOKE),
+    ("lr_schedules", *SMOKE),
     ("norm_batch_size", *SMOKE),
     ("norm_batch_size", *SMOKE, "--devices", "2"),
     ("norm_batch_size", *SMOKE, "--study", "groups"),
     ("norm_batch_size", *SMOKE, "--study", "mlp"),
 ]
+# Commands that train nothing.
 LIGHT = [(), ("report", "--check"), ("mnist_dropout", *SMOKE, "--dry-run"), ("report", "--help")]
 
 
-def foreign(command, backend, tmp_path):
+def lines_of_others(command, backend, tmp_path):
     """The lines of standard error that are not this project's."""
     name, *flags = command or ("",)
     out = ["--out", str(tmp_path)] if "--profile" in flags else []
@@ -48,13 +54,13 @@ def foreign(command, backend, tmp_path):
 
 @pytest.mark.parametrize("command", LIGHT, ids=" ".join)
 def test_commands_that_train_nothing(command, tmp_path):
-    assert foreign(command, "tensorflow", tmp_path) == []
+    assert lines_of_others(command, "tensorflow", tmp_path) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_main_command(backend, tmp_path):
-    assert foreign(COMMANDS[0], backend, tmp_path) == []
+    assert lines_of_others(COMMANDS[0], backend, tmp_path) == []
 
 
 @pytest.mark.exhaustive
@@ -63,4 +69,4 @@ def test_the_main_command(backend, tmp_path):
 def test_commands_that_train(command, backend, tmp_path):
     if "--devices" in command and backend == "torch":
         pytest.skip("several devices need TensorFlow or JAX")
-    assert foreign(command, backend, tmp_path) == []
+    assert lines_of_others(command, backend, tmp_path) == []
