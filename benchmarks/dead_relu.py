@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
+from benchmarks.harness.data import Split
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import Interval, mean_interval
@@ -55,7 +56,7 @@ def optimizer(trial: Trial):
     return Instrumented(sgd, every=trial.params["updates"])  # the norms it measures are not used
 
 
-def watchers(trial: Trial, data):
+def watchers(trials: Sequence[Trial], splits: Sequence[Split]):
     import keras
 
     from keras_ddl.callbacks import DeadReLUCounter
@@ -79,6 +80,7 @@ def watchers(trial: Trial, data):
             dead = np.concatenate([*self.history[-1].values()])
             logs["dead"] = 100 * dead.mean()
 
+    (trial,), (data,) = trials, splits  # they train alone
     if trial.params["activation"] != RELU:
         return [CutOff()]
     return [CutOff(), DeadPercent("data", data.train.x, examples="all")]

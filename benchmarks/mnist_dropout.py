@@ -34,8 +34,8 @@ def grid(settings: Params, sweep: str) -> list[Params]:
 
 
 def structure(params: Params) -> Params:
-    """All keep probabilities train together in sweep n. In sweep pn their widths differ."""
-    return {k: v for k, v in params.items() if k != "keep" or params["sweep"] == "pn"}
+    """All keep probabilities of a sweep train together. In sweep pn their widths differ."""
+    return {name: value for name, value in params.items() if name != "keep"}
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -68,6 +68,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         if count == 1 and trains_together(arguments.executor, experiment):
             backend.use_cores()
         devices.provide(count)
+        backend.start()
     dataset = (
         experiment.load(arguments.data_dir)
         if experiment.load

@@ -42,14 +42,13 @@ class Training:
         build: `(trial, input_shape, num_classes) -> model`. The model returns logits and is not
             compiled.
         optimizer: `(trial) -> optimizer`.
-        structure: `(params) -> params`, selects the parameters that decide the compiled training
-            step. Trials that agree in these differ only in the values of weights, in learning rates
-            and in data, so they can train together as a `keras_ddl.Population`. None (default):
-            each trial trains alone. Trials with `watchers` must train alone; those
-            with a `probe` need not.
-        watchers: `(trial, split) -> Keras callbacks` that observe the training. Each value that
-            they add to the logs, under a name without "/", is recorded as a curve; the curve's last
-            value is also a metric.
+        structure: `(params) -> params`, selects the parameters that a population must share. Trials
+            that agree in these train together as a `keras_ddl.Population`. They must have one batch
+            size, one number of updates and one optimizer, except for its learning rate. None
+            (default): each trial trains alone.
+        watchers: `(trials, splits) -> Keras callbacks` that observe the training of these trials.
+            Each value that they add to the logs under a name without "/", or to a population's
+            `member_logs`, is recorded as a curve; the curve's last value is also a metric.
         probe: `(trial, model, split) -> metrics`, called at each point of the learning curves. Each
             name becomes a curve, and the curve's last value a metric. None (default): nothing is
             probed.
@@ -61,7 +60,7 @@ class Training:
     build: Callable[..., Any]
     optimizer: Callable[[Trial], Any]
     structure: Callable[[Params], Params] | None = None
-    watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    watchers: Callable[..., Sequence[Any]] = lambda trials, splits: ()
     probe: Callable[..., Metrics] | None = None
     small_steps: Callable[[Trial], bool] = lambda trial: False
     trainer: Callable[..., Any] | None = None

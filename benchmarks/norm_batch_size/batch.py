@@ -11,7 +11,14 @@ from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params
 from benchmarks.harness.views import View
 from benchmarks.norm_batch_size.devices import SETUP, SYNCHRONIZED, device_choice, setup
-from benchmarks.norm_batch_size.training import ERROR, build, image_trial, last_errors, sgd
+from benchmarks.norm_batch_size.training import (
+    ERROR,
+    build,
+    image_trial,
+    last_errors,
+    sgd,
+    together,
+)
 from benchmarks.norm_batch_size.verdicts import CLAIMS
 from benchmarks.norm_batch_size.views import draw, table
 
@@ -34,6 +41,7 @@ EXPERIMENT = Experiment(
     work=Training(
         build=build,
         optimizer=sgd,
+        structure=together("norm"),
         watchers=last_errors,
         small_steps=lambda trial: trial.params["batch_size"] <= 8,
     ),

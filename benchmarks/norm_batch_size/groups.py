@@ -21,6 +21,7 @@ from benchmarks.norm_batch_size.training import (
     image_trial,
     last_errors,
     sgd,
+    together,
 )
 
 BY = ("groups", "channels_per_group")
@@ -63,6 +64,7 @@ EXPERIMENT = Experiment(
     work=Training(
         build=build,
         optimizer=sgd,
+        structure=together("by", "size", *BY),
         watchers=last_errors,
     ),
     datasets=("cifar10", "mnist"),

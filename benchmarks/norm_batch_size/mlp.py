@@ -14,7 +14,7 @@ from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import GUESSING, View, values
-from benchmarks.norm_batch_size.training import ERROR, last_errors, trial_params
+from benchmarks.norm_batch_size.training import ERROR, last_errors, together, trial_params
 from benchmarks.norm_batch_size.views import draw, table
 
 
@@ -85,6 +85,7 @@ EXPERIMENT = Experiment(
     work=Training(
         build=build,
         optimizer=optimizer,
+        structure=together("norm"),
         watchers=last_errors,
         small_steps=lambda trial: trial.params["batch_size"] <= 8,
     ),

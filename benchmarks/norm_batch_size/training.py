@@ -1,9 +1,9 @@
 """Parameters, network, optimizer and error that the normalization studies share."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.harness.data import Split
 from benchmarks.harness.spec import Params, Trial
 from benchmarks.networks import norms
 from benchmarks.networks.resnet import resnet
@@ -64,11 +64,21 @@ def sgd(trial: Trial):
     return SGD(schedule, momentum=MOMENTUM, weight_decay=decay)
 
 
-def last_errors(trial: Trial, data):
+def together(*differ: str):
+    """A `Training.structure`: trials that differ only in these parameters train together.
+
+    Args:
+        differ: names of parameters. The learning rate may differ, too.
+    """
+    return lambda params: {k: v for k, v in params.items() if k not in (*differ, "learning_rate")}
+
+
+def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
     """A callback that adds the median of the last epochs' validation errors to the logs."""
     import keras
+    import numpy as np
 
-    from benchmarks.harness.training.scoring import score
+    from benchmarks.harness.training.scoring import enter, predictor, score_together
 
     class LastErrors(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -76,9 +86,11 @@ def last_errors(trial: Trial, data):
 
         def on_epoch_end(self, epoch, logs=None):
             left = self.params["epochs"] - 1 - epoch
-            if left < trial.params["median_of"]:
-                self.errors.append(score(self.model.predict_on_batch, data.validation)[1])
+            if left < trials[0].params["median_of"]:
+                sets = [split.validation for split in splits]
+                scores = score_together(predictor(self.model), sets)
+                self.errors.append([error for _, error in scores])
             if not left:
-                logs[ERROR] = statistics.median(self.errors)
+                enter(self.model, logs, ERROR, np.median(self.errors, axis=0))
 
     return [LastErrors()]

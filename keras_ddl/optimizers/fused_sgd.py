@@ -1,5 +1,7 @@
 """SGD that updates each weight in one operation."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,9 +26,14 @@ class FusedSGD(keras.optimizers.SGD):
     learning", ICML 2013.
     """
 
+    @property
+    def current_momentum(self) -> Any:
+        """The momentum that the next step will use."""
+        return self.momentum
+
     def update_step(self, gradient, variable, learning_rate) -> None:
         weight = variable.value if isinstance(variable, keras.Variable) else variable
-        if not _can_fuse(weight, gradient):
+        if not can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow as tf
@@ -42,12 +49,18 @@ class FusedSGD(keras.optimizers.SGD):
             accum=velocity.value.handle,
             lr=rate,
             grad=gradient,
-            momentum=ops.cast(self.momentum, variable.dtype),
+            momentum=ops.cast(self.current_momentum, variable.dtype),
             use_nesterov=self.nesterov,
         )
 
 
-def _can_fuse(weight, gradient):
+def can_fuse(weight: Any, gradient: Any) -> bool:
+    """Whether TensorFlow's operation that updates a whole weight serves.
+
+    Args:
+        weight: the backend's variable.
+        gradient: of the weight.
+    """
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf

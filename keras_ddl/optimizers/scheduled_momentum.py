@@ -7,10 +7,11 @@ from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_ddl._checks import unit_interval
+from keras_ddl.optimizers.fused_sgd import FusedSGD, can_fuse
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-class ScheduledMomentumSGD(keras.optimizers.SGD):
+class ScheduledMomentumSGD(FusedSGD):
     """`keras.optimizers.SGD` whose momentum may follow a schedule, as its learning rate may.
 
     ```
@@ -19,8 +20,9 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
     ```
 
     The schedule is evaluated inside the compiled step, so a change of the momentum does not trace
-    the step again. A rising momentum with a falling learning rate is the classic recipe for ReLU
-    networks with dropout:
+    the step again. On TensorFlow the update of a weight is one operation, as in `FusedSGD`. A
+    rising momentum with a falling learning rate is the classic recipe for ReLU networks with
+    dropout:
 
     ```python
     optimizer = ScheduledMomentumSGD(
@@ -63,7 +65,8 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         return self._momentum_schedule(self.iterations)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        if self._momentum_schedule is None:
+        weight = variable.value if isinstance(variable, keras.Variable) else variable
+        if self._momentum_schedule is None or can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)
             return
         velocity = self.momentums[self._get_variable_index(variable)]

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 from keras.optimizers.schedules import LearningRateSchedule
 
-from keras_ddl.optimizers import FusedSGD
+from keras_ddl.optimizers import FusedAdam, FusedSGD
+
+_FUSED = {keras.optimizers.SGD: FusedSGD, keras.optimizers.Adam: FusedAdam}
 
 
 def rates_of(learning_rate: Any, count: int) -> list[Any] | None:
@@ -54,12 +56,13 @@ def own_optimizer(optimizer: Any, rate: Any, fused: bool) -> Any:
     Args:
         optimizer: what `keras.optimizers.get` takes.
         rate: the learning rate of the new one; None keeps that of `optimizer`.
-        fused: whether core's SGD may be replaced by `FusedSGD`, the same rule in one operation.
+        fused: whether core's SGD and Adam may be replaced by `FusedSGD` and `FusedAdam`, the same
+            rules in one operation.
     """
     optimizer = keras.optimizers.get(optimizer)
     kind: Any = type(optimizer)
-    if fused and kind is keras.optimizers.SGD:
-        kind = FusedSGD
+    if fused:
+        kind = _FUSED.get(kind, kind)
     own = kind.from_config(optimizer.get_config())
     if rate is not None:
         inner = getattr(own, "inner_optimizer", own)

@@ -8,17 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_ddl.population import compiling, members, training
+from keras_ddl.population import members
 from keras_ddl.population.ensemble import Ensemble
 from keras_ddl.population.examples import held
-from keras_ddl.population.executors import executor_for
 from keras_ddl.population.executors.choice import checked_name
-from keras_ddl.population.feeding import Call
-from keras_ddl.population.sources import source, split_off
+from keras_ddl.population.trained import Trained
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
-class Population(keras.Model):
+class Population(Trained):
     """K models that train together, as one Keras model.
 
     The members are K ordinary Keras models. An executor runs their own training steps in compiled
@@ -143,22 +141,6 @@ class Population(keras.Model):
         self.order_seed: int | None = None  # of the examples' order in the current `fit`
         self.build(None)
 
-    @property
-    def count(self) -> int:
-        """K, the number of members."""
-        return len(self.models)
-
-    @property
-    def held(self) -> Any:
-        """The examples that stay on the device, or None."""
-        return self._parts.held
-
-    @property
-    def executor(self) -> str:
-        """The name of the executor in use, once the population is compiled."""
-        executor = self._parts.executor
-        return self.executor_name if executor is None else executor.name
-
     def member(self, index: int) -> keras.Model:
         """One member: a Keras model, compiled with an optimizer and metrics of its own.
 
@@ -200,237 +182,6 @@ class Population(keras.Model):
         shape = self.models[0].compute_output_shape(input_shape)
         return keras.tree.map_shape_structure(lambda one: (one[0], self.count, *one[1:]), shape)
 
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        *,
-        learning_rate: Any = None,
-        jit_compile: Any = "auto",
-        run_eagerly: bool = False,
-        steps_per_execution: Any = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        """Compile every member with an optimizer and metrics of its own.
-
-        Args:
-            optimizer: optimizer or its name; every member gets a new one of its configuration.
-                Core's SGD is replaced by `keras_ddl.optimizers.FusedSGD` on TensorFlow without
-                XLA: the same rule, faster.
-            loss, loss_weights, weighted_metrics, run_eagerly, auto_scale_loss: as in Keras.
-            metrics: as in Keras; every member gets new metrics of their configuration.
-            learning_rate: sequence of K numbers or `LearningRateSchedule`s, a rate for each
-                member, in place of the optimizer's. Callbacks then cannot set the rate.
-            jit_compile: as in Keras; "auto" is False on TensorFlow without a GPU, where XLA's
-                matrix products are slower.
-            steps_per_execution: the most steps in one call of the compiled loop. "auto", the
-                default: an epoch, a part of it with a progress bar, or one step where a callback
-                acts on batches.
-        """
-        rates = compiling.rates_of(learning_rate, self.count)
-        self._parts.given = {
-            "optimizer": optimizer,
-            "loss": loss,
-            "loss_weights": loss_weights,
-            "metrics": metrics,
-            "weighted_metrics": weighted_metrics,
-            "learning_rate": learning_rate,
-            "jit_compile": jit_compile,
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
-            "auto_scale_loss": auto_scale_loss,
-        }
-        jit_compile = compiling.resolved_jit(jit_compile, run_eagerly)
-        fused = keras.backend.backend() == "tensorflow" and not jit_compile
-        for place, model in enumerate(self.models):
-            model.compile(
-                optimizer=compiling.own_optimizer(
-                    optimizer, None if rates is None else rates[place], fused
-                ),
-                loss=loss,
-                loss_weights=loss_weights,
-                metrics=compiling.own_metrics(metrics),
-                weighted_metrics=compiling.own_metrics(weighted_metrics),
-                jit_compile=jit_compile,
-                run_eagerly=run_eagerly,
-                auto_scale_loss=auto_scale_loss,
-            )
-        self.optimizer = compiling.MemberOptimizers(self.models, differ=rates is not None)
-        self.loss, self.run_eagerly, self.jit_compile = loss, run_eagerly, jit_compile
-        self.steps_per_execution = steps_per_execution
-        self.stop_training = False
-        self.compiled = True
-        self._parts.executor = executor_for(
-            self.executor_name, self.models, eager=run_eagerly, rates=rates
-        )
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The first member's metrics; callbacks read the direction of an improvement off them."""
-        return self.models[0].metrics if self.compiled else []
-
-    def member_results(self) -> dict[str, np.ndarray]:
-        """Loss and metrics of each member in the last pass over training or validation data.
-
-        Returns:
-            A dict of NumPy arrays of K values.
-        """
-        return dict(self._results)
-
-    def fit(  # noqa: PLR0917 - Keras' signature
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
-        validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: bool = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
-        initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
-        validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
-    ) -> keras.callbacks.History:
-        """Train all members, as `keras.Model.fit` does.
-
-        Args:
-            x: what Keras takes: arrays, datasets, generators. A batch is shared by all members,
-                and its order with it, so that they are compared on equal terms; a batch
-                `(batch, K, ...)` gives each member its own examples (`member_batches`). Arrays
-                are copied to the device once. With `data`, integers are indices.
-            y: targets; `(batch, K, ...)` if every member has its own examples.
-            callbacks: any Keras callbacks; they see means over the members. Callbacks at batches
-                make every step a call of its own.
-
-        The other arguments are Keras'.
-
-        Returns:
-            A `History` whose entries are arrays of K values, one for each epoch.
-        """
-        self._check_compiled("fit")
-        if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = split_off(
-                x, y, sample_weight, validation_split
-            )
-        seed = int(np.random.randint(2**31)) if shuffle else None
-        batches = source(
-            self,
-            x,
-            y,
-            sample_weight,
-            batch_size=batch_size,
-            seed=seed,
-            steps=steps_per_epoch,
-            class_weight=class_weight,
-        )
-        validation = None
-        if validation_data is not None:
-            validation = self._validation(
-                validation_data, validation_batch_size or batch_size, validation_steps
-            )
-        return training.fit(
-            self,
-            batches,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation=validation,
-            validation_freq=validation_freq,
-        )
-
-    def _validation(self, data, batch_size, steps):
-        parts = data if isinstance(data, list | tuple) else (data,)
-        held_out = source(self, *parts, batch_size=batch_size, steps=steps)
-        callbacks = training.callback_list(self, None, 0)
-
-        def evaluate():
-            return training.evaluate(self, held_out, callbacks)
-
-        return evaluate
-
-    def evaluate(  # noqa: PLR0917 - Keras' signature
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """The means of loss and metrics over the members, as `keras.Model.evaluate` gives them.
-
-        `member_results()` has each member's afterwards. The arguments are Keras'.
-        """
-        self._check_compiled("evaluate")
-        batches = source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
-        own = getattr(self, "history", None)
-        listed = training.callback_list(self, callbacks, verbose, epochs=1, steps=batches.steps)
-        self.history = own
-        found = training.means(training.evaluate(self, batches, listed))
-        self._ready_executor().sync(final=True)
-        values = [*found.values()]
-        return found if return_dict else values[0] if len(values) == 1 else values
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-    ) -> Any:
-        """The members' outputs `(examples, K, ...)`, as NumPy arrays.
-
-        Args:
-            x, batch_size, steps: as in Keras; inputs `(examples, K, ...)` give each member its
-                own.
-            verbose, callbacks: accepted for Keras' sake; prediction shows no progress.
-        """
-        batches = source(self, x, batch_size=batch_size, steps=steps)
-        parts = [self._predicted(call) for call in batches.epoch(0)]
-        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The members' outputs for one batch, as `predict` gives them."""
-        batches = source(self, x, batch_size=len(keras.tree.flatten(x)[0]))
-        (call,) = batches.epoch(0)
-        return self._predicted(call)
-
-    def _predicted(self, call: Call) -> Any:
-        outputs = self._ready_executor().predict(call)
-        shapes = [[leaf.shape for leaf in keras.tree.flatten(output)] for output in outputs]
-        if any(shape != shapes[0] for shape in shapes):
-            raise ValueError(
-                "The outputs of all members must have one shape to be stacked; predict with "
-                f"`member(i)` instead. Received: shapes {shapes}"
-            )
-        return keras.tree.map_structure(lambda *parts: np.stack(parts, axis=1), *outputs)
-
-    def jax_state_sync(self) -> None:
-        """Bring the members' variables up to date; callbacks do so when they ask for the model."""
-        if self._parts.executor is not None:
-            self._parts.executor.sync()
-
-    def _ready_executor(self):
-        if self._parts.executor is None:
-            self._parts.executor = executor_for(self.executor_name, self.models)
-        return self._parts.executor
-
-    def _check_compiled(self, method):
-        if not self.compiled:
-            raise ValueError(f"Call `compile()` before `{method}()`. Received: no loss")
-
     def get_config(self) -> dict[str, Any]:
         return {
             "models": members.configurations(self.models),
@@ -448,12 +199,3 @@ class Population(keras.Model):
         population = cls.from_models(models, executor=config["executor"], name=config["name"])
         population._parts.arguments = config["members"]
         return population
-
-    def get_compile_config(self) -> Any:
-        given = self._parts.given
-        return keras.saving.serialize_keras_object(given) if given else None
-
-    def compile_from_config(self, config: Any) -> None:
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        for model in self.models:
-            model.optimizer.build(model.trainable_variables)

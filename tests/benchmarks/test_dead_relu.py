@@ -54,7 +54,7 @@ def test_watchers_see_units_that_are_dead():
     first.set_weights([kernel, bias])
     model.compile(EXPERIMENT.work.optimizer(trial), "mse")
     model.optimizer.learning_rate = 0.0
-    watchers = EXPERIMENT.work.watchers(trial, Split(examples, examples, examples))
+    watchers = EXPERIMENT.work.watchers([trial], [Split(examples, examples, examples)])
     logs = model.fit(x, np.ones((20, 10)), verbose=0, callbacks=list(watchers)).history
     assert [logs["dead"][0], logs["cut_off"][0]] == pytest.approx([100 * 8 / 96] * 2)
 

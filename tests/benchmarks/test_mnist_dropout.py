@@ -8,6 +8,7 @@ import pytest
 from keras import ops
 
 from benchmarks.harness import references
+from benchmarks.harness.experiment import as_json
 from benchmarks.harness.spec import Record
 from benchmarks.mnist_dropout import EXPERIMENT, KEEPS, PLATEAU
 
@@ -108,6 +109,12 @@ def verdict(claim_id, found):
 )
 def test_the_rate_verdict_follows_the_shape(error, expected):
     assert verdict("dropout-rate", records(error)) == expected
+
+
+@pytest.mark.parametrize("sweep", ["n", "pn"])
+def test_the_networks_of_a_sweep_train_together(sweep):
+    structures = {as_json(EXPERIMENT.structure(t.params)) for t in trials(sweep=sweep)}
+    assert len(structures) == 1
 
 
 @pytest.mark.parametrize("sweep", ["n", "pn"])

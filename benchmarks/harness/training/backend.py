@@ -26,18 +26,21 @@ def what_to_install(error: ModuleNotFoundError) -> str:
 
 @functools.cache
 def name() -> str:
-    """The name of Keras' backend. The first call imports Keras.
+    """The name of Keras' backend. The first call imports Keras, and does not start the backend.
 
     Raises:
         BackendError: if Keras or its backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # TensorFlow's C++ code logs warnings only
+    # TensorFlow leaves it off on many processors, where wide layers then train at half speed.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with interrupts.at_once(), hide_native_messages():
             import keras
 
             backend = keras.backend.backend()
-            gpu(backend)  # inside this block, because TensorFlow warns if there is no GPU
+            if backend == "tensorflow":
+                gpu(backend)  # inside this block, because TensorFlow warns if there is no GPU
             with contextlib.suppress(ImportError):  # other backends need no TensorFlow
                 # If it is installed, Keras imports it later, and its messages would be shown.
                 import tensorflow  # noqa: F401
@@ -54,13 +57,20 @@ def use_cores() -> None:
 
     Call it before anything else starts the backend; reading data may start it.
     """
-    name()
+    name()  # quietly
     from keras_ddl.population import CoresNotSplit, use_cores
 
     with warnings.catch_warnings():
         # The warning says that the backend has already started. The results are the same.
         warnings.simplefilter("ignore", CoresNotSplit)
         use_cores()
+
+
+def start() -> None:
+    """Start the backend quietly, with the cores and devices that were set."""
+    backend = name()
+    with hide_native_messages():
+        gpu(backend)
 
 
 def has_gpu() -> bool:

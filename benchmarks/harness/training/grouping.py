@@ -27,7 +27,10 @@ def groups(
         yield from ([trial] for trial in trials)
         return
     alike: dict[str, dict[int, list[Trial]]] = {}
+    yield from ([trial] for trial in trials if spread_over_devices(trial))
     for trial in trials:
+        if spread_over_devices(trial):
+            continue
         repetitions = alike.setdefault(as_json(experiment.structure(trial.params)), {})
         repetitions.setdefault(trial.repetition, []).append(trial)
     for repetitions in alike.values():
@@ -43,6 +46,11 @@ def groups(
                 group = []
         if group:
             yield group
+
+
+def spread_over_devices(trial: Trial) -> bool:
+    """Whether a trial's batches are shared out over several devices, so that it trains alone."""
+    return trial.params.get("devices", 1) > 1
 
 
 def _even_parts(members: list[Trial], most: int) -> list[list[Trial]]:

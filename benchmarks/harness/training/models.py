@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from benchmarks.harness.experiment import Training, as_json
 from benchmarks.harness.spec import Trial
 from benchmarks.harness.training import backend
 from benchmarks.harness.training.group import Group
 from benchmarks.harness.training.scanned import scan_updates
-from benchmarks.harness.training.scoring import Predict
+from benchmarks.harness.training.scoring import Predict, predictor
 from keras_ddl import Population
 
 
@@ -33,7 +32,7 @@ def compiled(training: Training, group: Group, classes: int) -> tuple[keras.Mode
         model.compile(**settings)
         if scans:
             scan_updates(model)
-        return model, lambda x: np.asarray(model.predict_on_batch(x))[:, None]
+        return model, predictor(model)
     population = Population(
         lambda trial: build(training.build, trial, shape, classes),
         [{"trial": trial} for trial in group.trials],
@@ -41,7 +40,7 @@ def compiled(training: Training, group: Group, classes: int) -> tuple[keras.Mode
     )
     settings.pop("steps_per_execution", None)  # the population chooses it
     population.compile(**settings, learning_rate=rates)
-    return population, population.predict_on_batch
+    return population, predictor(population)
 
 
 def _settings(training: Training, group: Group, one_device: bool, scans: bool) -> dict[str, Any]:

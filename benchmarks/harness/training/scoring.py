@@ -1,6 +1,7 @@
 """Computes cross-entropy and error from logits, in NumPy and so in the same way on all backends."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,28 @@ def score(predict: Predict, examples: Examples) -> tuple[float, float]:
         examples: at least one example.
     """
     return score_together(lambda x: np.asarray(predict(x))[:, None], [examples])[0]
+
+
+def predictor(model: Any) -> Predict:
+    """A function that gives logits (n, K, classes): of a population's members, or of one model."""
+    if hasattr(model, "member_logs"):
+        return model.predict_on_batch
+    return lambda x: np.asarray(model.predict_on_batch(x))[:, None]
+
+
+def enter(model: Any, logs: dict[str, Any], name: str, values: Sequence[float]) -> None:
+    """Enter a value of each member into what callbacks see of a population, or of one model.
+
+    Args:
+        model: a population, or one model.
+        logs: what `on_epoch_end` was called with.
+        name: of the curve.
+        values: one for each member.
+    """
+    if hasattr(model, "member_logs"):
+        model.member_logs[name] = np.asarray(values)
+    else:
+        (logs[name],) = values
 
 
 def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[float, float]]:

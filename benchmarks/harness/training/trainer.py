@@ -88,7 +88,7 @@ class Trainer:
         watch = Watch(
             predict, group.splits, params["curve_examples"], on_point, _probe(training, group)
         )
-        watchers = [w for trial in group.trials for w in training.watchers(trial, group.splits[0])]
+        watchers = training.watchers(group.trials, group.splits)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # the record has the status "diverged"
             model.fit(
@@ -104,7 +104,7 @@ class Trainer:
         records = []
         for member, trial in enumerate(group.trials):
             curves, metrics = watch.curves[member], scores[member]
-            metrics |= {name: curves[name][-1] for name in watch.others}
+            metrics |= {name: curves[name][-1] for name in watch.others if name in curves}
             if best is not None:
                 metrics["stopped_at"] = group.steps * (1 + best.points[member])
             times = {"wall_s": wall, "fit_s": curves["seconds"][-1]} if group.alone else {}

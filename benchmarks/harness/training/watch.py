@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.spec import Params
-from benchmarks.harness.training.scoring import Predict, score_together
+from benchmarks.harness.training.scoring import Predict, enter, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
@@ -68,8 +68,11 @@ class Watch(keras.callbacks.Callback):
         ]
         if alone:
             points[0]["seconds"] = spent + self.curves[0].get("seconds", [0.0])[-1]
-            self.others = [name for name in logs if name not in points[0] and "/" not in name]
-            points[0] |= {name: float(logs[name]) for name in self.others}
+        results = logs if alone else self.model.member_logs
+        self.others = [name for name in results if name not in points[0] and "/" not in name]
+        for name in self.others:
+            for point, value in zip(points, np.atleast_1d(results[name]), strict=True):
+                point[name] = float(value)
         for name, sets in self.sets.items():
             for point, scores in zip(points, score_together(self.predict, sets), strict=True):
                 point[f"{name}_loss"], point[f"{name}_error"] = scores
@@ -79,9 +82,8 @@ class Watch(keras.callbacks.Callback):
                 point.update(probed)
                 self.others = [*dict.fromkeys([*self.others, *probed])]
         if "validation_error" in points[0]:  # add it to the logs, for the callbacks after this one
-            errors = np.array([point["validation_error"] for point in points])
-            results = logs if alone else self.model.member_logs
-            results["validation_error"] = errors[0] if alone else errors
+            errors = [point["validation_error"] for point in points]
+            enter(self.model, logs, "validation_error", errors)
         for member, point in enumerate(points):
             if not self.diverged[member]:
                 for name, value in point.items():

@@ -69,57 +69,69 @@ class Graph(Executor):
         if kind == "predict":
             rows = tf.TensorSpec(call.indices.shape[1:], tf.int32)
             steps = [self._step(kind, place, examples, {}) for place in group]
-            signature = (leaves, rows)
-            return self._function(lambda data, rows: [s(data, rows) for s in steps], signature), {}
+
+            def predict(data, rows):
+                batches = _batches(data, rows, group, examples.own)
+                return [step(batch) for step, batch in zip(steps, batches, strict=True)]
+
+            return self._function(predict, (leaves, rows)), {}
 
         rows = tf.TensorSpec([None, *call.indices.shape[1:]], tf.int32)
         steps = [self._step(kind, place, examples, names) for place in group]
 
-        def loop(data, indices):
-            def body(i, *_):
-                return (i + 1, *(step(data, indices[i]) for step in steps))
+        def all_steps(data, rows):
+            batches = _batches(data, rows, group, examples.own)
+            return [step(batch) for step, batch in zip(steps, batches, strict=True)]
 
-            first = [np.zeros(len(names[place]), "float32") for place in group]
+        def loop(data, indices):
+            # How many logs a member has is known once its step is traced, inside the loop.
+            unknown = tf.TensorShape([None])
             _, *logs = tf.while_loop(
-                lambda i, *_: i < tf.shape(indices)[0], body, (tf.constant(0), *first)
+                lambda i, *_: i < tf.shape(indices)[0],
+                lambda i, *_: (i + 1, *all_steps(data, indices[i])),
+                (tf.constant(0), *(tf.zeros([0]) for _ in group)),
+                shape_invariants=(tf.TensorShape([]), *(unknown for _ in group)),
             )
             return logs
 
-        row = tf.TensorSpec(call.indices.shape[1:], tf.int32)
-        if self.eager:
-            return self._eager_loop(steps), names
-        for step in steps:
-            step.get_concrete_function(leaves, row)  # traced now, so that `names` are known
-        return self._function(loop, (leaves, rows)), names
-
-    def _eager_loop(self, steps):
-        def loop(data, indices):
+        def eager_loop(data, indices):
             logs = []
             for rows in indices:
-                logs = [step(data, rows) for step in steps]
+                logs = all_steps(data, rows)
             return logs
 
-        return loop
+        return self._function(eager_loop if self.eager else loop, (leaves, rows)), names
 
     def _function(self, function, signature):
-        return function if self.eager else tf.function(function, input_signature=signature)
+        if self.eager:
+            return function
+        compiled = tf.function(function, input_signature=signature)
+        compiled.get_concrete_function()  # traced now, so that the names of logs are known
+        return compiled
 
     def _step(self, kind, place, examples, names):
         model = self.models[place]
         device = self.devices[place % len(self.devices)] if self.devices else None
 
-        def step(data, rows):
+        def step(leaves):
             with tf.device(device):
-                batch = examples.pack(_taken(data, rows, place, examples.own))
+                batch = examples.pack(leaves)
                 if kind == "predict":
                     return model.predict_step(batch)
                 logs = (model.train_step if kind == "train" else model.test_step)(batch)
                 names[place] = list(logs)
                 return tf.stack([tf.cast(tf.reduce_mean(v), "float32") for v in logs.values()])
 
-        if self.eager:
-            return step
-        return tf.function(step, jit_compile=bool(model.jit_compile))
+        if self.eager or not model.jit_compile:
+            return step  # TensorFlow runs the calls of several functions one after another
+        return tf.function(step, jit_compile=True)
+
+
+def _batches(data, rows, group, own):
+    """Each member's batch, gathered once if all members share it."""
+    if rows.shape.rank == 1 and not own:
+        return [[tf.gather(leaf, rows) for leaf in data]] * len(group)
+    return [_taken(data, rows, place, own) for place in group]
 
 
 def _taken(data, rows, place, own):

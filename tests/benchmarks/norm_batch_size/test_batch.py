@@ -126,20 +126,62 @@ def test_schedules(decay, rates):
         assert float(optimizer.learning_rate) == pytest.approx(rate, rel=1e-5, abs=1e-9)
 
 
-def test_the_error_is_the_median_of_the_last_epochs(monkeypatch):
-    scores = iter([7.0, 1.0, 2.0])
+def last_errors_of(monkeypatch, model, scores):
+    """What the callback enters at each of five epochs' ends, with these scores of the members."""
     monkeypatch.setattr(
-        "benchmarks.harness.training.scoring.score", lambda predict, part: (0, next(scores))
+        "benchmarks.harness.training.scoring.score_together",
+        lambda predict, sets: [(0, error) for error in next(scores)],
     )
     trial = SimpleNamespace(params={"median_of": 3})
-    (callback,) = last_errors(trial, SimpleNamespace(validation=None))
-    callback.set_model(SimpleNamespace(predict_on_batch=None))
+    count = 1 if model.member_logs is None else 2
+    if count == 1:
+        del model.member_logs
+    (callback,) = last_errors([trial] * count, [SimpleNamespace(validation=None)] * count)
+    callback.set_model(model)
     callback.set_params({"epochs": 5})
     callback.on_train_begin()
     logs = [{} for _ in range(5)]
     for epoch, log in enumerate(logs):
         callback.on_epoch_end(epoch, log)
+    return logs
+
+
+def test_the_error_is_the_median_of_the_last_epochs(monkeypatch):
+    model = SimpleNamespace(predict_on_batch=None, member_logs=None)
+    logs = last_errors_of(monkeypatch, model, iter([[7.0], [1.0], [2.0]]))
     assert logs == [{}] * 4 + [{ERROR: 2.0}]
+
+
+def test_the_error_of_each_member_is_its_median(monkeypatch):
+    model = SimpleNamespace(predict_on_batch=None, member_logs={})
+    scores = iter([[7.0, 1.0], [1.0, 5.0], [2.0, 9.0]])
+    assert last_errors_of(monkeypatch, model, scores) == [{}] * 5
+    np.testing.assert_array_equal(model.member_logs[ERROR], [2.0, 5.0])
+
+
+def test_trials_of_one_batch_size_train_together_and_leave_the_records_of_those_alone():
+    from benchmarks.harness.training.grouping import groups
+    from benchmarks.harness.training.trainer import Trainer
+
+    found = groups(EXPERIMENT, trials(repetitions=2), 8, 16)
+    sizes = [{trial.params["batch_size"] for trial in group} for group in found]
+    assert sizes == [{32}, {8}, {4}, {2}]
+    group = [trial for trial in trials("smoke") if trial.params["batch_size"] == 32]
+    for trial in group:
+        trial.params.update(train_size=64, widths=[4], pool=1)
+    train = Trainer(EXPERIMENT, data.load("digits"))
+    for together, trial in zip(train.together(group), group, strict=True):
+        alone = train(trial)
+        assert together.curves.keys() == alone.curves.keys() - {"seconds"}
+        assert together.metrics[ERROR] == pytest.approx(alone.metrics[ERROR], abs=2.0)
+        np.testing.assert_allclose(together.curves["loss"], alone.curves["loss"], rtol=5e-3)
+
+
+def test_trials_on_several_devices_train_alone():
+    from benchmarks.harness.training.grouping import groups
+
+    found = groups(EXPERIMENT, trials(devices="2", synchronized="no"), 8, 16)
+    assert {len(group) for group in found} == {1}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,17 @@ def test_the_momentum_of_each_step_is_the_schedule_at_that_step():
     np.testing.assert_allclose(weights_after(ScheduledMomentumSGD(0.5, Steps())), weight, rtol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's operation")
+def test_the_update_of_a_weight_is_one_operation():
+    import tensorflow as tf
+
+    weight, optimizer = keras.Variable(np.ones(3, "float32")), ScheduledMomentumSGD(0.5, Steps())
+    optimizer.build([weight])
+    step = tf.function(lambda: optimizer.apply([tf.ones(3)]))
+    operations = [op.type for op in step.get_concrete_function().graph.get_operations()]
+    assert operations.count("ResourceApplyKerasMomentum") == 1
+
+
 def test_momentum_moves_inside_a_compiled_fit():
     """Twelve compiled steps equal twelve steps by hand, so tracing does not freeze it."""
     x = np.random.default_rng(1).normal(size=(12, 3)).astype("float32")
