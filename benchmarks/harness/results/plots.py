@@ -15,6 +15,8 @@ from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import Section, View, groups
 
+MOST_CHARACTERS = 60  # of the values below an axis; more than these stand upright
+
 STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -62,11 +64,13 @@ def _against_axis(
             points[value] = mean_interval(found)
         else:
             lost.append(value)
+    names = any(isinstance(value, str) for value in points)  # no line leads from name to name
     axes.errorbar(
         list(points),
         [interval.mean for interval in points.values()],
         yerr=np.nan_to_num([interval.half for interval in points.values()]),
         marker="o",
+        linestyle="none" if names else "-",
         capsize=3,
         color="tab:blue",
         label="measured, mean and 95 % interval",
@@ -87,6 +91,8 @@ def _against_axis(
             label=reference.label,
         )
         heights += published.values()
+    if sum(len(str(value)) for value in [*points, *lost]) > MOST_CHARACTERS:
+        axes.tick_params("x", rotation=90)
     if lost:
         axes.plot(lost, [max(heights, default=1)] * len(lost), "rx", label="did not converge (n/c)")
     if heights and 0 < 10 * min(heights) < max(heights):
