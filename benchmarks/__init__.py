@@ -2,7 +2,8 @@
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # `python -m benchmarks...` is starting; this runs before all imports
+# `python -m benchmarks...` is starting: set up signals and streams before the other imports.
+if sys.argv[:1] == ["-m"]:
     from benchmarks.harness import endings
 
     endings.install()

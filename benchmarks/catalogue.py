@@ -1,4 +1,6 @@
-"""What can be run: the modules of `benchmarks/`, and its packages with a `__main__`."""
+"""All commands: the modules of `benchmarks/` and `benchmarks/costs/`, and packages that have a
+`__main__`.
+"""
 
 import importlib
 import importlib.util
@@ -11,7 +13,7 @@ import benchmarks
 from benchmarks import costs
 from benchmarks.harness.experiment import Experiment
 
-_NO_ENTRIES = ("benchmarks.__main__", "benchmarks.catalogue", "benchmarks.costs.turns")
+_NOT_COMMANDS = ("benchmarks.__main__", "benchmarks.catalogue", "benchmarks.costs.turns")
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class Entry:
     """A command: `python -m benchmarks.<name>`.
 
     Args:
-        name: of the module or package.
-        summary: one line.
-        experiments: those whose records it writes.
+        name: the name of the module or package, such as "costs.overhead".
+        summary: one line for lists.
+        experiments: the experiments whose records the command writes.
     """
 
     name: str
@@ -31,18 +33,18 @@ class Entry:
 
 def entries() -> list[Entry]:
     """All commands, by name. Imports no Keras."""
-    found = [_entry(name, module) for name, module in _modules()]
-    return sorted(found, key=lambda entry: entry.name)
+    commands = [_entry(name, module) for name, module in _modules()]
+    return sorted(commands, key=lambda entry: entry.name)
 
 
 def experiments() -> list[Experiment]:
     """All experiments, by name. Imports no Keras."""
-    found = [experiment for entry in entries() for experiment in entry.experiments]
-    return sorted(found, key=lambda experiment: experiment.name)
+    declared = [experiment for entry in entries() for experiment in entry.experiments]
+    return sorted(declared, key=lambda experiment: experiment.name)
 
 
 def _entry(name: str, module: ModuleType) -> Entry:
-    """A command's module defines `EXPERIMENT`, or `SUMMARY` and perhaps `STUDIES`."""
+    """Describe a command. Its module defines `EXPERIMENT`, or `SUMMARY` with optional `STUDIES`."""
     if hasattr(module, "EXPERIMENT"):
         experiment = module.EXPERIMENT
         return Entry(name, getattr(module, "SUMMARY", experiment.summary), (experiment,))
@@ -53,10 +55,10 @@ def _entry(name: str, module: ModuleType) -> Entry:
 
 
 def _modules() -> Iterator[tuple[str, ModuleType]]:
-    """The module behind each command, and the name after `python -m benchmarks.`"""
+    """Yield each command's name, as it follows `python -m benchmarks.`, and its module."""
     for package in (benchmarks, costs):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            main = f"{found.name}.__main__" if found.ispkg else found.name
-            if found.name in _NO_ENTRIES or importlib.util.find_spec(main) is None:
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            main = f"{module.name}.__main__" if module.ispkg else module.name
+            if module.name in _NOT_COMMANDS or importlib.util.find_spec(main) is None:
                 continue
-            yield found.name.removeprefix("benchmarks."), importlib.import_module(main)
+            yield module.name.removeprefix("benchmarks."), importlib.import_module(main)

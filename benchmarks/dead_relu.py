@@ -1,8 +1,9 @@
 """Dead units on MNIST: how many die, by learning rate and activation.
 
 The claim: with too high a learning rate up to 40 % of ReLU units are dead on the whole training
-set; leaky ReLU and ELU do not die. A ReLU is counted as dead if it fires for no training image; a
-unit of any kind as cut off if no gradient came to its bias in all the batches between two points.
+set; leaky ReLU and ELU do not die. A ReLU counts as dead if it fires for no training image. A unit
+of any kind counts as cut off if its bias had a zero gradient in all batches between two points of
+the learning curves.
 """
 
 import sys
@@ -51,7 +52,7 @@ def optimizer(trial: Trial):
     from keras_ddl.optimizers import Instrumented
 
     sgd = keras.optimizers.SGD(trial.params["learning_rate"], momentum=0.9)
-    return Instrumented(sgd, every=trial.params["updates"])  # norms are not asked for
+    return Instrumented(sgd, every=trial.params["updates"])  # the norms it measures are not used
 
 
 def watchers(trial: Trial, data):
@@ -60,17 +61,19 @@ def watchers(trial: Trial, data):
     from keras_ddl.callbacks import DeadReLUCounter
 
     class CutOff(keras.callbacks.Callback):
-        """The share of hidden units whose bias had no gradient since the epoch began, in %."""
+        """Logs the % of hidden units whose bias had a zero gradient in the whole epoch."""
 
         def on_epoch_begin(self, epoch, logs=None):
             self.model.optimizer.reset()
 
         def on_epoch_end(self, epoch, logs=None):
             moved = [m["moved"] for m in self.model.optimizer.measurements() if "moved" in m]
-            hidden = np.concatenate(moved[:-1])  # the last are the outputs'
+            hidden = np.concatenate(moved[:-1])  # without the output layer
             logs["cut_off"] = 100 * (1 - hidden.mean())
 
-    class Percent(DeadReLUCounter):
+    class DeadPercent(DeadReLUCounter):
+        """Logs the % of dead units."""
+
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch)
             dead = np.concatenate([*self.history[-1].values()])
@@ -78,36 +81,39 @@ def watchers(trial: Trial, data):
 
     if trial.params["activation"] != RELU:
         return [CutOff()]
-    return [CutOff(), Percent("data", data.train.x, examples="all")]
+    return [CutOff(), DeadPercent("data", data.train.x, examples="all")]
 
 
 def _shares(records: Sequence[Record], metric: str, activation: str) -> dict[float, Interval]:
-    """By learning rate, where some run did not diverge."""
-    found = {
+    """The mean share by learning rate, for learning rates at which some run did not diverge."""
+    by_rate = {
         rate: values(records, metric, activation=activation, learning_rate=rate)
         for (rate,) in groups(records, ("learning_rate",))
     }
-    return {rate: mean_interval([*seeds.values()]) for rate, seeds in found.items() if seeds}
+    return {rate: mean_interval([*seeds.values()]) for rate, seeds in by_rate.items() if seeds}
 
 
-def _most(shares: dict[float, Interval]) -> tuple[float | None, Interval]:
-    """The learning rate with the largest share, and the share."""
+def _largest(shares: dict[float, Interval]) -> tuple[float | None, Interval]:
+    """The learning rate with the largest share, and that share."""
     if not shares:
         return None, mean_interval([])
     return max(shares.items(), key=lambda pair: pair[1].mean)
 
 
 def judge(records: Sequence[Record]) -> Verdict:
-    """Some learning rate kills 40 % of the ReLUs; no unit of another kind is cut off at any."""
+    """Judge whether a learning rate kills 40 % of the ReLUs, and cuts off no units of other kinds.
+
+    At the lowest learning rate few ReLUs may be dead, so that the learning rate is the cause.
+    """
     dead = _shares(records, "dead", RELU)
-    rate, share = _most(dead)
+    rate, share = _largest(dead)
     least, lowest = min(dead.items(), default=(None, mean_interval([])))
     findings = [
         within(f"dead ReLU units at learning rate {rate}, the most", share, "%", low=40),
         within(f"dead ReLU units at learning rate {least}, the least", lowest, "%", high=5),
     ]
     for activation in sorted({record.trial.params["activation"] for record in records} - {RELU}):
-        rate, share = _most(_shares(records, "cut_off", activation))
+        rate, share = _largest(_shares(records, "cut_off", activation))
         what = f"units of {activation} cut off at learning rate {rate}, the most"
         findings.append(within(what, share, "%", high=1))
     return all_of(findings)

@@ -1,8 +1,8 @@
 """One run on MNIST whose rising learning rate kills units, and the report that shows it.
 
-The network of `benchmarks.dead_relu` at its quick size is trained by SGD with momentum .9 while the
-learning rate climbs from .02 to .4, watched by the callbacks of `keras_ddl.callbacks`; their
-`TrainingReport` is written to `--out` as a page and a PNG.
+The network is that of `benchmarks.dead_relu` in the quick profile. SGD with momentum .9 trains it
+while the learning rate rises from .02 to .4. Callbacks of `keras_ddl.callbacks` observe the run.
+One of them, `TrainingReport`, writes an HTML page and a PNG to `--out`.
 """
 
 import sys
@@ -14,7 +14,7 @@ from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.spec import Trial
 
-SUMMARY = "a run whose learning rate kills ReLU units, as TrainingReport shows it"
+SUMMARY = "one run whose learning rate kills ReLU units, and its TrainingReport"
 EPOCHS = 20
 RATES = (0.02, 0.4)
 

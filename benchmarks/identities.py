@@ -1,9 +1,11 @@
-"""Statements that follow from a definition, checked on random numbers.
+"""Statements that follow from definitions, checked on random numbers.
 
-Maxout computes ReLU and leaky ReLU and has twice the parameters; the variance of a sum of products
-is n Var(w) Var(x), from which Xavier's initializer follows; a bias before batch normalization has
-no effect on its output; weights a times as large leave that output as it is, and have a gradient
-1/a times as large (Ioffe and Szegedy, 2015, section 3.3, arXiv 1502.03167).
+- Maxout computes ReLU and leaky ReLU, and has twice the parameters.
+- The variance of a sum of n products is n Var(w) Var(x), from which Xavier's initializer follows.
+- A bias before batch normalization has no effect on the output of the normalization.
+- If the weights before batch normalization are multiplied by a, that output does not change, and
+  the gradient of the weights is divided by a (Ioffe and Szegedy, 2015, section 3.3, arXiv
+  1502.03167).
 """
 
 import sys
@@ -20,10 +22,11 @@ from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, values
 
-SLOPE = 0.1  # of the leaky ReLU
-SCALES = (0.1, 10.0, 100.0)  # a, of the weights before batch normalization
+SLOPE = 0.1  # slope of the leaky ReLU for negative inputs
+SCALES = (0.1, 10.0, 100.0)  # values of a, the factor of the weights before batch normalization
 ROUNDING = -5.0  # log10 of the largest relative difference that counts as rounding
-ROUNDING_OF_GRADIENTS = -4.0  # theirs adds up: they are small differences of large sums
+# Gradients are small differences of large sums, so their rounding errors are larger.
+ROUNDING_OF_GRADIENTS = -4.0
 
 
 def grid(settings: Params) -> list[Params]:
@@ -36,7 +39,7 @@ def grid(settings: Params) -> list[Params]:
 
 
 def maxout(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
-    """`MaxoutDense` with pieces (w x + b, s (w x + b)) beside ReLU (s = 0) and leaky ReLU."""
+    """Compare `MaxoutDense` with pieces (w x + b, s (w x + b)) to ReLU (s = 0) and leaky ReLU."""
     import keras
 
     from keras_ddl.layers import MaxoutDense
@@ -58,7 +61,7 @@ def maxout(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
 
 def variance(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
-    """The variance of a dense layer's outputs over n Var(w) Var(x)."""
+    """The variance of a dense layer's outputs, divided by n Var(w) Var(x)."""
     import keras
 
     dense = keras.layers.Dense(units, use_bias=False)
@@ -70,7 +73,7 @@ def variance(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
 
 def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
-    """Batch normalization of w x + b beside that of w x, in training."""
+    """Compare batch normalization of w x + b to that of w x, in training mode."""
     import keras
 
     linear = (x @ rng.normal(size=(x.shape[1], units))).astype("float32")
@@ -82,10 +85,11 @@ def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
 
 def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
-    """Batch normalization of a w x beside that of w x, and a times the gradient of a w.
+    """Compare networks with weights w and a w before batch normalization, for several factors a.
 
-    The gradient is what one step of gradient descent takes off, with a rate so large that the
-    weights themselves are lost in rounding beside it.
+    Their outputs must be equal, and so must the gradient of w and a times the gradient of a w. The
+    gradient is measured as the change of the weights in one step of gradient descent. The learning
+    rate is so large that rounding the weights does not affect the change.
     """
     import keras
 
@@ -115,7 +119,7 @@ def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
 
 def difference(one, other) -> float:
-    """log10 of the largest difference relative to the largest value; -12 stands for none."""
+    """log10 of the largest difference, relative to the largest value; at least -12."""
     import keras
 
     one, other = (keras.ops.convert_to_numpy(part).astype("float64") for part in (one, other))
@@ -137,26 +141,25 @@ def measure(trial: Trial) -> tuple[Metrics, Curves]:
     return STATEMENTS[params["statement"]](x, params["units"], rng), {}
 
 
-def _all_sizes(records: Sequence[Record], metric: str) -> list[float]:
+def _largest_by_repetition(records: Sequence[Record], metric: str) -> list[float]:
     """A metric's largest value over all numbers of inputs, for each repetition."""
     sizes = sorted({record.trial.params["inputs"] for record in records})
-    found = [values(records, metric, inputs=size) for size in sizes]
-    found = [seeds for seeds in found if seeds]
-    repetitions = sorted({key for seeds in found for key in seeds})
-    return [max(seeds[key] for seeds in found if key in seeds) for key in repetitions]
+    by_size = [values(records, metric, inputs=size) for size in sizes]
+    repetitions = sorted({key for seeds in by_size for key in seeds})
+    return [max(seeds[key] for seeds in by_size if key in seeds) for key in repetitions]
 
 
 def judge_maxout(records: Sequence[Record]) -> Verdict:
     findings = [
         within(
             f"log10 of the largest difference, maxout and {name}, relative",
-            mean_interval(_all_sizes(records, f"log10_difference_{metric}")),
+            mean_interval(_largest_by_repetition(records, f"log10_difference_{metric}")),
             "",
             high=ROUNDING,
         )
         for name, metric in (("ReLU", "relu"), ("leaky ReLU", "leaky_relu"))
     ]
-    ratio = mean_interval(_all_sizes(records, "parameters"))
+    ratio = mean_interval(_largest_by_repetition(records, "parameters"))
     return all_of([*findings, within("parameters, maxout / dense", ratio, "times", low=2, high=2)])
 
 
@@ -171,7 +174,7 @@ def judge_variance(records: Sequence[Record]) -> Verdict:
 
 
 def judge_bias(records: Sequence[Record]) -> Verdict:
-    largest = mean_interval(_all_sizes(records, "log10_difference_bias"))
+    largest = mean_interval(_largest_by_repetition(records, "log10_difference_bias"))
     what = "log10 of the largest difference, BN with and without the bias before it, relative"
     return all_of([within(what, largest, "", high=ROUNDING)])
 
@@ -182,7 +185,7 @@ def judge_scale(records: Sequence[Record]) -> Verdict:
         ("BN of a w x and of w x", "scaled", ROUNDING),
         ("a times the gradient of a w, and the gradient of w", "gradient", ROUNDING_OF_GRADIENTS),
     ):
-        largest = mean_interval(_all_sizes(records, f"log10_difference_{metric}"))
+        largest = mean_interval(_largest_by_repetition(records, f"log10_difference_{metric}"))
         about = f"log10 of the largest difference, {what}, relative, a from .1 to 100"
         findings.append(within(about, largest, "", high=most))
     return all_of(findings)

@@ -1,7 +1,7 @@
 """Dropout on MNIST: the error against the probability of keeping a unit.
 
-Srivastava et al. (2014), Fig. 9: ReLU networks 784-2048-2048-2048-10, keep probability p from .1
-to 1.0, with the width n the same for all p (sweep n) or with pn the same (sweep pn).
+Srivastava et al. (2014), Fig. 9: ReLU networks 784-2048-2048-2048-10, and keep probabilities p from
+.1 to 1.0. In sweep n all p have the same width n; in sweep pn all p have the same product pn.
 """
 
 import functools
@@ -20,21 +20,21 @@ from benchmarks.networks.dropout_mlp import dropout_mlp
 
 KEEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PLATEAU = (0.4, 0.5, 0.6, 0.7, 0.8)
-UNUSED = {"n": "expected_widths", "pn": "widths"}
+UNUSED = {"n": "expected_widths", "pn": "widths"}  # by sweep, the setting that it does not use
 
 
 def grid(settings: Params, sweep: str) -> list[Params]:
     sweeps = ("n", "pn") if sweep == "both" else (sweep,)
     return [
-        {name: value for name, value in settings.items() if name != UNUSED[one]}
-        | {"sweep": one, "keep": keep}
-        for one in sweeps
+        {name: value for name, value in settings.items() if name != UNUSED[each]}
+        | {"sweep": each, "keep": keep}
+        for each in sweeps
         for keep in KEEPS
     ]
 
 
 def structure(params: Params) -> Params:
-    """At fixed pn the width depends on the keep probability."""
+    """All keep probabilities train together in sweep n. In sweep pn their widths differ."""
     return {k: v for k, v in params.items() if k != "keep" or params["sweep"] == "pn"}
 
 
@@ -72,9 +72,11 @@ def optimizer(trial: Trial):
 
 
 def judge_rate(records: Sequence[Record]) -> Verdict:
-    """Both ends lie above the worst of the plateau; at fixed n it is flat beside the rise.
+    """Judge whether the error rises from the plateau to both ends, and whether the plateau is flat.
 
-    The published curve at fixed pn (Fig. 9b) rises to both ends too, but has no such plateau.
+    The error at each end must lie above the worst error of the plateau. In sweep n the plateau must
+    also vary by less than half the rise to keep 1.0. The published curve of sweep pn (Fig. 9b) has
+    no plateau, so only its ends are judged.
     """
     findings = []
     for sweep in sorted({record.trial.params["sweep"] for record in records}):
@@ -101,12 +103,12 @@ def judge_rate(records: Sequence[Record]) -> Verdict:
 
 
 def judge_slower(records: Sequence[Record]) -> Verdict:
-    """Cost with keep .5 over the cost with keep 1.0, both under the same schedule."""
+    """Judge the cost with keep .5 divided by the cost with keep 1.0, under the same schedule."""
     slow, fast = {"keep": 0.5}, {"keep": 1.0}
     findings = []
     for curve in ("train_error", "validation_error"):
         if not any(curve in record.curves for record in records):
-            continue  # the paper's protocol has no validation set
+            continue  # the paper profile has no validation set
         for cost in ("updates", "seconds"):
             if not any(cost in record.curves for record in records):
                 continue  # trials that train together have no separate times

@@ -1,7 +1,7 @@
-"""What a results folder holds: trials done, failed, in training now, and missing.
+"""Lists the trials in a results folder: done, failed, in training now, and missing.
 
-Missing are trials of the arms and repetitions that the folder has begun. A process that was killed
-holds no trial: the next one on the folder takes its trials over.
+A trial is missing if the folder has records of its arm and of its repetition, but not of the trial.
+When a process is killed, another process that uses the folder runs its trials.
 """
 
 import sys
@@ -17,7 +17,7 @@ from benchmarks.harness.leases import Leases
 from benchmarks.harness.spec import Record
 from benchmarks.harness.store import Store
 
-SUMMARY = "what a results folder holds: trials done, failed, in training now, and missing"
+SUMMARY = "lists the trials in a results folder: done, failed, in training now, and missing"
 HEADERS = ("experiment", "data set", "profile", "seed", "done", "failed", "missing")
 
 
@@ -28,22 +28,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         default=Path("results"),
         metavar="DIR",
-        help="what experiments got as --out; default results",
+        help="the folder that was passed to experiments as --out; default results",
     )
     folder = parser.parse_args(argv).out
     if not folder.is_dir():
         parser.error(f"--out must be a folder. Received: {str(folder)!r}")
     rows: list[tuple[str | int, ...]] = []
-    holders: list[str] = []
+    in_training: list[str] = []
     for experiment in experiments():
         place = folder / experiment.name
         rows += _rows(experiment.name, [*Store(place).latest().values()])
-        held = Leases(place / "leases").holders()
-        if held:
-            processes = len({*held.values()})
-            holders.append(f"{experiment.name}: {len(held)} in training by {processes} processes")
+        holders = Leases(place / "leases").holders()
+        if holders:
+            processes = len({*holders.values()})
+            plural = "" if processes == 1 else "es"
+            in_training.append(
+                f"{experiment.name}: {len(holders)} in training by {processes} process{plural}"
+            )
     print(tabulate(rows, HEADERS) if rows else f"no records in {folder}")
-    for line in holders:
+    for line in in_training:
         print(line)
     return 0
 
@@ -54,12 +57,12 @@ def _rows(name: str, records: Sequence[Record]) -> list[tuple[str | int, ...]]:
         trial = record.trial
         runs.setdefault((trial.dataset, trial.profile, trial.seed), []).append(record)
     rows: list[tuple[str | int, ...]] = []
-    for run, found in sorted(runs.items()):
-        arms = {as_json(record.trial.params) for record in found}
-        repetitions = 1 + max(record.trial.repetition for record in found)
-        done = sum(record.done for record in found)
-        missing = len(arms) * repetitions - len(found)
-        rows.append((name, *run, done, len(found) - done, missing))
+    for run, of_run in sorted(runs.items()):
+        arms = {as_json(record.trial.params) for record in of_run}
+        repetitions = 1 + max(record.trial.repetition for record in of_run)
+        done = sum(record.done for record in of_run)
+        missing = len(arms) * repetitions - len(of_run)
+        rows.append((name, *run, done, len(of_run) - done, missing))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Callbacks that watch a training run; installed as `keras_ddl.callbacks`."""
+"""Callbacks that monitor training, installed as `keras_ddl.callbacks`."""
 
 from keras_ddl.callbacks._monitor import TrainingWarning
 from keras_ddl.callbacks.activation_stats import ActivationStats

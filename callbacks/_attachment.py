@@ -1,4 +1,4 @@
-"""Putting an optimizer wrapper on a compiled model for the time of one `fit`."""
+"""Attaching an optimizer wrapper to a compiled model for the duration of one `fit`."""
 
 import contextlib
 import functools
@@ -11,25 +11,26 @@ from keras_ddl._backend import strategy
 from keras_ddl.optimizers import Instrumented
 from keras_ddl.optimizers.wrapper import OptimizerWrapper
 
-# How a compiled step says that a data set of unknown length has no more; Keras catches these.
+# Exceptions by which a compiled step signals the end of a data set of unknown length. Keras catches
+# them.
 _END_OF_DATA = ("StopIteration", "OutOfRangeError")
 
 
 @dataclass(eq=False)
 class _Attachment:
-    """A wrapper, the `fit` that it was made for, and the callbacks that asked for it."""
+    """An attached wrapper, the `fit` that it belongs to, and the callbacks that use it."""
 
     wrapper: OptimizerWrapper
-    fit: object  # Keras gives all callbacks of a `fit` one dictionary of parameters
+    fit: object  # the `params` dictionary that all callbacks of one `fit` share; it identifies it
     owners: list = field(default_factory=list)
 
 
 @dataclass(eq=False)
 class _State:
-    """What a model had before the first wrapper, and the wrappers on it now."""
+    """The original attributes of a model with attached wrappers, and the wrappers."""
 
     train_function: object
-    hidden_fit: object = None  # the instance's own `fit`, if it had one
+    hidden_fit: object = None  # the instance's `fit` attribute, if it had one
     attachments: list[_Attachment] = field(default_factory=list)
 
 
@@ -37,31 +38,35 @@ _STATES: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def attach(owner, model, kind, make):
-    """The wrapper of class `kind` on the model's optimizer: one that is there, or a new one.
+    """Attach a wrapper of class `kind` to the model's optimizer, or share one that is attached.
 
-    To be called in `on_train_begin`. Inside a `LossScaleOptimizer`, so that gradients are unscaled.
-    The compiled step is traced again with the wrapper in it; the one without is kept for later.
+    Call it in `on_train_begin`. The wrapper goes inside a `LossScaleOptimizer`, so that it receives
+    gradients without the loss scale. The training step is compiled again with the wrapper. The
+    original compiled step is stored and restored later.
 
-    All wrappers come off when `fit` ends, and when its step fails or is interrupted. After an
-    exception elsewhere, in validation or while data are loaded, they come off as the first thing
-    that the next `fit` does, whatever callbacks that has.
+    All wrappers are removed when `fit` ends, and when its step fails or is interrupted. After an
+    exception elsewhere, as in validation or while data are loaded, the next `fit` removes them
+    before it does anything else, whatever callbacks it has.
 
     Args:
-        owner: the callback that asks; `detach` wants it again. Its method `detached`, if it has
-            one, is called when the wrapper is off.
-        model: compiled.
-        kind: a subclass of `OptimizerWrapper`, or None if the wrapper is not to be shared.
-        make: `(optimizer) -> wrapper`, called if there is none of that class.
+        owner: the callback that needs the wrapper. Pass the same one to `detach`. If it has a
+            method `detached`, this is called after the wrapper was removed.
+        model: a compiled model.
+        kind: a subclass of `OptimizerWrapper`, or None for a wrapper that is never shared.
+        make: a function `(optimizer) -> wrapper`, called if no wrapper of this class is attached.
+
+    Returns:
+        The wrapper.
     """
     clear(owner, model)
     if kind is not None:
         for holder, name in _chain(model):
-            found = getattr(holder, name)
-            if isinstance(found, kind):
+            optimizer = getattr(holder, name)
+            if isinstance(optimizer, kind):
                 for attachment in _attachments(model):
-                    if attachment.wrapper is found:
+                    if attachment.wrapper is optimizer:
                         attachment.owners.append(owner)
-                return found
+                return optimizer
     holder, name = next(_chain(model))
     plain = getattr(holder, name)
     with _scope(model):
@@ -71,12 +76,13 @@ def attach(owner, model, kind, make):
         wrapper.build(model.trainable_variables)
     if model not in _STATES:
         _STATES[model] = _State(model.train_function)
-        _settle_at_next_fit(model)
+        _detach_at_next_fit(model)
     _STATES[model].attachments.append(_Attachment(wrapper, owner.params, [owner]))
     setattr(holder, name, wrapper)
-    _trace_anew(model)
+    _compile_step(model)
     if keras.backend.backend() == "jax":
-        # There `fit` itself calls this whatever happens, after it has read the wrapper's variables.
+        # On JAX `fit` always calls this at its end, even after an exception. By then it has read
+        # the wrapper's variables.
         wrapper.finalized = functools.partial(_detach_all, model)
     else:
         model.train_function = _guarded(model, model.train_function)
@@ -84,14 +90,14 @@ def attach(owner, model, kind, make):
 
 
 def clear(owner, model):
-    """Take off what an earlier `fit` left. For callbacks that look at the optimizer first."""
+    """Remove wrappers of an earlier `fit`. For callbacks that inspect the optimizer first."""
     for attachment in _attachments(model):
         if owner in attachment.owners or attachment.fit is not owner.params:
             _remove(model, attachment)
 
 
 def detach(owner, model):
-    """Take off what nobody but `owner` asked for. To be called in `on_train_end`."""
+    """Remove the wrappers that only `owner` uses. Call it in `on_train_end`."""
     for attachment in _attachments(model):
         if attachment.owners == [owner]:
             _remove(model, attachment)
@@ -99,54 +105,55 @@ def detach(owner, model):
             attachment.owners.remove(owner)
 
 
-def _settle_at_next_fit(model):
-    """Shadow the model's `fit` until all wrappers are off.
+def _detach_at_next_fit(model):
+    """Shadow the model's `fit` until all wrappers are removed.
 
-    The shadow takes off what is left and runs the `fit` that was there. An entry of the instance
-    stands before the method of the class; Keras would track what `setattr` sets.
+    The shadow removes remaining wrappers and then runs the original `fit`. Python looks an
+    attribute up in the instance before the class, so an entry in the instance's `__dict__` is
+    enough. `setattr` would make Keras track it.
     """
     hidden = vars(model).get("fit")
     fit = model.fit
 
-    def settled(*args, **kwargs):
+    def detaching_fit(*args, **kwargs):
         _detach_all(model)
         return fit(*args, **kwargs)
 
     _STATES[model].hidden_fit = hidden
-    vars(model)["fit"] = settled
+    vars(model)["fit"] = detaching_fit
 
 
-def _fit_as_before(model, hidden):
+def _restore_fit(model, hidden):
     vars(model).pop("fit", None)
     if hidden is not None:
         vars(model)["fit"] = hidden
 
 
-def _trace_anew(model):
-    """The compiled step with the wrappers in it.
+def _compile_step(model):
+    """Compile the training step with the attached wrappers.
 
-    Where a branch in a step costs far more than what it decides on (JAX) or is not possible
-    (`tf.distribute`), an instrument gets two steps: one that measures and one that does not.
+    A branch inside a step is expensive on JAX and impossible under `tf.distribute`. There an
+    `Instrumented` optimizer gets two compiled steps: one that measures and one that does not.
     """
     attached = [attachment.wrapper for attachment in _attachments(model)]
     instrument = next((one for one in attached if isinstance(one, Instrumented)), None)
     if instrument is None or not (keras.backend.backend() == "jax" or strategy(model)):
         model.make_train_function(force=True)
         return
-    steps = {measures: _step_of_its_own(model) for measures in (False, True)}
+    steps = {measures: _separate_step(model) for measures in (False, True)}
 
     def step(*args):
         due = instrument.is_due(model.steps_per_execution)
-        instrument.measures = due  # read when the step is traced
+        instrument.measures = due  # `Instrumented` reads it when the step is traced
         return steps[due](*args)
 
     model.train_function = step
 
 
-def _step_of_its_own(model):
+def _separate_step(model):
     """A compiled step that shares no trace with another one."""
     hidden = vars(model).get("train_step")
-    # JAX takes equal functions for one: a `partial` is equal to nothing else.
+    # JAX reuses the trace of an equal function. A new `partial` equals no other object.
     vars(model)["train_step"] = functools.partial(model.train_step)
     try:
         model.make_train_function(force=True)
@@ -158,12 +165,12 @@ def _step_of_its_own(model):
 
 
 def _scope(model):
-    found = strategy(model)
-    return contextlib.nullcontext() if found is None else found.scope()
+    current = strategy(model)
+    return contextlib.nullcontext() if current is None else current.scope()
 
 
 def _guarded(model, step):
-    """A compiled step that takes the wrappers off when it fails or is interrupted."""
+    """The compiled step, which also removes the wrappers when it fails or is interrupted."""
 
     def guarded(*args):
         try:
@@ -190,19 +197,22 @@ def _remove(model, attachment):
     state.attachments.remove(attachment)
     if not state.attachments:
         del _STATES[model]
-        _fit_as_before(model, state.hidden_fit)
+        _restore_fit(model, state.hidden_fit)
     for holder, name in _chain(model):
         if getattr(holder, name) is attachment.wrapper:
             setattr(holder, name, attachment.wrapper.optimizer)
             if not state.attachments:
                 model.train_function = state.train_function
-            break  # not found: compiled anew since, with a step of its own
+            break  # without a match, the model was compiled again and has a new step
     for owner in attachment.owners:
         getattr(owner, "detached", lambda: None)()
 
 
 def _chain(model):
-    """Where the model's optimizers stand, from the outermost that sees unscaled gradients."""
+    """The places of the model's nested optimizers, as pairs (object, attribute name).
+
+    The first is the outermost optimizer that receives gradients without the loss scale.
+    """
     holder, name = model, "optimizer"
     if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         holder, name = model.optimizer, "inner_optimizer"

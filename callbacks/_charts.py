@@ -1,4 +1,4 @@
-"""Numbers of a run as charts: lines over epochs, layers by epochs, and bands by layer."""
+"""Charts of the logs of a run: lines over epochs, heat maps and bands of layers."""
 
 import itertools
 import math
@@ -7,18 +7,18 @@ from functools import cached_property
 
 import numpy as np
 
-POINTS = 300  # of a line, at most: a page of thousands of epochs must stay small
-COLUMNS = 60  # of a heat map, at most
-CLIPPED = 2  # percent of a heat map's values at each end that do not stretch its colours
+POINTS = 300  # the largest number of points of a line, so that the page of a long run stays small
+COLUMNS = 60  # the largest number of columns of a heat map
+CLIPPED = 2  # percent of a heat map's values at each end that its colour scale ignores
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a quantity of the logs is shown.
+    """How to show a quantity of the logs.
 
     Args:
-        title: in words, with the unit.
-        scale: "linear", "log", or "signed": linear around 0.
+        title: the title of the chart, with the unit.
+        scale: "linear", "log", or "signed", a linear scale with 0 in the middle.
         mark: a value to mark on the scale, or None.
     """
 
@@ -27,7 +27,7 @@ class Quantity:
     mark: float | None = None
 
 
-# What the callbacks of this package put into the logs, in the order of the report.
+# The quantities that the callbacks of this package log, in the order of the report.
 QUANTITIES = {
     "loss": Quantity("Loss", "log"),
     "learning_rate": Quantity("Learning rate", "log"),
@@ -45,17 +45,18 @@ _BANDS = ("activation_p15", "activation_p50", "activation_p85")
 
 @dataclass(frozen=True)
 class Chart:
-    """One quantity: by series over epochs, by layer and epoch, or by layer at the last epoch.
+    """The data of one chart, which shows one quantity.
 
     Args:
-        title: in words.
+        title: the title.
         scale: "linear", "log" or "signed".
-        kind: "lines", "map" (layers as rows, colours for values) or "bands" (layers as rows, from
-            the lowest to the highest value, the middle one marked).
-        series: by name, the values shown; NaN where there was none.
-        epochs: the number of the epoch, from 1, of each value. Of bands: of the last.
+        kind: "lines" (one line per series over epochs), "map" (a heat map with one row per layer
+            and one column per epoch) or "bands" (one bar per layer, from a low to a high
+            percentile with the median marked, at the last epoch).
+        series: a dictionary from names to values. NaN stands for a missing value.
+        epochs: the epoch of each value, counted from 1. For bands only the last epoch.
         mark: a value to mark on the scale, or None.
-        warned: names of series that a warning is about.
+        warned: the names of series to mark because a warning mentions them.
     """
 
     title: str
@@ -68,14 +69,14 @@ class Chart:
 
     @cached_property
     def values(self):
-        """All that can be drawn, as an array."""
+        """All values that can be drawn, as an array."""
         array = np.array([*self.series.values()], float).ravel()
         array = array[np.isfinite(array)]
         return array[array > 0] if self.scale == "log" else array
 
     @cached_property
     def limits(self):
-        """The ends of the scale. A few extreme values of a heat map do not stretch it."""
+        """The ends of the scale. A heat map ignores a few extreme values."""
         values = self.values
         if not values.size:
             return (0.1, 1.0) if self.scale == "log" else (0.0, 1.0)
@@ -93,7 +94,7 @@ class Chart:
         return float(low), float(high)
 
     def places(self, values):
-        """Where values lie between the ends of the scale, from 0 to 1; NaN: not to be drawn."""
+        """The positions of values on the scale, from 0 to 1. NaN if a value cannot be drawn."""
         values, (low, high) = np.array(values, float), self.limits
         values[~np.isfinite(values)] = math.nan
         if self.scale == "log":
@@ -108,13 +109,13 @@ def charts(logs, epochs=None, names=None, warned=()):
     """The charts of a run.
 
     Args:
-        logs: the logs of its epochs, a dictionary each.
-        epochs: the number of each epoch, from 1. Default: 1, 2 ...
-        names: the names of all entries, if they are known.
-        warned: names of layers that a warning is about.
+        logs: the logs of the epochs, one dictionary per epoch.
+        epochs: the number of each epoch, counted from 1. Default: 1, 2 ...
+        names: the names of all log entries. Default: collected from `logs`.
+        warned: the names of layers that a warning mentions.
 
     Returns:
-        List of `Chart`: loss and rate, then metrics, then the others.
+        List of `Chart`: first loss and learning rate, then metrics, then the others.
     """
     count = len(logs)
     epochs = range(1, count + 1) if epochs is None else epochs
@@ -123,14 +124,14 @@ def charts(logs, epochs=None, names=None, warned=()):
     for name in names:
         quantity, _, layer = name.partition("/")
         if quantity.startswith("dead_relus"):
-            continue  # the share says the same
+            continue  # `dead_relu_fraction` shows the same information
         if layer and quantity in _BANDS:
             groups.setdefault(("activation_p50", "bands"), {}).setdefault(layer, layer)
         elif layer:
             groups.setdefault((quantity, "map"), {})[layer] = name
         else:
             groups.setdefault((_quantity(quantity), "lines"), {})[quantity] = name
-    made = []
+    result = []
     for quantity, kind in sorted(groups, key=_rank):
         shown = _shown(count, {"lines": POINTS, "map": COLUMNS, "bands": 1}[kind])
         if kind == "bands":
@@ -149,7 +150,7 @@ def charts(logs, epochs=None, names=None, warned=()):
             scale = "linear"
         if kind == "lines" and scale == "signed":
             scale = "linear"
-        made.append(
+        result.append(
             Chart(
                 about.title + (" by layer" if kind != "lines" else ""),
                 scale,
@@ -160,23 +161,27 @@ def charts(logs, epochs=None, names=None, warned=()):
                 frozenset(warned) & series.keys(),
             )
         )
-    return made
+    return result
 
 
 def _shown(count, most):
-    """The places of the epochs that are drawn, the last of each stretch."""
+    """The indices of the epochs to draw, at most `most` and evenly spaced, including the last."""
     columns = min(count, most)
     return [(column + 1) * count // columns - 1 for column in range(columns)]
 
 
 def _quantity(name):
-    """Which chart an entry of the logs is a line of: `val_accuracy` stands beside `accuracy`."""
+    """The chart that shows a log entry as a line: `val_accuracy` belongs to `accuracy`."""
     name = name.removeprefix("val_")
     return "loss" if name.endswith("loss") else name
 
 
 def _rank(group):
-    """Loss and rate, then what no callback of this package logs (accuracy), then the others."""
+    """The sort key of a chart.
+
+    First come loss and learning rate, then quantities that no callback of this package logs (such
+    as accuracy), then the others.
+    """
     quantity, kind = group
     known = list(QUANTITIES)
     place = known.index(quantity) + (quantity not in known[:2]) if quantity in known else 2

@@ -1,4 +1,4 @@
-"""Colours of heat maps, and small PNG images of them for a page."""
+"""Colours of heat maps, and their encoding as small PNG images."""
 
 import base64
 import struct
@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-# Anchors at equal distances: from dark to bright, and from blue over white to red.
+# Evenly spaced anchors of two colour scales: from dark to bright, and from blue over white to red.
 SEQUENTIAL = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 DIVERGING = ((33, 102, 172), (146, 197, 222), (247, 247, 247), (244, 165, 130), (178, 24, 43))
 
@@ -15,11 +15,11 @@ def colours(places, signed):
     """Colours of numbers from 0 to 1.
 
     Args:
-        places: array of any shape; NaN becomes transparent.
-        signed: whether the middle is 0 and gets white.
+        places: array of any shape with numbers from 0 to 1. NaN becomes transparent.
+        signed: whether to use the diverging scale, which is white in the middle.
 
     Returns:
-        Array of bytes with a last axis of four: red, green, blue, opacity.
+        Array of uint8 with a last axis of length 4: red, green, blue and opacity.
     """
     anchors = np.array(DIVERGING if signed else SEQUENTIAL, float)
     missing = np.isnan(places)
@@ -29,7 +29,7 @@ def colours(places, signed):
 
 
 def data_uri(pixels):
-    """An image of bytes, `(height, width, 4)`, as a PNG within a URI."""
+    """A uint8 image of shape `(height, width, 4)` as a data URI with a PNG."""
     height, width = pixels.shape[:2]
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)

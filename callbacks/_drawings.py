@@ -1,4 +1,4 @@
-"""Charts as shapes of an SVG drawing, for the page's template."""
+"""Charts as lists of SVG shapes, for the template of the HTML page."""
 
 import math
 from typing import NamedTuple
@@ -67,7 +67,7 @@ class Box(NamedTuple):
 
 
 def drawing(chart):
-    """Shapes that the page's template draws, colours as names of its variables."""
+    """The shapes of a chart, which the template draws. Colours are names of CSS variables."""
     shapes = {"lines": _lines, "map": _map, "bands": _bands}[chart.kind](chart)
     empty: dict[str, list] = {
         key: [] for key in ("marks", "labels", "lines", "dots", "images", "boxes", "legend")
@@ -76,12 +76,12 @@ def drawing(chart):
 
 
 def short(value):
-    """A number in three digits, or "-" if there is none."""
+    """A number with three significant digits, or "-" if it is not finite."""
     return "-" if not math.isfinite(value) else f"{value:.3g}"
 
 
 def scale_values(chart):
-    """The values that are written at a scale: its ends, its middle, and the mark."""
+    """The values to label on a scale: its ends, and the mark or else the middle."""
     low, high = chart.limits
     middle = math.sqrt(low * high) if chart.scale == "log" else (low + high) / 2
     return sorted({low, high, middle if chart.mark is None else chart.mark})

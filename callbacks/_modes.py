@@ -1,4 +1,4 @@
-"""Whether a quantity that is monitored shall be low or high."""
+"""Whether a monitored quantity should be minimized or maximized."""
 
 from keras_ddl._checks import one_of
 
@@ -19,8 +19,9 @@ def resolve(mode, monitor):
     """`mode` as "min" or "max".
 
     Args:
-        mode: "min", "max" or "auto": "max" for names that end in "acc", "accuracy", "auc",
-            "precision", "recall", "f1_score", "fbeta_score", "iou" or "r2_score", else "min".
+        mode: "min", "max" or "auto". "auto" means "max" if the name ends in "acc", "accuracy",
+            "auc", "precision", "recall", "f1_score", "fbeta_score", "iou" or "r2_score", and "min"
+            otherwise.
         monitor: the name of the quantity.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The base of callbacks that watch training, and the warnings that they keep."""
+"""The base class of callbacks that monitor training, and their warnings."""
 
 import warnings
 
@@ -6,18 +6,19 @@ import keras
 
 NOT_MEASURED = (
     "the model's optimizer was not asked for an update in this epoch, so nothing was measured. A "
-    "`train_step` of the model's own must call `self.optimizer.apply`."
+    "custom `train_step` must call `self.optimizer.apply`."
 )
 
 
 class TrainingWarning(UserWarning):
-    """A callback noticed a problem in a training run."""
+    """The warning that a callback issues if it detects a problem in a training run."""
 
 
 class Monitor(keras.callbacks.Callback):
-    """A callback that watches and never changes training.
+    """A callback that measures training without changing it.
 
-    `messages` holds its warnings, each as `(epoch, text)`, from 0; `TrainingReport` shows them.
+    `messages` lists its warnings as pairs `(epoch, text)`, with epochs counted from 0.
+    `TrainingReport` shows them.
     """
 
     def __init__(self) -> None:
@@ -25,10 +26,10 @@ class Monitor(keras.callbacks.Callback):
         self.messages: list[tuple[int, str]] = []
 
     def warn(self, epoch: int, text: str) -> None:
-        """Keep a warning, and issue it.
+        """Issue a warning and store it in `messages`.
 
         Args:
-            epoch: the epoch that it concerns, from 0.
+            epoch: the epoch that the warning concerns, counted from 0.
             text: the message, without the callback's name.
         """
         text = f"{type(self).__name__}: {text}"

@@ -1,29 +1,29 @@
-"""Names of layers in logs: no two layers have the same."""
+"""Unique names of layers for the logs."""
 
 from keras_ddl.graph import leaf_layers
 
 
 def layer_names(model):
-    """By identity of a leaf layer, a name that no other leaf layer of the model has.
+    """A dictionary from the `id` of each leaf layer to a name that is unique within the model.
 
-    That is the layer's name. Where nested models hold layers of one name, the first keeps it and
-    later ones get the first number that no layer's name ends with: "dense_3".
+    A layer keeps its name if possible. If layers in nested models have the same name, the first one
+    keeps it, and a number is appended to the others, such as "dense_3".
     """
     layers = leaf_layers(model)
     taken = {layer.name for layer in layers}
     used: set[str] = set()
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for layer in layers:
         if layer.name not in used:
             used.add(layer.name)
-            found[id(layer)] = layer.name
+            names[id(layer)] = layer.name
         else:
-            found[id(layer)] = unused(layer.name, taken)
-    return found
+            names[id(layer)] = unused(layer.name, taken)
+    return names
 
 
 def unused(name, used):
-    """`name`, or with the first number from 2 that makes it differ from the names in `used`.
+    """`name` itself if it is not in `used`, else `name` with the smallest unused number from 2.
 
     The result is added to `used`.
     """

@@ -1,17 +1,17 @@
-"""Packages that only pictures and pages need."""
+"""Optional packages, which only images and HTML pages need."""
 
 import importlib
 
 
 def optional(module, user):
-    """A module that the library does without.
+    """Import a module from an optional package.
 
     Args:
-        module: its name.
-        user: who needs it, for the message.
+        module: the name of the module.
+        user: the name of the class or function that needs it, for the error message.
 
     Raises:
-        ImportError: if it is not installed, saying how to mend that.
+        ImportError: if it is not installed. The message says how to install it.
     """
     try:
         return importlib.import_module(module)
@@ -25,5 +25,5 @@ def optional(module, user):
 
 
 def pyplot_figure(user, **options):
-    """A matplotlib figure that belongs to no window, for `user`."""
+    """A matplotlib figure without a window. `user` is the name for the error message."""
     return optional("matplotlib.figure", user).Figure(layout="constrained", **options)

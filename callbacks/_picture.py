@@ -1,4 +1,4 @@
-"""Charts as one PNG."""
+"""Drawing charts into one PNG image."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_ddl.callbacks._colours import DIVERGING, SEQUENTIAL
 from keras_ddl.callbacks._drawings import short
 from keras_ddl.callbacks._optional import optional, pyplot_figure
 
-_ROW = 0.16  # inches of a layer's row, at least
+_ROW = 0.16  # the smallest height of a layer's row, in inches
 
 
 def picture(charts, title, path):
@@ -14,8 +14,8 @@ def picture(charts, title, path):
 
     Args:
         charts: list of `Chart`.
-        title: of the whole.
-        path: of the file.
+        title: the title of the image.
+        path: the path of the file.
     """
     columns = 2 if len(charts) <= 6 else 3
     rows = -(-len(charts) // columns)
@@ -65,7 +65,7 @@ def _map(figure, axes, chart):
         interpolation="nearest",
         extent=(chart.epochs[0] - half, chart.epochs[-1] + half, len(cells) - 0.5, -0.5),
     )
-    axes.set_facecolor("lightgrey")  # where there was no value
+    axes.set_facecolor("lightgrey")  # the colour of missing values
     _name_rows(axes, chart)
     bar = figure.colorbar(image, ax=axes, extend="both")
     bar.ax.tick_params(labelsize="x-small")
@@ -80,7 +80,7 @@ def _bands(figure, axes, chart):
     axes.barh(rows, ends[:, 2] - ends[:, 0], left=ends[:, 0], height=0.6, alpha=0.5)
     axes.plot(ends[:, 1], rows, "|", color="black", ms=8, label="median")
     axes.axvline(0, color="grey", lw=1)
-    axes.use_sticky_edges = False  # room at the ends of the longest bars
+    axes.use_sticky_edges = False  # leave a margin at the ends of the longest bars
     axes.invert_yaxis()
     axes.set_xlabel("activation", fontsize="small")
     _name_rows(axes, chart)
@@ -96,6 +96,10 @@ def _name_rows(axes, chart):
 
 
 def _plain(text):
-    """Text that matplotlib neither takes for mathematics nor leaves out of a legend."""
+    """Text that matplotlib shows unchanged.
+
+    Without escaping it would render "$" as mathematics and leave names with a leading "_" out of
+    legends.
+    """
     text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text

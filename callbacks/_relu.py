@@ -1,4 +1,4 @@
-"""Which layers apply a ReLU."""
+"""Finding the layers that apply a ReLU."""
 
 import keras
 import numpy as np
@@ -12,21 +12,21 @@ _LEAKY = [
     for name in ("elu", "celu", "selu", "leaky_relu", "softplus", "silu", "gelu", "mish")
 ]
 _LEAKY_LAYERS = (keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU)
-_TRIED = np.array([[-4.0, -2.0, -1.0, -0.5, -0.1, 2.0, 4.0]], "float32")
+_PROBE_VALUES = np.array([[-4.0, -2.0, -1.0, -0.5, -0.1, 2.0, 4.0]], "float32")
 
 
 def kind(layer):
-    """ "relu", "leaky" for variants whose gradient never dies, or None for anything else.
+    """ "relu", "leaky" for variants with a gradient for negative inputs, None for anything else.
 
-    Functions that are not Keras' own, such as `tf.nn.relu` or a lambda, are tried on a few values:
-    a ReLU is 0 for all negative ones and positive for 2 and 4.
+    A function that does not come from Keras, such as `tf.nn.relu` or a lambda, is evaluated at a
+    few values. It counts as a ReLU if it is 0 for all negative ones and positive for 2 and 4.
 
     Args:
         layer: a leaf layer, or an operation of a functional model. A `TimeDistributed` layer counts
-            as the layer that it holds.
+            as the layer that it wraps.
     """
     if isinstance(layer, keras.layers.TimeDistributed):
-        return None if _holds_layers(layer.layer) else kind(layer.layer)
+        return None if _has_sublayers(layer.layer) else kind(layer.layer)
     activation = _activation(layer)
     if isinstance(activation, keras.layers.ReLU):
         return "relu" if not activation.negative_slope else "leaky"
@@ -50,26 +50,26 @@ def _activation(layer):
 
 
 def leaky_layers(model):
-    """The leaf layers with a variant of ReLU that does not die."""
+    """The leaf layers with a variant of ReLU that cannot die."""
     return [layer for layer in leaf_layers(model) if kind(layer) == "leaky"]
 
 
 def hidden_relus(model):
-    """Leaf layers that run ReLUs within a loop over time, where no unit can be watched."""
-    found = []
+    """Leaf layers that run ReLUs inside a loop over time, where units cannot be observed."""
+    hidden = []
     for layer in leaf_layers(model):
-        if isinstance(layer, keras.layers.TimeDistributed) and _holds_layers(layer.layer):
+        if isinstance(layer, keras.layers.TimeDistributed) and _has_sublayers(layer.layer):
             inner = leaf_layers(layer.layer)
         elif isinstance(layer, keras.layers.RNN):
             inner = [layer.cell, *getattr(layer.cell, "cells", ())]
         else:
             continue
         if any(_is_relu(one) for one in inner):
-            found.append(layer)
-    return found
+            hidden.append(layer)
+    return hidden
 
 
-def _holds_layers(layer):
+def _has_sublayers(layer):
     return leaf_layers(layer) != [layer]
 
 
@@ -88,10 +88,10 @@ def _kind_of_function(function):
     if isinstance(function, keras.layers.Layer) and function.weights:
         return None
     try:
-        values = ops.convert_to_numpy(function(ops.convert_to_tensor(_TRIED)))
-    except Exception:  # it takes other arguments or other shapes, so it is no activation function
+        values = ops.convert_to_numpy(function(ops.convert_to_tensor(_PROBE_VALUES)))
+    except Exception:  # a function of other arguments or shapes is not an activation function
         return None
-    if values.shape != _TRIED.shape:
+    if values.shape != _PROBE_VALUES.shape:
         return None
-    below = _TRIED < 0
+    below = _PROBE_VALUES < 0
     return "relu" if np.all(values[below] == 0) and np.all(values[~below] > 0) else None

@@ -1,4 +1,4 @@
-"""A model's outputs, each with its targets and its loss."""
+"""The outputs of a model, each with its targets and its loss."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +15,12 @@ _CLASSES = {
 
 @dataclass(frozen=True)
 class Target:
-    """One output of a model.
+    """One output of a model, with its targets and its loss.
 
     Args:
-        name: of the output, or "" for a model with one output.
-        y: its targets.
-        outputs: what the model gives for some examples.
+        name: the name of the output, or "" for a model with one output.
+        y: the targets.
+        outputs: the model's outputs for some examples.
         loss: the compiled loss, or None.
     """
 
@@ -31,7 +31,7 @@ class Target:
 
     @property
     def kind(self):
-        """The loss as Keras spells it in strings, or None for a function of the user's own."""
+        """The name of the loss, as `compile` accepts it. None if the loss has no name."""
         loss = keras.losses.get(self.loss) if isinstance(self.loss, str) else self.loss
         for cls, name in _CLASSES.items():
             if isinstance(loss, cls):
@@ -40,21 +40,21 @@ class Target:
 
     @property
     def classes(self):
-        """How many classes the loss tells apart."""
+        """The number of classes that the loss distinguishes."""
         return 2 if self.kind == "binary_crossentropy" else self.outputs.shape[-1]
 
     @property
-    def judges_classes(self):
+    def is_classification(self):
         """Whether the loss is one of Keras' crossentropies."""
         return self.kind in _CLASSES.values()
 
     def wrong(self):
-        """What is wrong with the targets, or None."""
+        """A message that says what is wrong with the targets, or None."""
         which = f" of output {self.name!r}" if self.name else ""
         if self.y.dtype.kind not in "biufV" and self.y.dtype.name != "bfloat16":
             return (
-                f"`y`{which} holds {self.y.dtype.name}, such as {self.y.flat[0]!r}. Map labels to "
-                "integers, as by `keras.layers.StringLookup`."
+                f"`y`{which} has {self.y.dtype.name} values such as {self.y.flat[0]!r}. Map labels "
+                "to integers, for example by `keras.layers.StringLookup`."
             )
         y = self.y.astype("float64")
         ignored = getattr(self.loss, "ignore_class", None)
@@ -63,7 +63,7 @@ class Target:
         if not np.isfinite(y).all():
             return f"`y`{which} has values that are not finite."
         if not y.size:
-            return f"`y`{which} has no label but the one that the loss ignores."
+            return f"`y`{which} has no labels other than the one that the loss ignores."
         return self._out_of_range(y, which)
 
     def _out_of_range(self, y, which):
@@ -89,32 +89,32 @@ def targets(model, y, outputs):
     """The outputs of a model with their targets and losses.
 
     Args:
-        model: compiled.
-        y: targets in any structure that `fit` takes.
-        outputs: what the model gives for some examples, as arrays.
+        model: a compiled model.
+        y: targets in any structure that `fit` accepts.
+        outputs: the model's outputs for some examples, as arrays.
 
     Returns:
         List of `Target`; empty if it is not clear which targets belong to which output.
     """
     names = getattr(model, "output_names", None)
-    found = _by_name(outputs, names)
-    labels = _by_name(y, list(found))
-    losses = _by_name(model.loss, list(found))
-    if len(losses) == 1 and len(found) > 1 and not isinstance(model.loss, dict):
-        losses = dict.fromkeys(found, model.loss)
-    if len(found) == 1 and len(labels) == 1:
-        (output,), (label,), loss = found.values(), labels.values(), [*losses.values(), None][0]
+    by_name = _by_name(outputs, names)
+    labels = _by_name(y, list(by_name))
+    losses = _by_name(model.loss, list(by_name))
+    if len(losses) == 1 and len(by_name) > 1 and not isinstance(model.loss, dict):
+        losses = dict.fromkeys(by_name, model.loss)
+    if len(by_name) == 1 and len(labels) == 1:
+        (output,), (label,), loss = by_name.values(), labels.values(), [*losses.values(), None][0]
         return [Target("", np.asarray(label), np.asarray(output), loss)]
-    if not labels.keys() <= found.keys():
+    if not labels.keys() <= by_name.keys():
         return []
     return [
-        Target(name, np.asarray(labels[name]), np.asarray(found[name]), losses.get(name))
+        Target(name, np.asarray(labels[name]), np.asarray(by_name[name]), losses.get(name))
         for name in labels
     ]
 
 
 def _by_name(structure, names):
-    """The parts of a structure by their names, or by their numbers."""
+    """A dictionary of the parts of a structure by name, or by number if there are no names."""
     if isinstance(structure, dict):
         return dict(structure)
     parts = list(structure) if isinstance(structure, list | tuple) else [structure]

@@ -1,4 +1,4 @@
-"""What the activations of a probe batch look like, layer by layer."""
+"""Statistics of each layer's activations on a probe batch."""
 
 import keras
 import numpy as np
@@ -13,20 +13,22 @@ from keras_ddl.callbacks._probe import Probe
 from keras_ddl.graph import leaf_layers, own_activation
 
 PERCENTILES = (15, 50, 85)
-SAMPLED = 2**14  # values of a layer, at most, that percentiles are taken of
+SAMPLED = 2**14  # percentiles are computed from at most this many values of a layer
 SATURATION = {keras.activations.tanh: (-1.0, 1.0), keras.activations.sigmoid: (0.0, 1.0)}
 
 
 class ActivationStats(Monitor):
     """Statistics of each layer's activations on a probe batch, each epoch or every n batches.
 
-    The probe batch is run at inference, compiled, and only the statistics leave the device. Of each
-    layer `logs` get `activation_<statistic>/<layer>`:
+    The model runs on the probe batch in a compiled inference pass. Only the statistics, and a
+    sample of values for the percentiles, leave the device. For each layer `logs` receive the
+    entries `activation_<statistic>/<layer>`:
 
-    - `mean`, `std`,
-    - `active`: the share of values above 0; of ReLUs at random initial weights about a half,
-    - `saturated`: of tanh and sigmoid, the share of values within .05 of a bound,
-    - `p15`, `p50`, `p85`: percentiles, of at most 16,384 evenly spaced values.
+    - `mean`, `std`: mean and standard deviation.
+    - `active`: the fraction of values above 0. For ReLUs with random initial weights it is about
+      one half.
+    - `saturated`: for tanh and sigmoid, the fraction of values within .05 of a bound.
+    - `p15`, `p50`, `p85`: percentiles, computed from at most 16,384 evenly spaced values.
 
     ```python
     stats = ActivationStats(x[:256])
@@ -35,23 +37,22 @@ class ActivationStats(Monitor):
     ```
 
     Args:
-        data: inputs of the probe batch: an array, a list or dictionary of arrays, or a data set,
-            of which the first batch is taken.
-        every: "epoch" (the default) or a number of batches. Batches are looked at once per
-            execution of `steps_per_execution`, and the weights are brought back to the model each
-            time, so a small number slows JAX down.
-        layers: a name or names of layers, or None (the default): those with weights or an
-            activation, in the order in which they run. Normalization and activation layers are
-            seen, and so is the input of each activation that is a layer.
-        per_layer: whether `logs` get the entries. Default True; `history` has them in any case.
+        data: inputs of the probe batch: an array, a list or dictionary of arrays, or a data set. Of
+            a data set, the first batch is used.
+        every: "epoch" (the default) or a number of batches. With `steps_per_execution`, there is at
+            most one measurement per execution. On JAX each measurement copies the weights to the
+            model, so a small number slows training down.
+        layers: the name of a layer or a list of names. Default None: all layers with weights or an
+            activation. This includes normalization and activation layers.
+        per_layer: whether to add the entries to `logs`. `history` always has them. Default True.
 
     Attributes:
-        history: list of one dictionary per measurement.
-        steps: list of as many numbers: batches seen before each measurement.
+        history: list with one dictionary of entries per measurement.
+        steps: list with the number of training batches before each measurement.
 
     Raises:
-        ValueError: when training begins, if the model is not built, cannot run `data`, or has no
-            layer of a name in `layers`.
+        ValueError: when training begins, if the model is not built, cannot run `data`, or lacks a
+            layer named in `layers`.
     """
 
     def __init__(self, data, every="epoch", layers=None, per_layer=True) -> None:
@@ -63,7 +64,7 @@ class ActivationStats(Monitor):
         self.per_layer = per_layer
         self.history: list[dict[str, float]] = []
         self.steps: list[int] = []
-        # At epochs alone its batch hook does nothing, and need not make JAX wait.
+        # With "epoch" the batch hook does nothing, so Keras need not wait for each batch on JAX.
         self.async_safe = every == "epoch"
 
     def on_train_begin(self, logs=None) -> None:
@@ -95,8 +96,9 @@ class ActivationStats(Monitor):
         before, self._seen = self._seen, self._before_epoch + batch + 1
         if before // self.every < self._seen // self.every:
             if keras.backend.backend() == "jax":
-                self.model.jax_state_sync()  # the weights of a JAX step are elsewhere till the end
-            self._look()
+                # During `fit` on JAX the current weights are not in the model's variables.
+                self.model.jax_state_sync()
+            self._measure_batch()
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
         self._before_epoch = self._seen
@@ -104,26 +106,27 @@ class ActivationStats(Monitor):
     def on_epoch_end(self, epoch, logs=None) -> None:
         if self.every == "epoch":
             self._seen = self._before_epoch + (self.params.get("steps") or 0)
-            self._look()
+            self._measure_batch()
         if logs is not None and self.per_layer and self.history:
             logs.update(self.history[-1])
 
-    def _look(self):
+    def _measure_batch(self):
+        """Run the model on the probe batch and append to `history` and `steps`."""
         parts = self._probe.run(self._batch)
         size = batch_size(self.model)
         if size is not None and len(parts) > 1:
-            # Only whole parts: the last one may hold examples twice.
+            # Use complete parts only: the last one may contain examples twice.
             parts = parts[: len(keras.tree.flatten(self._batch)[0]) // size]
         entries: dict[str, float] = {}
-        for same in zip(*parts, strict=True):  # one layer's call in each part
-            for name in same[0]:
-                entries |= _entries(name, [found[name] for found in same])
+        for same_call in zip(*parts, strict=True):  # the measurements of one call in all parts
+            for name in same_call[0]:
+                entries |= _entries(name, [measured[name] for measured in same_call])
         self.history.append(entries)
         self.steps.append(self._seen)
 
 
 def _entries(name, parts):
-    """The log entries of one layer, from its measurements in parts of one size."""
+    """The log entries of one layer, from its measurements in parts of equal size."""
     statistics = [part["statistics"] for part in parts]
     joint = {key: float(np.mean([one[key] for one in statistics])) for key in statistics[0]}
     variances = [one["std"] ** 2 + (one["mean"] - joint["mean"]) ** 2 for one in statistics]
@@ -136,14 +139,14 @@ def _entries(name, parts):
 
 
 def _measure(layer, name):
-    """What a probe measures of one layer: moments and shares of all values, and a sample."""
+    """A function that measures a call of one layer: statistics of all values, and a sample."""
     activation = own_activation(layer)
     bounds = SATURATION.get(getattr(activation, "activation", activation))
 
     def measure(call):
         values = ops.cast(keras.tree.flatten(call.outputs)[0], "float32")
         mean = _mean(values)
-        std = ops.sqrt(_mean(ops.square(values - mean)))  # two passes: the mean may be large
+        std = ops.sqrt(_mean(ops.square(values - mean)))  # two passes, accurate for a large mean
         active = _mean(ops.cast(values > 0, "float32"))
         statistics = {"mean": mean, "std": std, "active": active}
         if bounds is not None:
@@ -158,5 +161,5 @@ def _measure(layer, name):
 
 
 def _mean(values):
-    """Over all values; over the examples first, which goes through memory in its order."""
+    """The mean over all values. Averaging over the examples first accesses memory in order."""
     return ops.mean(ops.mean(values, axis=0))

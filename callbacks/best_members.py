@@ -1,4 +1,4 @@
-"""Each member of a population at its best epoch."""
+"""Restoring each member of a population to its best epoch."""
 
 import keras
 import numpy as np
@@ -9,31 +9,34 @@ from keras_ddl.callbacks._modes import resolve
 
 
 class BestMembers(keras.callbacks.Callback):
-    """Keeps the weights that each member of a `keras_ddl.Population` had in its best epoch.
+    """Stores the best weights of each member of a `keras_ddl.Population`, and restores them.
 
-    The members of a population do not peak together; core's `EarlyStopping` and `ModelCheckpoint`
-    see only their mean. Training goes on for all, and at its end every member gets its own best
-    weights back:
+    The members of a population reach their best epochs at different times, and core's
+    `EarlyStopping` and `ModelCheckpoint` only know the mean over the members. All members are
+    trained to the end. Then every member gets its best weights back:
 
     ```python
     best = BestMembers("val_loss")
     population.fit(x, y, validation_data=(x_val, y_val), epochs=30, callbacks=[best])
-    best.epochs  # array of K: the best epoch of each, from 0
-    population.member(3)  # with its weights of that epoch
+    best.epochs  # array of shape (K,): the best epoch of each member, counted from 0
+    population.member(3)  # has its weights of epoch best.epochs[3]
     ```
 
     Args:
-        monitor: what is compared, a loss or metric of the members. Default `"val_loss"`.
-        mode: `"min"`, `"max"`, or `"auto"` (default): by the name, max for accuracies, AUC,
-            precision, recall and the like.
-        restore: whether members get their best weights back at the end of training. Default True.
+        monitor: the loss or metric of the members to compare. Default `"val_loss"`.
+        mode: `"min"`, `"max"`, or `"auto"` (default). `"auto"` decides by the name: `"max"` for
+            accuracies, AUC, precision, recall and similar metrics, `"min"` otherwise.
+        restore: whether to restore the best weights of each member at the end of training. Default
+            True.
 
     Attributes:
-        values: array of K, the best value of each member; NaN for one that never had a finite one.
-        epochs: array of K, the epoch of that value, from 0; -1 where there is none.
+        values: array of shape (K,), the best value of each member. NaN if a member never had a
+            finite value.
+        epochs: array of shape (K,), the epoch of the best value, counted from 0. -1 if there is
+            none.
 
     Raises:
-        ValueError: if the model is no `Population`, or has no such loss or metric.
+        ValueError: if the model is not a `Population`, or has no such loss or metric.
     """
 
     def __init__(self, monitor="val_loss", mode="auto", restore=True) -> None:
@@ -53,14 +56,14 @@ class BestMembers(keras.callbacks.Callback):
         self._kept = [self._copied(place) for place in range(self.model.count)]
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        found = self.model.member_logs
-        if self.monitor not in found:
+        results = self.model.member_logs
+        if self.monitor not in results:
             raise ValueError(
                 "BestMembers: `monitor` must be one of the members' results, "
-                f"{sorted(found)}; those over validation data need `validation_data`. "
+                f"{sorted(results)}; results on validation data need `validation_data`. "
                 f"Received: monitor={self.monitor!r}"
             )
-        values = np.asarray(found[self.monitor], float)
+        values = np.asarray(results[self.monitor], float)
         better = values > self.values if self.mode == "max" else values < self.values
         better |= np.isnan(self.values) & np.isfinite(values)
         if not better.any():

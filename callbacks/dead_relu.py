@@ -19,56 +19,58 @@ from keras_ddl.optimizers import Instrumented
 
 
 class DeadReLUCounter(Monitor):
-    """Count the units of ReLU layers, channels of convolutions, that never fire.
+    """Counts ReLU units that never fire. In a convolution, each channel is a unit.
 
-    A unit that is negative for every example passes no gradient and, as a rule, never comes back.
-    The counter sees layers with a ReLU as `activation` (Keras' own, `tf.nn.relu`, an equal lambda),
-    `ReLU`, `Activation` and `Lambda` layers, and `keras.ops.relu` in a functional model; in nested
-    and subclassed models too. A ReLU layer that is used at several places has separate units at
-    each. Variants with a gradient below zero (leaky ReLU, ELU, GELU ...) cannot die; they are
-    reported as such. Two ways to count:
+    A unit whose pre-activation is negative for every example passes no gradient and usually never
+    recovers: it is dead. The counter finds layers with a ReLU as `activation` (from Keras,
+    `tf.nn.relu` or an equivalent lambda), `ReLU`, `Activation` and `Lambda` layers, and
+    `keras.ops.relu` in a functional model, also in nested and subclassed models. A ReLU layer that
+    is used at several places has separate units at each place. Variants with a gradient below zero
+    (leaky ReLU, ELU, GELU ...) cannot die; the counter lists them in `leaky`. There are two ways to
+    count:
 
-    - `mode="gradient"`, the default, is free: a unit that fired for no example of an epoch had a
-      bias gradient of exactly zero at every step, which the compiled step itself records
-      (`keras_ddl.optimizers.Instrumented`). It needs a trained bias, or the offset of a
-      normalization, right before the ReLU; layers without one are listed in `skipped`, with the
-      reason. If all units that a unit feeds are dead, no gradient comes back and the unit looks
-      dead too: a warning names layers that are cut off so.
-    - `mode="data"` is exact: the examples given are run through the network at the end of each
-      epoch. Units are watched only until they fire, layers only while some unit has not, and
-      nothing behind the last such layer is computed.
+    - `mode="gradient"`, the default, costs almost nothing. If a unit fired for no example of an
+      epoch, its bias had a gradient of exactly zero at every step. The compiled step records this
+      (`keras_ddl.optimizers.Instrumented`). The mode needs a trained bias, or the offset of a
+      normalization, directly before the ReLU. Layers without one are listed in `skipped` with the
+      reason. If all units that receive a unit's output are dead, the unit gets no gradient and
+      counts as dead too. A warning names the layer that blocks the gradient.
+    - `mode="data"` is exact. The model runs on `data` at the end of each epoch. A unit is observed
+      only until it fires, and nothing after the last layer with a silent unit is computed.
 
-    `logs` get `dead_relus`, `dead_relu_fraction` and, by layer, `dead_relus/<layer>` and
-    `dead_relu_fraction/<layer>`. An epoch in which nothing could be measured adds no entries.
+    `logs` receive the entries `dead_relus` and `dead_relu_fraction`, and for each layer
+    `dead_relus/<layer>` and `dead_relu_fraction/<layer>`. An epoch without a measurement adds no
+    entries.
 
     ```python
     dead = DeadReLUCounter(verbose=True)
-    model.fit(x, y, callbacks=[dead])  # prints "1 dead (9.09 %)" each epoch
+    model.fit(x, y, callbacks=[dead])  # prints a line such as "1 dead (9.09 %)" each epoch
     print(dead.table())
     ```
 
     Args:
         mode: "gradient" (the default) or "data".
         data: inputs for `mode="data"`: an array, a list or dictionary of arrays for several
-            inputs, or a data set of batches (not shuffled, lest it draw from the random stream of
-            training). In mode "gradient" one example is taken of it to trace a model whose input
-            shapes are not known.
-        examples: how many of `data` are run each epoch. Default 2000. "all": the whole.
-        batch_size: of these runs, for arrays. Default 1000.
+            inputs, or a data set of batches. The data set should not be shuffled, because shuffling
+            may draw from the random state that training uses. In mode "gradient" one example of it
+            is used to trace the model, which is needed only if the input shapes are not known.
+        examples: the number of examples of `data` to run each epoch, or "all". Default 2000.
+        batch_size: the batch size of these runs, for arrays. Default 1000.
         verbose: whether to print the count each epoch. Default False.
-        warn_above: fraction; a larger one gives a warning, once. Default None: none.
-        stop_above: fraction; a larger one stops training. Default None: never.
-        per_layer: whether `logs` get the entries of single layers. Default True.
+        warn_above: a fraction of dead units above which one warning is issued. Default None: no
+            warning.
+        stop_above: a fraction of dead units above which training is stopped. Default None: never.
+        per_layer: whether to add entries for single layers to `logs`. Default True.
 
     Attributes:
-        history: list of one dictionary per epoch, from layer names to dead units as a boolean
-            array.
-        skipped: dictionary from layer names to why their units are not counted.
-        leaky: names of layers with a variant that never dies.
+        history: list with one dictionary per epoch, from layer names to boolean arrays that mark
+            the dead units.
+        skipped: dictionary from layer names to the reason why their units are not counted.
+        leaky: names of layers with a variant of ReLU that cannot die.
 
     Raises:
-        ValueError: when training begins, if the model has no ReLU, is not built, or cannot run
-            `data`; or if the arguments are wrong.
+        ValueError: if an argument is invalid; or when training begins, if the model has no ReLU, is
+            not built, or cannot run `data`.
     """
 
     def __init__(
@@ -108,32 +110,32 @@ class DeadReLUCounter(Monitor):
         self.require_built()
         names = layer_names(self.model)
         self.leaky = [names[id(layer)] for layer in leaky_layers(self.model)]
-        found = relu_units(self.model, first_examples(self, self.model, self.data, 1))
+        counted = relu_units(self.model, first_examples(self, self.model, self.data, 1))
         inside = hidden_relus(self.model)
-        if not found:
-            some = f"; {self.leaky} never die" if self.leaky else ""
-            some += f"; {[names[id(one)] for one in inside]} loop over time" if inside else ""
+        if not counted:
+            others = f"; {self.leaky} never die" if self.leaky else ""
+            others += f"; {[names[id(one)] for one in inside]} loop over time" if inside else ""
             raise ValueError(
-                "DeadReLUCounter: the model has no ReLU layer that can be watched. Leave the "
-                "callback out, or use layers for functions that a `call` method applies itself. "
-                f"Received: model={self.model.name!r}{some}"
+                "DeadReLUCounter: the model has no ReLU layer that can be observed. Leave the "
+                "callback out, or use a layer for each ReLU that a `call` method applies directly. "
+                f"Received: model={self.model.name!r}{others}"
             )
-        self._names = _unit_names(found, names)
-        self._counted = found
+        self._names = _unit_names(counted, names)
+        self._counted = counted
         self._warned: set[str] = set()
         self.skipped = {
-            names[id(layer)]: "its ReLUs run within a loop over time" for layer in inside
+            names[id(layer)]: "its ReLUs run inside a loop over time" for layer in inside
         }
         if self.mode == "data":
             self._begin_data()
             return
         without = {
             name: units.why_not
-            for name, units in zip(self._names, found, strict=True)
+            for name, units in zip(self._names, counted, strict=True)
             if units.bias is None
         }
         self.skipped |= without
-        if len(without) == len(found):
+        if len(without) == len(counted):
             raise ValueError(
                 'DeadReLUCounter: `mode="gradient"` applies to no layer of this model. Use '
                 f'`mode="data"` with some inputs as `data`. Received: {self.skipped}'
@@ -164,8 +166,8 @@ class DeadReLUCounter(Monitor):
         if self.warn_above is not None and fraction > self.warn_above:
             worst = max(dead, key=lambda name: dead[name].mean())
             text = (
-                f"{share}, most of them in {worst!r}. The learning rate is likely too high; leaky "
-                "variants and normalization do not die."
+                f"{share}, the largest fraction in {worst!r}. The learning rate is likely too "
+                "high; units with leaky variants or normalization do not die."
             )
             self._once(epoch, "many", text)
         if self.stop_above is not None and fraction > self.stop_above:
@@ -177,7 +179,7 @@ class DeadReLUCounter(Monitor):
             detach(self, self.model)
 
     def table(self) -> str:
-        """Dead units by layer at the end of the last epoch, as text."""
+        """A text table of the dead units of each layer at the end of the last epoch."""
         last = self.history[-1] if self.history else {}
         counts = {name: (units.size, int(units.sum())) for name, units in last.items()}
         counts["total"] = (sum(n for n, _ in counts.values()), sum(n for _, n in counts.values()))
@@ -196,7 +198,7 @@ class DeadReLUCounter(Monitor):
         )
 
     def _by_gradient(self, epoch):
-        """Dead units by layer; none if the optimizer was never asked for an update."""
+        """The dead units of each layer. Empty if the optimizer was never asked for an update."""
         moved = {
             id(measured["variable"]): measured["moved"]
             for measured in self._instrument.measurements()
@@ -210,11 +212,11 @@ class DeadReLUCounter(Monitor):
         if not dead:
             self._once(epoch, "nothing", NOT_MEASURED + ' Use `mode="data"`.')
             return dead
-        whole = [name for name in dead if dead[name].all()]
-        if whole:
+        blocked = [name for name in dead if dead[name].all()]
+        if blocked:
             text = (
-                f"no unit of {whole[-1]!r} had a gradient. If they are dead, layers before it get "
-                'no gradient either and count as dead here: `mode="data"` tells them apart.'
+                f"no unit of {blocked[-1]!r} had a gradient. If all of them are dead, layers "
+                'before it get no gradient and count as dead too. `mode="data"` counts exactly.'
             )
             self._once(epoch, "cut off", text)
         return dead
@@ -225,7 +227,7 @@ class DeadReLUCounter(Monitor):
             self.warn(epoch, text)
 
     def _begin_data(self):
-        """Compile probes of at most four depths: fewer take less time to compile."""
+        """Create probes of at most four depths. More would take longer to compile."""
         count = len(self._counted)
         self._probes = {}
         for depth in {-(-count * quarter // 4) for quarter in (1, 2, 3, 4)}:
@@ -236,36 +238,36 @@ class DeadReLUCounter(Monitor):
         limit = None if self.examples == "all" else self.examples
         size = batch_size(self.model) or self.batch_size
         for batch in _without_draws(batches(self.data, size, limit, "data")):
-            # Up to the last layer in which some unit has not fired yet.
+            # Run the model up to the last layer with a unit that has not fired yet.
             needed = max((i + 1 for i, units in enumerate(silent) if units.any()), default=0)
             if not needed:
                 break
             depth = min(depth for depth in self._probes if depth >= needed)
-            for found in itertools.chain(*self._probes[depth].run(batch)):
-                for position, fired in found.items():
+            for measured in itertools.chain(*self._probes[depth].run(batch)):
+                for position, fired in measured.items():
                     silent[int(position)] &= ~fired
         return dict(zip(self._names, silent, strict=True))
 
 
-def _without_draws(given):
-    """Batches of a data set whose own draws leave the random streams of training as they are."""
+def _without_draws(data):
+    """The batches of a data set. Its random draws do not affect the random states of training."""
     with random_states_kept():
-        yield from given
+        yield from data
 
 
 def _unit_names(counted, names):
-    """A name for each group of units: the layer's, with a number at its further places."""
-    taken, found = set(names.values()), []
+    """A unique name for each group of units: the layer's name, with a number if it repeats."""
+    taken, result = set(names.values()), []
     for units in counted:
         name = names.get(id(units.layer))
-        if name is None or name in found:
+        if name is None or name in result:
             name = unused(name or units.layer.name, taken)
-        found.append(name)
-    return found
+        result.append(name)
+    return result
 
 
 def _measures(counted):
-    """What a probe measures, by identity of a layer: which units fired for some example."""
+    """The measuring functions of a `Probe`: which units fired for any example."""
     places: dict[int, dict[int, int]] = {}
     for position, units in enumerate(counted):
         for index in units.calls:

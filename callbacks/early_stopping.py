@@ -1,4 +1,4 @@
-"""Prechelt's criteria for stopping early. Core's `EarlyStopping` has the patience rule."""
+"""Prechelt's criteria for early stopping. Core's `EarlyStopping` has the patience criterion."""
 
 import itertools
 import math
@@ -17,10 +17,10 @@ class GL:
     GL(t) = 100 * (validation(t) / min validation(1..t) - 1) > alpha
     ```
 
-    A loss that is not finite counts as infinite. Above a lowest loss of 0 any loss is too high.
+    NaN counts as infinity. If the lowest loss is 0, any higher loss stops training.
 
     Args:
-        alpha: float > 0, in %. Prechelt takes 1 to 5.
+        alpha: float > 0, in %. Prechelt uses 1 to 5.
     """
 
     def __init__(self, alpha: float) -> None:
@@ -42,12 +42,12 @@ class PQ:
     GL(t) / P(t) > alpha
     ```
 
-    While training still makes fast progress the validation loss may well recover. Asked at the end
-    of each strip of k epochs.
+    While the training loss still falls quickly, the validation loss may recover. The criterion is
+    evaluated at the end of each strip of k epochs.
 
     Args:
-        alpha: float > 0. Prechelt takes .5 to 3.
-        k: int > 0, epochs in a strip. Default 5.
+        alpha: float > 0. Prechelt uses .5 to 3.
+        k: int > 0, the number of epochs in a strip. Default 5.
     """
 
     def __init__(self, alpha: float, k: int = 5) -> None:
@@ -59,7 +59,7 @@ class PQ:
         if len(training) % self.k:
             return False
         progress = training_progress(training[-self.k :])
-        # By product: with a progress of 0 any generalization loss stops.
+        # A product instead of a quotient: with a progress of 0, any generalization loss stops.
         return generalization_loss(validation) > self.alpha * progress
 
     def __repr__(self) -> str:
@@ -67,15 +67,15 @@ class PQ:
 
 
 class UP:
-    """Stop when the validation loss went up in `s` strips in a row, by however little.
+    """Stop when the validation loss increased in `s` strips in a row, by any amount.
 
     ```
     validation(t) > validation(t - k), at the ends of s strips of k epochs in a row
     ```
 
     Args:
-        s: int > 0, strips.
-        k: int > 0, epochs in a strip. Default 5.
+        s: int > 0, the number of strips.
+        k: int > 0, the number of epochs in a strip. Default 5.
     """
 
     def __init__(self, s: int, k: int = 5) -> None:
@@ -94,7 +94,7 @@ class UP:
 
 
 class PrecheltStopping(keras.callbacks.Callback):
-    """Stop training by one of Prechelt's criteria, with the best weights put back.
+    """Stops training by one of Prechelt's criteria and restores the best weights.
 
     ```python
     stopping = PrecheltStopping(PQ(0.5))
@@ -102,31 +102,31 @@ class PrecheltStopping(keras.callbacks.Callback):
     print(stopping.stopped_epoch, stopping.best_epoch)
     ```
 
-    Slower criteria generalize a little better and take much longer, in the paper 4 % and four
-    times. GL is the plain choice; UP needs no tuning to the height of the loss; PQ takes the
-    training loss into account.
+    Criteria that stop later generalize slightly better but take much longer: in the paper, 4 %
+    better and four times as long. GL is the simplest criterion. The parameter of UP does not depend
+    on the scale of the loss. PQ takes the training loss into account.
 
-    Epochs whose validation loss is not finite are never the best.
+    An epoch whose validation loss is not finite is never the best epoch.
 
     Args:
         criterion: `GL(alpha)`, `PQ(alpha, k)`, `UP(s, k)` or any callable that takes the training
-            and the validation losses of all epochs and says whether to stop. Where higher is
-            better, GL and PQ get the reciprocals of the monitored values, so that GL says by how
-            many % the highest lies above the last; others get them with the sign turned.
-        monitor: the name in `logs` of what is judged. Default "val_loss".
-        training: the training loss's name. Default "loss".
-        restore_best_weights: whether the weights of the best epoch are put back at the end, also
-            of a run that was not stopped. Default True.
-        mode: "min", "max" or "auto" (default): by the name of `monitor`, "max" for accuracies, AUC,
-            precision, recall and the like.
+            and the validation losses of all epochs and returns whether to stop. In mode "max" GL
+            and PQ receive the reciprocals of the monitored values; GL then measures by how many %
+            the highest value exceeds the last. Other criteria receive the negated values.
+        monitor: the name in `logs` of the quantity to monitor. Default "val_loss".
+        training: the name in `logs` of the training loss. Default "loss".
+        restore_best_weights: whether to restore the weights of the best epoch at the end, even if
+            training was not stopped early. Default True.
+        mode: "min", "max" or "auto" (default). "auto" decides by the name of `monitor`: "max" for
+            accuracies, AUC, precision, recall and similar metrics, "min" otherwise.
 
     Attributes:
-        best_epoch, best: the best epoch, from 0, and its value of `monitor`.
+        best_epoch, best: the best epoch, counted from 0, and its value of `monitor`.
         stopped_epoch: the epoch after which training was stopped, or None.
 
     Raises:
-        ValueError: if `criterion` is not callable, `mode` is none of the three, a loss is not in
-            `logs`, or GL or PQ meet a negative loss.
+        ValueError: if `criterion` is not callable, `mode` is none of the three, `logs` lacks a
+            loss, or GL or PQ receive a negative loss.
 
     Reference: Prechelt, "Early Stopping - But When?", in: Neural Networks: Tricks of the Trade,
     Springer 1998.
@@ -163,7 +163,7 @@ class PrecheltStopping(keras.callbacks.Callback):
         for name, losses in ((self.training, self._training), (self.monitor, self._validation)):
             if name not in (logs or {}):
                 raise ValueError(
-                    f"PrecheltStopping: {name!r} is not in the logs. Give `fit` validation data "
+                    f"PrecheltStopping: {name!r} is not in the logs. Pass validation data to `fit` "
                     f"for every epoch, or set `monitor`. Received: logs of {sorted(logs or {})}"
                 )
             losses.append(float(logs[name]))
@@ -179,7 +179,7 @@ class PrecheltStopping(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _as_loss(self, value):
-        """A value that shall be high as one that shall be low."""
+        """Convert a value to maximize into a loss to minimize."""
         if not isinstance(self.criterion, GL | PQ):
             return -value
         return 1 / value if value else math.inf
@@ -191,11 +191,11 @@ class PrecheltStopping(keras.callbacks.Callback):
 
 
 def generalization_loss(validation: Sequence[float]) -> float:
-    """By how many % the last validation loss lies above the lowest."""
+    """By how many % the last validation loss exceeds the lowest."""
     lowest, last = min(map(_finite, validation)), _finite(validation[-1])
     if lowest < 0:
         raise ValueError(
-            "GL and PQ compare losses by their ratio and need positive ones; use UP(s). "
+            "GL and PQ compare losses by their ratio and need nonnegative losses; use UP(s). "
             f"Received: a validation loss of {lowest}"
         )
     if last == lowest:
@@ -204,7 +204,7 @@ def generalization_loss(validation: Sequence[float]) -> float:
 
 
 def training_progress(losses: Sequence[float]) -> float:
-    """By how many per mille the mean loss of a strip lies above its lowest."""
+    """By how many per mille the mean loss of a strip exceeds its lowest."""
     finite = [_finite(loss) for loss in losses]
     lowest, mean = min(finite), sum(finite) / len(finite)
     if mean == lowest:
@@ -213,5 +213,5 @@ def training_progress(losses: Sequence[float]) -> float:
 
 
 def _finite(loss):
-    """A loss, or infinity for NaN, which no comparison would see."""
+    """The loss, or infinity for NaN, because every comparison with NaN is False."""
     return math.inf if math.isnan(loss) else loss

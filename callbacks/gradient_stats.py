@@ -1,4 +1,4 @@
-"""Gradient norms and update sizes by layer."""
+"""Gradient norms and update-to-weight ratios of each layer."""
 
 import math
 
@@ -11,41 +11,40 @@ from keras_ddl.optimizers import Instrumented
 
 
 class GradientStats(Monitor):
-    """Gradient norms and update-to-weight ratios by layer, measured inside the compiled step.
+    """Gradient norms and update-to-weight ratios of each layer, measured in the compiled step.
 
-    The model's optimizer is wrapped in `keras_ddl.optimizers.Instrumented` for the time of the
-    `fit` and unwrapped afterwards. Every epoch `logs` get
+    The model's optimizer is wrapped in `keras_ddl.optimizers.Instrumented` during `fit`. Every
+    epoch `logs` receive these entries:
 
-    - `gradient_norm`: of all weights together,
-    - `gradient_norm/<layer>`: of each layer with trainable weights,
-    - `update_ratio/<layer>`: the norm of an update over the norm of the weights. Near 1e-3 is
-      healthy; 1e-1 is too fast, 1e-5 hardly learns.
+    - `gradient_norm`: the gradient norm over all weights.
+    - `gradient_norm/<layer>`: the gradient norm of each layer with trainable weights.
+    - `update_ratio/<layer>`: the norm of an update divided by the norm of the weights. About 1e-3
+      is healthy. With 1e-1 learning is too fast, and with 1e-5 the layer hardly learns.
 
-    All are means over the measured updates of the epoch, one in `every`. Put it before `CSVLogger`,
-    `TensorBoard` and others that read `logs`.
+    All values are means over the measured updates of the epoch, which are one in `every`. Place
+    this callback before `CSVLogger`, `TensorBoard` and others that read `logs`.
 
     ```python
     model.fit(x, y, callbacks=[GradientStats()])
     ```
 
     Args:
-        every: int > 0, one update in so many is measured. Default 16: the cost of a measurement is
-            a few passes over the weights. The first of each epoch always is.
-        vanishing: warn of a layer whose gradient, in the root mean square over its weights, is
-            below this share of the largest layer's. Default 1e-5. None: do not.
-        exploding: warn if the norm over all weights exceeds this, naming the largest layer.
-            Default 1e3. None: do not.
-        per_layer: whether `logs` get the entries of single layers. Default True; `history` has
-            them in any case.
+        every: int > 0. One in `every` updates is measured, including the first of each epoch. A
+            measurement costs a few passes over the weights. Default 16.
+        vanishing: a fraction, or None for no warning. The callback warns of a layer if the root
+            mean square of its gradient is below this fraction of the largest layer's. Default 1e-5.
+        exploding: a number, or None for no warning. The callback warns if the gradient norm over
+            all weights exceeds it, and names the layer with the largest norm. Default 1e3.
+        per_layer: whether to add the entries of single layers to `logs`. `history` always has them.
+            Default True.
 
     Attributes:
-        history: list of one dictionary per epoch, with all entries. It is empty for an epoch in
-            which nothing was measured; a warning says so.
-        messages: list of `(epoch, text)`, the warnings given.
+        history: list with one dictionary of all entries per epoch. The dictionary is empty, and a
+            warning is issued, if nothing was measured in the epoch.
+        messages: list of `(epoch, text)`, the warnings issued.
 
     Raises:
-        ValueError: if an argument is not as said above, or the model is not built when training
-            begins.
+        ValueError: if an argument is invalid, or the model is not built when training begins.
     """
 
     def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True) -> None:
@@ -68,27 +67,28 @@ class GradientStats(Monitor):
         self._instrument.reset()
 
     def on_epoch_end(self, epoch, logs=None) -> None:
-        found = by_layer(self._instrument, self._layers)
-        if not found:
+        norms = by_layer(self._instrument, self._layers)
+        if not norms:
             self.history.append({})
             self._once(epoch, "nothing", NOT_MEASURED)
             return
-        entries = {"gradient_norm": _norm([layer["gradient"] for layer in found.values()])}
-        for name, layer in found.items():
+        entries = {"gradient_norm": _norm([layer["gradient"] for layer in norms.values()])}
+        for name, layer in norms.items():
             entries[f"gradient_norm/{name}"] = layer["gradient"]
             ratio = layer["update"] / layer["weight"] if layer["weight"] else math.nan
             entries[f"update_ratio/{name}"] = ratio
         self.history.append(entries)
         if logs is not None:
             logs.update(entries if self.per_layer else {"gradient_norm": entries["gradient_norm"]})
-        self._judge(epoch, entries["gradient_norm"], found)
+        self._check(epoch, entries["gradient_norm"], norms)
 
     def on_train_end(self, logs=None) -> None:
         detach(self, self.model)
 
-    def _judge(self, epoch, total, found):
-        largest = max(found, key=lambda name: found[name]["gradient"])
-        broken = [name for name in found if not math.isfinite(found[name]["gradient"])]
+    def _check(self, epoch, total, norms):
+        """Warn of gradients that are not finite, explode or vanish."""
+        largest = max(norms, key=lambda name: norms[name]["gradient"])
+        broken = [name for name in norms if not math.isfinite(norms[name]["gradient"])]
         if broken:
             self._once(epoch, "broken", f"the gradient of {_list(broken)} is not finite.")
         elif self.exploding is not None and total > self.exploding:
@@ -99,14 +99,14 @@ class GradientStats(Monitor):
             self._once(epoch, "exploding", text)
         if self.vanishing is None or broken:
             return
-        rms = {name: layer["gradient"] / layer["size"] ** 0.5 for name, layer in found.items()}
+        rms = {name: layer["gradient"] / layer["size"] ** 0.5 for name, layer in norms.items()}
         limit = self.vanishing * max(rms.values())
-        lost = [name for name in found if rms[name] < limit or rms[name] == 0]
-        for name in lost:
+        vanishing = [name for name in norms if rms[name] < limit or rms[name] == 0]
+        for name in vanishing:
             text = (
-                f"the gradient vanishes in {name!r}: {rms[name]:.3g} in the root mean square, "
-                f"{max(rms.values()):.3g} in the largest layer. Look at initial weights, at "
-                "saturated or dead units after it, or add normalization."
+                f"the gradient vanishes in {name!r}: its root mean square is {rms[name]:.3g}, and "
+                f"{max(rms.values()):.3g} in the largest layer. Check the initial weights and "
+                "whether later units are saturated or dead, or add normalization."
             )
             self._once(epoch, name, text)
 
@@ -117,7 +117,7 @@ class GradientStats(Monitor):
 
 
 def weights_by_layer(model) -> dict[int, str]:
-    """By identity of a trainable weight, the name of the leaf layer that holds it."""
+    """A dictionary from the `id` of each trainable weight to the name of its leaf layer."""
     names = layer_names(model)
     return {
         id(weight): names[id(layer)]
@@ -127,24 +127,27 @@ def weights_by_layer(model) -> dict[int, str]:
 
 
 def by_layer(instrument, layers) -> dict[str, dict[str, float]]:
-    """Norms of each layer's weights together, and their number; empty if nothing was measured.
+    """The gradient, update and weight norm of each layer, and the number of its weights ("size").
+
+    The result is empty if nothing was measured.
 
     Args:
         instrument: an `Instrumented` optimizer.
-        layers: of `weights_by_layer`. A weight held by no leaf layer counts under its own path.
+        layers: the result of `weights_by_layer`. A weight that belongs to no leaf layer is listed
+            under its path.
     """
     parts: dict[str, list[dict]] = {}
-    for found in instrument.measurements() if instrument.asked else ():
-        if not found["passed"]:
+    for measured in instrument.measurements() if instrument.asked else ():
+        if not measured["passed"]:
             continue
-        variable = found["variable"]
-        parts.setdefault(layers.get(id(variable), variable.path), []).append(found)
+        variable = measured["variable"]
+        parts.setdefault(layers.get(id(variable), variable.path), []).append(measured)
     return {
         name: {
-            kind: _norm([part[kind] for part in some]) for kind in ("gradient", "update", "weight")
+            kind: _norm([part[kind] for part in group]) for kind in ("gradient", "update", "weight")
         }
-        | {"size": sum(math.prod(part["variable"].shape) for part in some)}
-        for name, some in parts.items()
+        | {"size": sum(math.prod(part["variable"].shape) for part in group)}
+        for name, group in parts.items()
     }
 
 

@@ -17,16 +17,17 @@ from keras_ddl.optimizers.wrapper import host_integer
 
 
 class LearningRateFinder(Monitor):
-    """Try all learning rates in one short run, and suggest one.
+    """Tries a range of learning rates in one short run, and suggests one.
 
-    The rate climbs exponentially from `minimum` to `maximum`, a little each step, while the loss is
-    watched. Training stops when the smoothed loss blows up or the steps are done; then weights,
-    optimizer and random states of the layers are put back, so the model is as it was before. After
-    an interruption they are put back at the latest when the next `fit` begins.
+    The learning rate grows exponentially from `minimum` to `maximum`, step by step, while the loss
+    is recorded. Training stops when the smoothed loss explodes or all steps are done. Then the
+    weights, the optimizer and the random states of the layers are restored, so that the test does
+    not change the model. After an interruption they are restored no later than at the start of the
+    next `fit`.
 
     ```python
     finder = LearningRateFinder()
-    model.fit(x, y, epochs=finder.steps, callbacks=[finder])  # ends by itself
+    model.fit(x, y, epochs=finder.steps, callbacks=[finder])  # the callback stops it
     model.optimizer.learning_rate = finder.suggestion
     finder.plot().savefig("rates.png")
     ```
@@ -34,22 +35,23 @@ class LearningRateFinder(Monitor):
     Args:
         minimum: float > 0, the first rate. Default 1e-6.
         maximum: float > `minimum`, the last rate. Default 10.
-        steps: int > 1, how many updates of the weights the climb takes. Default 100. Give `fit`
-            enough epochs for them; it is stopped when they are done. Under gradient accumulation an
-            update takes several batches.
-        smoothing: float in [0, 1), the weight of the past in the moving average of the loss.
+        steps: int > 1, the number of weight updates of the test. Set the epochs of `fit` high
+            enough for them; the callback stops `fit` when they are done. With gradient accumulation
+            an update takes several batches. Default 100.
+        smoothing: float in [0, 1), the weight of earlier values in the moving average of the loss.
             Default .9.
-        blow_up: stop when the smoothed loss exceeds its best by this factor. Default 4.
+        blow_up: float > 0. The test stops when the smoothed loss exceeds its lowest value by this
+            factor. Default 4.
 
     Attributes:
-        rates, losses: lists, the rate of each update and the smoothed loss of its batches. With
-            `steps_per_execution` there is one entry for each execution, with its last rate.
-        suggestion: float, the rate where the loss fell fastest, over the logarithm of the rate; NaN
-            before the test.
+        rates, losses: lists, the learning rate of each update and the smoothed loss of its batches.
+            With `steps_per_execution` there is one entry per execution, with its last rate.
+        suggestion: float, the learning rate at which the loss fell fastest as a function of the
+            logarithm of the rate. NaN before the test.
 
     Raises:
-        ValueError: for arguments out of their range, or if the model is not built, its
-            optimizer's learning rate is a schedule, or its `train_step` reports no "loss".
+        ValueError: if an argument is out of range, the model is not built, its optimizer's learning
+            rate is a schedule, or its `train_step` reports no "loss".
 
     Reference: Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186,
     section 3.3.
@@ -87,7 +89,7 @@ class LearningRateFinder(Monitor):
 
     def on_train_begin(self, logs=None) -> None:
         self.require_built()
-        clear(self, self.model)  # an interrupted test puts back what it changed
+        clear(self, self.model)  # after an interrupted test, this restores the model
         require_plain_rate(self, self.model)
         self.rates, self.losses, self.suggestion = [], [], math.nan
         self._average, self._done = 0.0, 0
@@ -101,21 +103,21 @@ class LearningRateFinder(Monitor):
         )
 
     def on_epoch_begin(self, epoch, logs=None) -> None:
-        # Not earlier: another callback may have loaded weights and iterations meanwhile.
+        # Not in `on_train_begin`: another callback may load weights and iterations there.
         self._first = host_integer(self._wrapper.iterations) - self._done
         self._wrapper.begin_at(self._done)
         self._seen, self._seen_batches = (0.0, 0.0), 0
 
     def on_train_batch_end(self, batch, logs=None) -> None:
         if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # brings the iterations and the loss of this execution
+            self.model.jax_state_sync()  # updates the iterations and the loss in the model
         total, count = self._fresh_loss(batch, logs or {})
         self._total, self._count = self._total + total, self._count + count
         if not math.isfinite(total):
             self.model.stop_training = True
         done = host_integer(self._wrapper.iterations) - self._first
         if done == self._done:
-            return  # gradients are accumulated, or overflowed in half precision
+            return  # no update: gradients are accumulated, or overflowed in half precision
         loss, self._done = self._total / self._count, done
         self._total, self._count = 0.0, 0.0
         self._average = self.smoothing * self._average + (1 - self.smoothing) * loss
@@ -123,20 +125,22 @@ class LearningRateFinder(Monitor):
         self.rates.append(float(ops.convert_to_numpy(self.rate(done - 1))))
         self.losses.append(smooth)
         first, best = self.losses[0], min(self.losses)
-        # Above the best by a factor, but for losses near or below 0 by a share of the fall.
+        # The limit is a multiple of the best loss. If the best loss is near 0 or negative, the
+        # limit depends on the first loss instead.
         limit = best + (self.blow_up - 1) * max(abs(best), 0.1 * abs(first))
         if smooth > limit or done >= self.steps:
             self.model.stop_training = True
 
     def _fresh_loss(self, batch, logs):
-        """The loss summed over the examples of the last execution, and their number.
+        """The sum of the loss over the examples of the last execution, and their number.
 
-        Keras logs the mean over the epoch so far. Its `Mean` metric holds the sums.
+        Keras logs the mean since the start of the epoch. The sums are in its `Mean` metric.
         """
         batches, self._seen_batches = batch + 1 - self._seen_batches, batch + 1
         for metric in self.model.metrics:
             if metric.name == "loss" and isinstance(metric, keras.metrics.Mean):
-                # As tensors: under `tf.distribute` each replica has a part of the sums.
+                # Under `tf.distribute` each replica has a part of the sums; the conversion to a
+                # tensor adds them.
                 sums = map(ops.convert_to_tensor, (metric.total, metric.count))
                 total_now, count_now = (float(ops.convert_to_numpy(one)) for one in sums)
                 now = total_now, count_now
@@ -148,10 +152,10 @@ class LearningRateFinder(Monitor):
                 'LearningRateFinder: the model must report a "loss", as the default `train_step` '
                 f"does. Received: logs of {sorted(logs)}"
             )
-        return float(logs["loss"]) * batches, batches  # a `train_step` that keeps no mean
+        return float(logs["loss"]) * batches, batches  # a custom `train_step` without `Mean`
 
     def detached(self) -> None:
-        """Put the model back as it was. Called when the wrapper is off, whatever the reason."""
+        """Restore the model. This is called whenever the wrapper was removed, for any reason."""
         self._before.restore()
 
     def on_train_end(self, logs=None) -> None:
@@ -162,17 +166,17 @@ class LearningRateFinder(Monitor):
         elif self._done < self.steps and not self.model.stop_training:
             self.warn(
                 0,
-                f"`fit` ended after {self._done} of {self.steps} steps: the upper rates were not "
-                f"tried. Give it more epochs, such as epochs={self.steps}.",
+                f"`fit` ended after {self._done} of {self.steps} steps: the highest rates were not "
+                f"tried. Use more epochs, such as epochs={self.steps}.",
             )
 
     def _steepest(self):
-        """The rate in the middle of the steepest fall, before the best loss."""
+        """The rate in the middle of the steepest fall before the lowest loss."""
         losses = [loss for loss in self.losses if math.isfinite(loss)]
         if len(losses) < 3:
             return math.nan
         lowest = losses.index(min(losses))
-        reach = max(len(losses) // 6, 1)  # wide: single batches are noisy
+        reach = max(len(losses) // 6, 1)  # a wide window, because single batches are noisy
         falls = {
             i: losses[i - reach] - losses[i + reach]
             for i in range(reach, len(losses) - reach)

@@ -1,4 +1,4 @@
-"""A schedule on a model that is compiled already."""
+"""A learning rate schedule for a model that is already compiled."""
 
 import keras
 import numpy as np
@@ -11,20 +11,20 @@ from keras_ddl.optimizers import ScheduledRate
 from keras_ddl.optimizers.scheduled_rate import rate_at
 from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
 
-_TRIED = (0, 1, 7)  # steps at which a function must give the same compiled and uncompiled
+_PROBE_STEPS = (0, 1, 7)  # steps at which compiled and uncompiled functions are compared
 
 
 class LearningRateSchedule(keras.callbacks.Callback):
-    """Put a learning-rate schedule on a model that was compiled with a number.
+    """Applies a learning rate schedule to a model that was compiled with a number.
 
-    Core's `LearningRateScheduler` sets the rate once an epoch, from Python. Here any schedule of
-    `keras.optimizers.schedules` or `keras_ddl.schedules` runs per step, inside the compiled step,
-    or per epoch; the model is not compiled again, and the optimizer keeps its state. Afterwards the
-    optimizer has its own rate variable as before, holding the last value. `logs` get
-    `learning_rate`, the last one of the epoch.
+    Core's `LearningRateScheduler` sets the rate from Python, once per epoch. With this callback any
+    schedule of `keras.optimizers.schedules` or `keras_ddl.schedules` runs per epoch, or per step
+    inside the compiled step. You need not compile the model again, and the optimizer keeps its
+    state. After `fit` the optimizer's learning rate variable has the last value. `logs` receive the
+    entry `learning_rate`, the last rate of the epoch.
 
-    Steps are updates, counted from the beginning of epoch 0. A `fit` with `initial_epoch=3`, or
-    one that core's `BackupAndRestore` resumes, goes on at the step that epoch 3 begins with.
+    Steps are updates, counted from the beginning of epoch 0. A `fit` with `initial_epoch=3`, or one
+    that core's `BackupAndRestore` resumes in epoch 3, continues at the first step of epoch 3.
 
     ```python
     model.compile("adam", "mse")
@@ -33,15 +33,15 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
     Args:
         schedule: a Keras `LearningRateSchedule`, or a function `(step) -> rate` or
-            `(step, last_rate) -> rate`, with epochs in place of steps for `per="epoch"`. A function
-            per step that cannot be compiled, as one with an `if`, is called from Python before
-            every execution of the step. That costs little on TensorFlow and PyTorch; on JAX all
-            weights are handed over each time.
-        per: "step" (the default) or "epoch": what the schedule counts.
+            `(step, last_rate) -> rate`. With `per="epoch"` it receives epochs instead of steps. A
+            function per step that cannot be compiled, such as one with an `if`, is called from
+            Python before every execution of the step. This costs little on TensorFlow and PyTorch,
+            but on JAX all weights are copied to the model each time.
+        per: the unit that the schedule counts, "step" (the default) or "epoch".
 
     Raises:
-        ValueError: if `schedule` is not callable, `per` is neither of the two, or the optimizer
-            was compiled with a schedule: two cannot rule at once.
+        ValueError: if `schedule` is not callable, `per` is neither of the two, or the optimizer was
+            compiled with a schedule: two schedules cannot be combined.
     """
 
     def __init__(self, schedule, per="step") -> None:
@@ -53,7 +53,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
             )
         self.schedule = schedule
         self.per = one_of("per", per, ("step", "epoch"))
-        # Only a function that is called from Python makes JAX wait for each step.
+        # Only a function that is called from Python requires JAX to wait for each step.
         self.async_safe = per == "epoch" or isinstance(
             schedule, keras.optimizers.schedules.LearningRateSchedule
         )
@@ -71,7 +71,8 @@ class LearningRateSchedule(keras.callbacks.Callback):
         if self.per == "epoch":
             self._set(epoch)
         elif not self._begun:
-            # Not earlier: only here the epoch is known, and what another callback loaded.
+            # Not in `on_train_begin`: the epoch is not known there, and another callback may load
+            # the optimizer's state there.
             self._begun = True
             self._batches = self._batches_before(epoch)
             if self._wrapper is not None:
@@ -81,7 +82,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None) -> None:
         if self.per == "step" and self._wrapper is None:
             if keras.backend.backend() == "jax":
-                self.model.jax_state_sync()  # or the step would not see the new rate
+                self.model.jax_state_sync()  # otherwise the step would not use the new rate
             self._set((self._epoch_began + batch) // self._accumulated)
 
     def on_train_batch_end(self, batch, logs=None) -> None:
@@ -102,7 +103,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
         steps = self.params.get("steps")
         if not epoch or steps:
             return epoch * (steps or 0)
-        # A data set of unknown length: all updates that the optimizer has made.
+        # For a data set of unknown length, use the number of all updates of the optimizer.
         return host_integer(self.model.optimizer.iterations) * self._accumulated
 
     def _set(self, count):
@@ -111,7 +112,7 @@ class LearningRateSchedule(keras.callbacks.Callback):
 
 
 def _compiles(schedule, rate):
-    """Whether a schedule gives within a compiled step what it gives for plain integers."""
+    """Whether a schedule returns the same values in a compiled step as for plain integers."""
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return True
     try:
@@ -125,19 +126,21 @@ def _compiles(schedule, rate):
                     )
                 )
             )
-            for step in _TRIED
+            for step in _PROBE_STEPS
         ]
-    except Exception:  # whatever a function does with a tensor that it did not expect
+    except Exception:  # a function for plain numbers may raise any error for a tensor
         return False
     try:
-        outside = [float(ops.convert_to_numpy(rate_at(schedule, step, rate))) for step in _TRIED]
-    except Exception:  # it needs tensors
+        outside = [
+            float(ops.convert_to_numpy(rate_at(schedule, step, rate))) for step in _PROBE_STEPS
+        ]
+    except Exception:  # the function accepts only tensors
         return True
     return np.allclose(inside, outside, rtol=1e-4, atol=0)
 
 
 def current_rate(model) -> float:
-    """The learning rate that the model's last step had, or its next one will have."""
+    """The current learning rate: that of the last step, or of the next one if it was set since."""
     return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
@@ -160,7 +163,7 @@ def require_plain_rate(callback, model) -> None:
 
 def _refuse(callback, schedule):
     raise ValueError(
-        f"{type(callback).__name__}: the optimizer's learning rate is ruled by a schedule already. "
+        f"{type(callback).__name__}: the optimizer's learning rate is already a schedule. "
         "Compile the model with a number as `learning_rate`, and use one such callback. "
         f"Received: learning_rate={schedule}"
     )

@@ -1,4 +1,4 @@
-"""The checks that a careful trainer makes before and while a network trains."""
+"""Standard sanity checks before and during training."""
 
 import math
 
@@ -16,28 +16,31 @@ from keras_ddl.examples import is_arrays
 from keras_ddl.optimizers import Instrumented
 
 CHECKS = ("data", "labels", "initial_loss", "overfit", "loss", "update_ratio")
-ENOUGH = 0.3  # of the initial loss: below it a few examples count as overfitted
+# Examples count as overfitted if the loss falls below this fraction of the initial loss.
+OVERFIT_FRACTION = 0.3
 
 
 class SanityChecks(Monitor):
-    """The "babysitting" list: is the data sane, does the loss begin right, can it be overfitted?
+    """Checks the data, the labels, the initial loss, overfitting of a few examples, and updates.
 
-    Each check that fails gives a warning with the likely cause. When training begins:
+    Each check that fails issues a warning with the likely cause. Checks when training begins:
 
-    - "data": finite, and normalised: its mean within 1 of 0, its deviation between .05 and 5;
-    - "labels": in the range of the model's outputs, one example for each;
-    - "initial_loss": near ln C for C classes, as it is while a network knows nothing; of several
-      outputs near the weighted sum. Asked of a fresh optimizer only;
-    - "overfit": a few examples can be learnt by heart in some steps. The model is trained on them,
-      then weights, optimizer and random states are put back.
+    - "data": all values are finite and normalised, with a mean between -1 and 1 and a standard
+      deviation between .05 and 5.
+    - "labels": the labels are in the range of the model's outputs.
+    - "initial_loss": the loss is near ln C for C classes, the value for uniform predictions. For
+      several outputs, it is near the weighted sum. This check runs only if the optimizer has made
+      no update yet.
+    - "overfit": the model can overfit a few examples within some steps. It is trained on them, and
+      then weights, optimizer and random states are restored.
 
-    A model that was compiled without a loss is not asked for "initial_loss" and "overfit".
+    "initial_loss" and "overfit" are skipped if the model was compiled without a loss.
 
-    While it trains:
+    Checks during training:
 
-    - "loss": finite;
-    - "update_ratio": after the first epoch, the norm of updates over that of weights lies within a
-      factor of 30 of 1e-3 in each layer.
+    - "loss": the loss is finite.
+    - "update_ratio": after the first epoch, the ratio of update norm to weight norm of each layer
+      lies in the range `update_ratio`, by default within a factor of 30 of 1e-3.
 
     ```python
     checks = SanityChecks(x, y)
@@ -46,20 +49,20 @@ class SanityChecks(Monitor):
     ```
 
     Args:
-        x: inputs of the training set or a part of it: an array, or several in a list or dictionary.
-        y: targets of as many examples, in the structure that `fit` takes.
-        examples: how many of them are looked at. Default 1000.
-        overfit_examples: how many are to be learnt by heart. Default 16.
-        overfit_steps: in how many steps. Default 100. 0: that check is left out.
-        update_ratio: the healthy range. Default (3e-5, 3e-2).
+        x: inputs of the training set or a part of it: an array, or a list or dictionary of arrays.
+        y: the targets of the same examples, in the structure that `fit` accepts.
+        examples: the number of examples to check. Default 1000.
+        overfit_examples: the number of examples to overfit. Default 16.
+        overfit_steps: the number of training steps for it. 0 skips the check. Default 100.
+        update_ratio: the healthy range of the update ratio. Default (3e-5, 3e-2).
 
     Attributes:
-        results: dictionary from the name of a check to "ok", or to what is wrong.
-        messages: list of `(epoch, text)`, the warnings given.
+        results: dictionary from the name of each check to "ok" or to a description of the problem.
+        messages: list of `(epoch, text)`, the warnings issued.
 
     Raises:
-        ValueError: if `x` and `y` differ in length, or when training begins, the model is not built
-            or cannot run them.
+        ValueError: if `x` and `y` differ in length; or when training begins, if the model is not
+            built or cannot run `x`.
     """
 
     def __init__(
@@ -76,13 +79,13 @@ class SanityChecks(Monitor):
         for name, data in (("x", x), ("y", y)):
             if not is_arrays(data):
                 raise ValueError(
-                    f"SanityChecks: `{name}` must be arrays; of a data set, take a batch or two. "
+                    f"SanityChecks: `{name}` must be arrays; from a data set, take a few batches. "
                     f"Received: {name} of type {type(data).__name__}"
                 )
         lengths = {len(array) for array in keras.tree.flatten((x, y))}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
-                "SanityChecks: `x` and `y` must have one length, above 0. "
+                "SanityChecks: `x` and `y` must have the same length, above 0. "
                 f"Received: lengths {sorted(lengths)}"
             )
         self.examples = positive_integer("examples", examples)
@@ -116,13 +119,13 @@ class SanityChecks(Monitor):
             self.results.setdefault("loss", "ok")
         elif self.results.get("loss", "ok") == "ok":
             text = (
-                f"the loss is {loss}. Likely the learning rate is too high; or the logarithm of 0, "
-                "or a division by 0 in a loss or layer of your own."
+                f"the loss is {loss}. Likely the learning rate is too high, or a custom loss or "
+                "layer takes the logarithm of 0 or divides by 0."
             )
-            self._say(epoch, "loss", text)
+            self._record(epoch, "loss", text)
         if "update_ratio" not in self.results:  # only after the first epoch
-            found = by_layer(self._instrument, weights_by_layer(self.model))
-            self._say(epoch, "update_ratio", self._ratios(found) if found else NOT_MEASURED)
+            norms = by_layer(self._instrument, weights_by_layer(self.model))
+            self._record(epoch, "update_ratio", self._ratios(norms) if norms else NOT_MEASURED)
 
     def on_train_end(self, logs=None) -> None:
         detach(self, self.model)
@@ -134,27 +137,28 @@ class SanityChecks(Monitor):
         except Exception as error:
             shapes = keras.tree.map_structure(np.shape, self.x)
             raise ValueError(
-                "SanityChecks: the model cannot run `x`. Give inputs as it takes them. "
-                f"Received: x of shape {shapes}; {error}"
+                "SanityChecks: the model cannot run `x`. Pass inputs in the structure of the "
+                f"model's inputs. Received: x of shape {shapes}; {error}"
             ) from error
         outputs = keras.tree.map_structure(ops.convert_to_numpy, outputs)
         self._targets = targets(self.model, self.y, outputs)
-        self._say(0, "data", self._data())
+        self._record(0, "data", self._data())
         wrong_labels = next(filter(None, (target.wrong() for target in self._targets)), None)
-        self._say(0, "labels", wrong_labels)
+        self._record(0, "labels", wrong_labels)
         if wrong_labels or self.model.loss is None:
-            return  # a loss would mean nothing
+            return  # the loss would be meaningless or does not exist
         kept = Snapshot(self.model, plain)
         try:
             initial = self._loss(self.x, self.y)
             if int(ops.convert_to_numpy(plain.iterations)) == 0:
-                self._say(0, "initial_loss", self._initial(initial))
+                self._record(0, "initial_loss", self._initial(initial))
             if self.overfit_steps:
-                self._say(0, "overfit", self._overfit())
+                self._record(0, "overfit", self._overfit())
         finally:
             kept.restore()
 
-    def _say(self, epoch, check, wrong):
+    def _record(self, epoch, check, wrong):
+        """Store the result of a check, and warn if it failed. `wrong` is a text or None."""
         self.results[check] = wrong or "ok"
         if wrong:
             self.warn(epoch, wrong)
@@ -164,11 +168,11 @@ class SanityChecks(Monitor):
             values = ops.convert_to_numpy(array) if ops.is_tensor(array) else np.asarray(array)
             if not np.issubdtype(values.dtype, np.floating):
                 if values.dtype == np.uint8 and values.max(initial=0) > 1:
-                    return f"`x` holds bytes up to {values.max()}: scale it, as by `x / 255`."
-                continue  # token numbers and the like are not normalised
+                    return f"`x` has bytes up to {values.max()}: scale it, as by `x / 255`."
+                continue  # integers such as token ids need no normalisation
             if not np.isfinite(values).all():
                 bad = np.count_nonzero(~np.isfinite(values))
-                return f"`x` has {bad} values that are not finite. Mend or drop these examples."
+                return f"`x` has {bad} values that are not finite. Fix or drop these examples."
             mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
             if abs(mean) > 1 or not 0.05 <= std <= 5:
                 return (
@@ -179,7 +183,7 @@ class SanityChecks(Monitor):
 
     def _initial(self, loss):
         weights = _loss_weights(self.model, self._targets)
-        if weights is None or not all(target.judges_classes for target in self._targets):
+        if weights is None or not all(target.is_classification for target in self._targets):
             return None
         expected = sum(
             weight * math.log(target.classes)
@@ -189,53 +193,53 @@ class SanityChecks(Monitor):
             return None
         cause = "the last layer's initial weights are too large, or `x` is not normalised"
         if loss < 0.5 * expected:
-            cause = "the weights are trained already, or the labels are very unequal in number"
+            cause = "the weights are already trained, or the classes are very imbalanced"
         for target in self._targets:
             logits = getattr(target.loss, "from_logits", False)
             sums_to_one = np.allclose(target.outputs.sum(axis=-1), 1, atol=1e-3)
             if target.kind != "binary_crossentropy" and logits == sums_to_one:
                 cause = (
-                    "the loss applies softmax a second time: drop one of the two"
+                    "softmax is applied twice, by the model and by the loss: remove one of them"
                     if logits
-                    else "the loss takes logits for probabilities: pass it `from_logits=True`"
+                    else "the loss treats logits as probabilities: pass it `from_logits=True`"
                 )
         if len(self._targets) > 1:
             return (
-                f"the initial loss is {loss:.3g}; outputs that know nothing of their classes have "
-                f"{expected:.3g} together. Likely {cause}."
+                f"the initial loss is {loss:.3g}; for uniform predictions the weighted sum over "
+                f"all outputs is {expected:.3g}. Likely {cause}."
             )
         classes = self._targets[0].classes
         return (
-            f"the initial loss is {loss:.3g}; one that knows nothing of {classes} classes has "
+            f"the initial loss is {loss:.3g}; for uniform predictions over {classes} classes it is "
             f"ln {classes} = {expected:.3g}. Likely {cause}."
         )
 
     def _overfit(self):
-        """Train on a few examples. The state is put back by the caller."""
+        """Train on a few examples. The caller restores the model's state."""
         x, y = whole_batch(self.model, _head((self.x, self.y), self.overfit_examples))
         before = self._loss(x, y)
         function = self.model.train_function
-        self.model.make_train_function(force=True)  # traced for a batch of another size
+        self.model.make_train_function(force=True)  # this batch has another size
         try:
             for _ in range(self.overfit_steps):
                 self.model.train_on_batch(x, y)
         finally:
             self.model.train_function = function
         after = self._loss(x, y)
-        if after < ENOUGH * before:
+        if after < OVERFIT_FRACTION * before:
             return None
         return (
             f"{len(keras.tree.flatten(y)[0])} examples could not be overfitted: after "
-            f"{self.overfit_steps} steps the loss is {after:.3g}, of {before:.3g} at first. Likely "
-            "the learning rate is far off, labels do not belong to their examples, the network is "
-            "dead or too small, or it is regularized too much."
+            f"{self.overfit_steps} steps the loss is {after:.3g}, and it was {before:.3g} before. "
+            "Likely the learning rate is far too high or low, labels and examples do not match, "
+            "the network is dead or too small, or it is regularized too much."
         )
 
-    def _ratios(self, found):
+    def _ratios(self, norms):
         low, high = self.update_ratio
         ratios = {
             name: layer["update"] / layer["weight"]
-            for name, layer in found.items()
+            for name, layer in norms.items()
             if layer["weight"] and math.isfinite(layer["update"] / layer["weight"])
         }
         wrong = {name: ratio for name, ratio in ratios.items() if not low <= ratio <= high}
@@ -245,14 +249,14 @@ class SanityChecks(Monitor):
             wrong, key=lambda name: abs(math.log10(wrong[name] / 1e-3)) if wrong[name] else 99
         )
         advice = "lower" if wrong[name] > high else "raise"
-        others = f", and {len(wrong) - 1} more layers are off" if len(wrong) > 1 else ""
+        others = f", and {len(wrong) - 1} more layers are out of range" if len(wrong) > 1 else ""
         return (
-            f"updates of {name!r} are {wrong[name]:.2g} of its weights{others}; near 1e-3 is "
-            f"healthy. Likely the learning rate: {advice} it."
+            f"the update ratio of {name!r} is {wrong[name]:.2g}{others}; about 1e-3 is healthy. "
+            f"Likely you should {advice} the learning rate."
         )
 
     def _loss(self, x, y):
-        """The loss at inference, without that of regularizers."""
+        """The loss at inference, without the losses of regularizers."""
         x, y = whole_batch(self.model, (x, y))
         total = self.model.test_on_batch(x, y, return_dict=True)["loss"]
         self.model.reset_metrics()
@@ -264,7 +268,7 @@ def _head(arrays, count):
 
 
 def _loss_weights(model, parts):
-    """The weight of each output in the loss, or None if it is not clear."""
+    """The weight of each output in the loss, or None if the weights cannot be assigned."""
     if len(parts) == 1:
         return [1.0]
     weights = (model.get_compile_config() or {}).get("loss_weights")

@@ -1,4 +1,4 @@
-"""The whole run on one page."""
+"""A report of a training run on one HTML page."""
 
 import itertools
 import math
@@ -18,32 +18,33 @@ from keras_ddl.callbacks.learning_rate_schedule import current_rate
 
 
 class TrainingReport(keras.callbacks.Callback):
-    """Write one self-contained HTML page about the run after every epoch, and a PNG at its end.
+    """Writes a self-contained HTML page about the run after every epoch, and a PNG at the end.
 
-    The page shows whatever is in the logs: loss and metrics, learning rate, dead units, gradient
-    and activation statistics by layer and epoch, and the warnings of the monitors given. It loads
-    nothing from the network, reads well in light and in dark, and a killed run still has the page
-    of its last epoch. The PNG is written when training ends. Of long runs at most 300 points of a
-    line and 60 columns of a heat map are drawn. A `fit` with `initial_epoch` goes on with the page
-    of the one before; any other begins a new one.
+    The page shows everything in the logs: loss and metrics, learning rate, dead units, gradient and
+    activation statistics by layer and epoch. It also shows the warnings of `monitors`. The page
+    loads nothing from the network and adapts to light and dark mode. After a killed run, the page
+    of the last epoch remains. The PNG is written when training ends. For long runs, lines are
+    limited to 300 points and heat maps to 60 columns. A `fit` with `initial_epoch` continues the
+    page of the `fit` before; any other `fit` starts a new page.
 
     ```python
     dead, gradients = DeadReLUCounter(), GradientStats()
     report = TrainingReport("run.html", monitors=[dead, gradients])
-    model.fit(x, y, callbacks=[dead, gradients, report])  # after those whose logs it shows
+    model.fit(x, y, callbacks=[dead, gradients, report])  # the report comes last
     ```
 
     Args:
-        path: of the page, such as "runs/first.html"; its folder is made.
+        path: the path of the page, such as "runs/first.html". Its folder is created.
         monitors: callbacks of this package whose warnings are shown.
-        png: whether to write a PNG beside it, with the same name. Default True.
-        title: of the page. Default: the model's name.
+        png: whether to write also a PNG with the same name. Default True.
+        title: the title of the page. Default: "Training of" and the model's name.
 
     Attributes:
-        epochs: list of one dictionary per epoch, what is drawn.
+        epochs: list with one dictionary of logs per epoch, the data of the page.
 
     Raises:
-        ValueError: if `path` is a folder or ends in ".png", or a monitor has no messages to show.
+        ValueError: if `path` is a folder or ends in ".png", or a monitor is not a callback of this
+            package that issues warnings.
         ImportError: if jinja2, or matplotlib for the PNG, is not installed.
     """
 
@@ -65,7 +66,7 @@ class TrainingReport(keras.callbacks.Callback):
         folder = self.path.is_dir() or str(path).endswith(("/", os.sep))
         if folder or self.path.suffix == ".png":
             raise ValueError(
-                'TrainingReport: `path` must name the page, such as "runs/first.html". '
+                'TrainingReport: `path` must name the HTML file, such as "runs/first.html". '
                 f"Received: path={str(path)!r}" + (", a folder" if folder else "")
             )
         self.monitors = list(monitors)
@@ -78,7 +79,7 @@ class TrainingReport(keras.callbacks.Callback):
 
     def set_model(self, model) -> None:
         super().set_model(model)
-        # Called before any monitor begins: later messages belong to this `fit`.
+        # Keras calls this before any monitor starts, so all later messages belong to this `fit`.
         self._earlier = [len(monitor.messages) for monitor in self.monitors]
         self._begun = False
 
@@ -108,7 +109,7 @@ class TrainingReport(keras.callbacks.Callback):
             picture(self._charts(), self._title, self.path.with_suffix(".png"))
 
     def _begin(self, epoch):
-        """Drop what an earlier `fit` left, unless this one goes on after it."""
+        """Drop the epochs of an earlier `fit`, except those that this `fit` continues."""
         self._begun = True
         kept = sum(number <= epoch for number in self._numbers)
         if kept:
@@ -119,7 +120,7 @@ class TrainingReport(keras.callbacks.Callback):
             self.epochs, self._numbers = self.epochs[:kept], self._numbers[:kept]
 
     def _charts(self):
-        if len(self._numbers) != len(self.epochs):  # somebody else has filled `epochs`
+        if len(self._numbers) != len(self.epochs):  # the user changed `epochs`
             first = max(self._numbers[-1] - len(self.epochs) + 1, 1) if self._numbers else 1
             self._numbers = [*range(first, first + len(self.epochs))]
             self._names = dict.fromkeys(itertools.chain.from_iterable(self.epochs))
@@ -149,7 +150,7 @@ class TrainingReport(keras.callbacks.Callback):
             warnings=self._warnings(),
             drawings=[drawing(chart) for chart in self._charts()],
         )
-        # Written beside and moved: whoever looks, or kills the run, finds a whole page.
-        beside = self.path.with_name(self.path.name + ".part")
-        beside.write_text(page, encoding="utf-8")
-        os.replace(beside, self.path)
+        # Write a temporary file and move it, so that the page is complete at any time.
+        temporary = self.path.with_name(self.path.name + ".part")
+        temporary.write_text(page, encoding="utf-8")
+        os.replace(temporary, self.path)

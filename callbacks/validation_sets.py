@@ -1,4 +1,4 @@
-"""Evaluation on further data sets while a model trains."""
+"""Evaluation on additional data sets during training."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,29 +9,31 @@ from keras_ddl._forward import Snapshot, batch_size, random_states_kept
 
 
 class ValidationSets(keras.callbacks.Callback):
-    """Evaluate the model on any number of data sets at the end of an epoch.
+    """Evaluates the model on any number of data sets at the end of each epoch.
 
-    `fit` takes one validation set. This callback takes several: the training set as the network
-    sees it at inference (without dropout, with moving statistics), a second test condition, one
-    set per class. Results go into `logs` as `<name>_<metric>`, so `History`, `CSVLogger`,
-    `TensorBoard`, `EarlyStopping` and `ReduceLROnPlateau` can use them, if they stand after this
-    callback in the list. Training is not changed: same seed, same weights.
+    `fit` accepts one validation set. This callback accepts several, such as the training set at
+    inference (without dropout, with moving statistics), a second test condition, or one set per
+    class. `logs` receive the results as `<name>_<metric>`, so that `History`, `CSVLogger`,
+    `TensorBoard`, `EarlyStopping` and `ReduceLROnPlateau` can use them, if they come after this
+    callback in the list. The callback does not affect training: with the same seed the weights are
+    the same.
 
     ```python
-    watch = ValidationSets({"train": (x_train[:2000], y_train[:2000]), "shifted": shifted_dataset})
-    history = model.fit(x_train, y_train, validation_data=(x_val, y_val), callbacks=[watch])
+    more = ValidationSets({"train": (x_train[:2000], y_train[:2000]), "shifted": shifted_dataset})
+    history = model.fit(x_train, y_train, validation_data=(x_val, y_val), callbacks=[more])
     history.history["train_accuracy"], history.history["shifted_loss"]
     ```
 
     Args:
         sets: mapping from a name to `(x, y)`, `(x, y, sample_weight)`, or anything else that
-            `model.evaluate` takes: a `tf.data.Dataset`, a `PyDataset`, a data loader.
-        batch_size: batch size for sets given as arrays. Default 1000: no gradients are kept, so it
-            may be larger than in training. A model that demands a batch size gets that one.
+            `model.evaluate` accepts: a `tf.data.Dataset`, a `PyDataset`, a data loader.
+        batch_size: the batch size for sets of arrays. It may be larger than in training, because
+            evaluation stores no gradients. It is ignored if the model requires a batch size.
+            Default 1000.
 
     Raises:
-        ValueError: if `sets` is empty or no mapping, a name is "val" (that is `fit`'s own) or no
-            string, or the logs already hold a result of that name.
+        ValueError: if `sets` is empty or not a mapping, a name is not a string or is "val" (which
+            `fit` uses), or the logs already have a result of that name.
     """
 
     def __init__(self, sets, batch_size=1000) -> None:
@@ -49,8 +51,8 @@ class ValidationSets(keras.callbacks.Callback):
                 )
             if isinstance(sets[name], Iterator):
                 raise ValueError(
-                    "ValidationSets: a set must be data that can be gone through again every "
-                    "epoch; a generator runs out. Give arrays or a data set. "
+                    "ValidationSets: a set must be data that can be iterated every epoch, such as "
+                    "arrays or a data set, but not a generator. "
                     f"Received: {name}={sets[name]!r}"
                 )
         self.sets = dict(sets)
@@ -69,7 +71,7 @@ class ValidationSets(keras.callbacks.Callback):
                 entry = f"{name}_{metric}"
                 if entry in logs:
                     raise ValueError(
-                        f"ValidationSets: the logs already hold {entry!r}. Rename the set {name!r}."
+                        f"ValidationSets: the logs already have {entry!r}. Rename the set {name!r}."
                     )
                 logs[entry] = value
 
@@ -81,8 +83,8 @@ class ValidationSets(keras.callbacks.Callback):
         count = len(keras.tree.flatten(x)[0])
         if size is not None and count % size:
             raise ValueError(
-                f"ValidationSets: the model takes batches of {size}, so the examples of a set must "
-                f"be a multiple of that. Received: {count} examples in {name!r}"
+                f"ValidationSets: the model requires batches of {size}, so the number of examples "
+                f"must be a multiple of it. Received: {count} examples in {name!r}"
             )
         return self.model.evaluate(
             x,

@@ -1,7 +1,7 @@
 """The classic craft of training deep networks, for Keras 3 on TensorFlow, JAX and PyTorch.
 
-Layers, initializers, activations, schedules, optimizers, surgery, splitting and populations are
-here; callbacks that watch a run are in `keras_ddl.callbacks`.
+This package has layers, initializers, activations, schedules, optimizers, model surgery, data
+splitting and populations. The callbacks that monitor training are in `keras_ddl.callbacks`.
 """
 
 from keras_ddl import (

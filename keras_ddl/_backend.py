@@ -1,4 +1,4 @@
-"""What Keras does not say in a common way for all backends."""
+"""Backend-specific helpers for which Keras has no common interface."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import keras
 
 
 def compiled(function):
-    """A function of tensors, compiled as Keras compiles its steps; on PyTorch as it is."""
+    """Compile a function of tensors as Keras compiles its steps. PyTorch runs it uncompiled."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -19,7 +19,7 @@ def compiled(function):
 
 
 def no_gradients():
-    """A context in which PyTorch records nothing for gradients."""
+    """A context in which PyTorch does not record operations for differentiation."""
     if keras.backend.backend() != "torch":
         return contextlib.nullcontext()
     import torch
@@ -28,9 +28,9 @@ def no_gradients():
 
 
 def random_state_kept():
-    """A context after which PyTorch's random state is what it was before.
+    """A context that restores PyTorch's global random state on exit.
 
-    TensorFlow and JAX have no such state that Keras layers draw from.
+    Keras layers use no global random state of TensorFlow or JAX, so nothing is restored there.
     """
     if keras.backend.backend() != "torch":
         return contextlib.nullcontext()
@@ -60,7 +60,7 @@ def on_replica():
 
 
 def sum_of_replicas(tensors):
-    """Each of some tensors summed over all replicas. Only where `on_replica` holds."""
+    """Sum each tensor over all replicas. Call it only where `on_replica()` is True."""
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()

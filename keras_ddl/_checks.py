@@ -7,7 +7,7 @@ import keras
 
 
 def _number(value):
-    """`value` as a float, or NaN, which no comparison lets pass."""
+    """`value` as a float, or NaN if it is no number: every comparison with NaN is False."""
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else float("nan")
 
 
@@ -15,7 +15,7 @@ def unit_interval(name, value, otherwise="") -> float:
     """`value` as a float, if it is a real number in [0, 1].
 
     Raises:
-        ValueError: naming the argument, what else it may be, and what was received.
+        ValueError: if it is not. The message names the argument and the value received.
     """
     number = _number(value)
     if not 0 <= number <= 1:
@@ -30,11 +30,11 @@ def positive(name, value, unit="") -> Any:
 
     Args:
         name: the argument's name.
-        value: what was received.
-        unit: of what it is a number, such as " of steps".
+        value: the argument's value.
+        unit: what the number counts, such as " of steps", for the message.
 
     Raises:
-        ValueError: naming the argument and what was received.
+        ValueError: if it is not. The message names the argument and the value received.
     """
     if not 0 < _number(value) < float("inf"):
         raise ValueError(f"`{name}` must be a positive number{unit}. Received: {name}={value!r}")
@@ -42,10 +42,10 @@ def positive(name, value, unit="") -> Any:
 
 
 def finite(name, value, optional=False) -> Any:
-    """`value` unchanged, if it is a finite number, or None where that is allowed.
+    """`value` unchanged, if it is a finite number, or None with `optional=True`.
 
     Raises:
-        ValueError: naming the argument and what was received.
+        ValueError: if it is neither. The message names the argument and the value received.
     """
     if optional and value is None:
         return value
@@ -56,7 +56,7 @@ def finite(name, value, optional=False) -> Any:
 
 
 def is_integer(value) -> bool:
-    """Whether it is an integer, of Python or NumPy, and no bool."""
+    """Whether `value` is a Python or NumPy integer, but not a bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -65,11 +65,11 @@ def positive_integer(name, value, otherwise="") -> int:
 
     Args:
         name: the argument's name.
-        value: what was received.
-        otherwise: what else it may be, such as " or -1".
+        value: the argument's value.
+        otherwise: further values that the caller accepts, such as " or -1", for the message.
 
     Raises:
-        ValueError: naming the argument and what was received.
+        ValueError: if it is not. The message names the argument and the value received.
     """
     if not is_integer(value) or value < 1:
         raise ValueError(
@@ -82,7 +82,8 @@ def one_of(name, value, choices) -> Any:
     """`value` unchanged, if it is one of `choices`.
 
     Raises:
-        ValueError: naming the argument, the choices and what was received.
+        ValueError: if it is not. The message names the argument, the choices and the value
+            received.
     """
     if value not in choices:
         listed = ", ".join(map(repr, choices))
@@ -91,10 +92,10 @@ def one_of(name, value, choices) -> Any:
 
 
 def data_format(value) -> str:
-    """`value`, or Keras' setting for None, if it is a data format.
+    """`value`, if it is a data format. None stands for Keras' global setting.
 
     Raises:
-        ValueError: naming the argument and what was received.
+        ValueError: if it is not. The message names the argument and the value received.
     """
     if value is None:
         return keras.config.image_data_format()

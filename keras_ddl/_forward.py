@@ -1,4 +1,4 @@
-"""Forward passes that leave a model, and every random stream, as they were."""
+"""Forward passes that change neither the model nor any random state."""
 
 import contextlib
 import random
@@ -14,26 +14,26 @@ from keras_ddl._backend import no_gradients, random_state_kept
 
 @contextlib.contextmanager
 def stateless(model, keep=()) -> Iterator[None]:
-    """Within the block nothing that runs changes the model.
+    """A context in which running the model does not change it.
 
-    Keras records what layers assign instead of carrying it out: moving statistics, seed
-    generators, recurrent states, and weights too. Random states outside Keras are put back.
-    Gradients are not recorded.
+    Keras records the assignments of layers without carrying them out. This covers moving
+    statistics, seed generators, recurrent states and weights. Random states outside Keras are
+    restored at the end. Gradients are not recorded.
 
     ```python
     with stateless(model):
         model(whole_batch(model, x), training=False)
     ```
 
-    The block must call the model itself. `predict`, `evaluate` and `fit` run compiled functions;
-    use a `Snapshot` for these.
+    The block must call the model directly. `predict`, `evaluate` and `fit` run compiled functions,
+    which this context does not cover: use a `Snapshot` for these.
 
     Args:
-        model: built.
-        keep: variables whose last value is assigned for good when the block ends without an
-            exception.
+        model: a built model.
+        keep: variables that keep their new values if the block ends without an exception.
     """
-    # Within a compiled step on JAX only the outer scope knows the values, so they are handed on.
+    # In a compiled step on JAX, only the outer stateless scope has the variables' current values,
+    # so the new scope receives them explicitly.
     scope = keras.StatelessScope([(variable, variable.value) for variable in model.variables])
     with random_states_kept(), no_gradients(), scope:
         yield
@@ -45,8 +45,8 @@ def stateless(model, keep=()) -> Iterator[None]:
 def random_states_kept() -> Iterator[None]:
     """Restore the random states of Python, NumPy and PyTorch when the block ends.
 
-    Data loaders and data sets draw from them, and so may layers. TensorFlow and JAX have no such
-    state that Keras layers draw from.
+    Data loaders, data sets and some layers draw random numbers from these states. Keras layers use
+    no global random state of TensorFlow or JAX.
     """
     python, numpy = random.getstate(), np.random.get_state()
     try:
@@ -58,36 +58,36 @@ def random_states_kept() -> Iterator[None]:
 
 
 class Snapshot:
-    """The state of a model, to be restored after steps that change it.
+    """A copy of a model's state, which can be restored after steps that change it.
 
-    Kept are weights, moving statistics, seed generators, recurrent states, Keras' global seed
-    generator and, if given, the optimizer's variables.
+    It covers weights, moving statistics, seed generators, recurrent states, Keras' global seed
+    generator and, with `optimizer`, the optimizer's variables.
 
     Args:
-        model: built.
-        optimizer: optional, built.
+        model: a built model.
+        optimizer: an optional, built optimizer.
     """
 
     def __init__(self, model, optimizer=None) -> None:
         variables = [*model.variables, *_recurrent_states(model), _global_seed()]
         variables += [] if optimizer is None else optimizer.variables
-        # Copies: a compiled step on JAX deletes the arrays that it was given.
+        # Copy the values: a compiled step on JAX deletes its input arrays.
         self._kept = [(variable, ops.copy(variable.value)) for variable in variables]
 
     def restore(self) -> None:
-        """Assign the kept values. May be called several times."""
+        """Assign the saved values to the variables. It may be called several times."""
         for variable, value in self._kept:
             variable.assign(ops.copy(value))
 
 
 def batch_size(model) -> int | None:
-    """The batch size that a model demands, or None if it takes any.
+    """The batch size that a model requires, or None if it accepts any.
 
-    Stateful recurrent layers demand one, and so do inputs of a functional model with a
-    `batch_shape`. Those of a Sequential do not: if it is built by its first call, Keras notes the
-    size of that batch, though the model takes any other.
+    A stateful recurrent layer fixes the batch size, and so does an input of a functional model
+    that was defined with a `batch_shape`. The inputs of a Sequential are ignored: after a first
+    call, Keras stores the size of that batch in them, although the model accepts other sizes.
     """
-    layers = model._flatten_layers()  # Keras makes only a model's sublayers public
+    layers = model._flatten_layers()  # `Model.layers` is public, but lists only direct children
     sizes = [state.shape[0] for state in _recurrent_states(model)]
     sizes += [
         tensor.shape[0]
@@ -99,10 +99,10 @@ def batch_size(model) -> int | None:
 
 
 def whole_batch(model, x) -> Any:
-    """The first examples of `x`, as many as the model demands; all if it takes any number.
+    """The first batch of `x` in the size that the model requires; all of `x` if it accepts any.
 
     Args:
-        model: built.
+        model: a built model.
         x: arrays or tensors in any structure, examples on the first axis. If there are too few,
             they are repeated.
     """
@@ -111,14 +111,14 @@ def whole_batch(model, x) -> Any:
 
 
 def whole_batches(model, x) -> Iterator[Any]:
-    """All examples of `x`, in parts of the size that the model demands; one part if it takes any.
+    """All examples of `x`, in batches of the size that the model requires; one if it accepts any.
 
     Args:
-        model: built.
-        x: as for `whole_batch`. The last part is filled up with examples repeated from the start.
+        model: a built model.
+        x: as for `whole_batch`. The last batch is filled up with examples from the start of `x`.
 
     Yields:
-        Parts of `x`, in its structure.
+        Batches in the structure of `x`.
     """
     size, count = batch_size(model), _count(x)
     if size is None:
@@ -147,7 +147,7 @@ def _examples(x, start, size):
 
 
 def _recurrent_states(model):
-    """The states of stateful recurrent layers. Keras does not count them as variables."""
+    """The states of stateful recurrent layers, which `model.variables` does not contain."""
     return [
         state
         for layer in model._flatten_layers()
@@ -158,7 +158,7 @@ def _recurrent_states(model):
 
 
 def _global_seed():
-    """The state of the generator that Keras draws from if no seed is given."""
+    """The state variable of Keras' global seed generator, used by random ops without a seed."""
     assigned = []
 
     class Recorder(keras.StatelessScope):

@@ -22,14 +22,16 @@ def binary_step(x) -> Any:
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 def straight_through_binary_step(x) -> Any:
-    """1 where `x >= 0`, else 0, with the gradient 1 where `|x| <= 1`, so that it can be trained.
+    """1 where `x >= 0`, else 0, with a surrogate gradient: 1 where `|x| <= 1`, else 0.
+
+    The surrogate gradient makes networks with this activation trainable.
 
     Reference: Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons",
     arXiv 1308.3432; the clipped form is that of Hubara et al., arXiv 1602.02830.
     """
     x = ops.convert_to_tensor(x)
     passing = ops.clip(x, -1.0, 1.0)
-    # The difference is exactly 0; only its gradient is not.
+    # The difference in parentheses is exactly 0, but its gradient is that of `passing`.
     return binary_step(x) + (passing - ops.stop_gradient(passing))
 
 
@@ -41,7 +43,7 @@ def arctan(x) -> Any:
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 def very_leaky_relu(x) -> Any:
-    """`x` where it is positive, else `x / 3`.
+    """`x` where `x > 0`, else `x / 3`.
 
     Reference: Graham, "Spatially-sparse convolutional neural networks", arXiv 1409.6070.
     """
@@ -50,20 +52,21 @@ def very_leaky_relu(x) -> Any:
 
 @dataclass(frozen=True)
 class Properties:
-    """What is known of an activation function of one number.
+    """The mathematical properties of a scalar activation function.
 
     Args:
-        name: with its parameters.
-        function: takes and gives tensors.
-        equation, derivative: expressions in `x` of NumPy's functions, and of `Phi` and `phi`, the
-            standard normal distribution and its density.
-        range: the smallest and the largest value, which may be infinite.
-        closed: whether each of these is a value of the function.
-        continuity: the order of the highest derivative that is continuous; -1: the function is
-            not; infinity: all are.
-        monotonic: whether it never falls.
-        monotonic_derivative: whether its derivative never falls, so that it is convex.
-        identity_near_origin: whether f(0) = 0, f'(0) = 1 and f' is continuous there.
+        name: the name of the function, with its parameters.
+        function: a callable that maps a tensor to a tensor.
+        equation, derivative: expressions in `x`, written with NumPy's functions and with `Phi` and
+            `phi`, the standard normal distribution function and its density.
+        range: the lower and the upper bound of the values, which may be infinite.
+        closed: for each bound, whether the function attains it.
+        continuity: the order of the highest continuous derivative. -1 means that the function
+            itself is not continuous; infinity means that all derivatives are continuous.
+        monotonic: whether the function never decreases.
+        monotonic_derivative: whether the derivative never decreases, that is, whether the function
+            is convex.
+        identity_near_origin: whether f(0) = 0, f'(0) = 1 and f' is continuous at 0.
     """
 
     name: str

@@ -1,10 +1,11 @@
-"""Feeding `fit` on TensorFlow without tf.data's autotuner.
+"""Input pipelines for `fit` on TensorFlow without tf.data's autotuner.
 
-Keras gives `fit` a tf.data pipeline whose autotuner is on. On a CPU two things were measured with
-TensorFlow 2.21: a step may then go on in the pipeline's own thread, where matrix products use one
-core of several (784-2048-2048-2048-10, batch 128, two cores: 129 ms a step, against 63 ms with the
-autotuner off); and the autotuner's thread sleeps longer the longer it has run, and the end of
-`fit` waits for it (4 s after 600 steps). Other backends are fed by Keras as they are.
+Keras' `fit` builds a tf.data pipeline with the autotuner switched on. Measurements with TensorFlow
+2.21 on a CPU show two costs. First, a training step may run in the pipeline's thread, where matrix
+products use only one of several cores (784-2048-2048-2048-10, batch 128, two cores: 129 ms per
+step, against 63 ms with the autotuner off). Second, the autotuner's thread sleeps for intervals
+that grow over time, and `fit` waits for it at the end (4 s after 600 steps). On other backends this
+module changes nothing.
 """
 
 import itertools
@@ -15,14 +16,16 @@ import numpy as np
 
 
 def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True) -> Any:
-    """What to give `fit` in place of arrays, as its only data argument, with `shuffle=False`.
+    """A data set that replaces the arrays passed to `fit`. TensorFlow only.
+
+    Pass it to `fit` as the only data argument, with `shuffle=False`.
 
     Args:
-        x: array, or nested arrays, of examples on the first axis.
-        y: their targets, or None.
-        sample_weight: their weights, or None.
-        batch_size: examples in a batch. The last batch of an epoch may be smaller. Default 32.
-        shuffle: whether each epoch has a new order. Default True.
+        x: array, or nested arrays, with examples on the first axis.
+        y: the targets, or None.
+        sample_weight: the weights of the examples, or None.
+        batch_size: examples per batch. The last batch of an epoch may be smaller. Default 32.
+        shuffle: whether each epoch has a new random order. Default True.
 
     Returns:
         A `tf.data.Dataset`.
@@ -42,18 +45,19 @@ def arrays(x, y=None, sample_weight=None, *, batch_size=32, shuffle=True) -> Any
 
 
 def batches(iterator) -> Any:
-    """What to give `fit` in place of an iterator over batches of arrays of constant shape.
+    """A data set that replaces an iterator over batches of constant shape in `fit`.
 
     Args:
-        iterator: yields tuples `(x, y)` or `(x, y, sample_weight)` of NumPy arrays. Or a function
-            without arguments that makes a new one at each call: under a `tf.distribute` strategy
-            `fit` looks into its data before it trains, and begins anew.
+        iterator: an iterator that yields tuples `(x, y)` or `(x, y, sample_weight)` of NumPy
+            arrays, or a function without arguments that returns a new iterator at each call. Under
+            a `tf.distribute` strategy a function is needed: `fit` inspects the first batch before
+            training and then starts again.
 
     Returns:
-        A `tf.data.Dataset` on TensorFlow; the iterator itself on other backends.
+        A `tf.data.Dataset` on TensorFlow; an iterator on other backends.
 
     Raises:
-        ValueError: if it yields nothing, on TensorFlow.
+        ValueError: if the iterator yields nothing, on TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
         return iterator() if callable(iterator) else iterator

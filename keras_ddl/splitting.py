@@ -1,4 +1,4 @@
-"""Splitting examples into sets, every one of them stratified by class."""
+"""Splitting examples into sets that are stratified by class."""
 
 import heapq
 from numbers import Real
@@ -13,9 +13,10 @@ def train_validation_test_split(
 ) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Split examples into a training, a validation and a test set, stratified by class.
 
-    Each set has every class in its share of all examples, but for rounding: a class of which
-    a set should hold 7.3 examples has 7 or 8 in it, in the validation set 6 to 9. The training set
-    of a split with larger `validation` lies within that of a smaller one.
+    In each set, every class has the same share as among all examples, up to rounding. If the exact
+    number of examples of a class is 7.3, the training or test set contains 7 or 8 of them, and the
+    validation set 6 to 9. With the same `seed`, the training set of a split with a larger
+    `validation` is a subset of that with a smaller one.
 
     ```python
     train, validation, test = train_validation_test_split(x, y, validation=0.2, test=0.2, seed=1)
@@ -24,14 +25,14 @@ def train_validation_test_split(
     ```
 
     Args:
-        x: array of examples on axis 0.
+        x: array with examples on axis 0.
         y: labels of shape `(n,)` or `(n, 1)`, or one-hot labels of shape `(n, classes)`.
-        validation: share in [0, 1) or number of validation examples. Default a third.
-        test: share in [0, 1) or number of test examples. Default 0.
-        seed: any integer from 0 on.
+        validation: share in [0, 1), or number, of validation examples. Default 1/3.
+        test: share in [0, 1), or number, of test examples. Default 0.
+        seed: non-negative integer, the seed of the random order. Default 0.
 
     Returns:
-        Three pairs `(x, y)`.
+        Three pairs `(x, y)`: training, validation and test.
 
     Raises:
         ValueError: if `x` and `y` differ in length, or no training example would be left.
@@ -39,7 +40,7 @@ def train_validation_test_split(
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim < 1 or y.ndim not in (1, 2) or len(x) != len(y):
         raise ValueError(
-            "`x` and `y` must have the same length, `y` one label or one row for each example. "
+            "`x` and `y` must have the same length, and `y` one label or one row per example. "
             f"Received: shapes {x.shape} and {y.shape}"
         )
     sizes = [
@@ -70,17 +71,17 @@ def _size(name, share, count):
 
 
 def stratified_order(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A random order of examples in which every beginning is stratified by class.
+    """A random order of examples in which every prefix is stratified by class.
 
-    In the first `m` of `n` examples, a class of size `c` occurs `m * c / n` times, rounded up or
-    down. So the `j`-th example of a class, counted from 0, may come no earlier than place
-    `floor(j * n / c)` and must come before place `ceil((j + 1) * n / c)`. At each place the one
-    that is due first among those that may come keeps all of these bounds, as it always does for
-    tasks of one step (earliest deadline first); ties are broken at random.
+    Among the first `m` of `n` examples, a class of size `c` occurs `m * c / n` times, rounded up or
+    down. It follows that the `j`-th example of a class, counted from 0, has the earliest position
+    `floor(j * n / c)` and must come before position `ceil((j + 1) * n / c)`. This is a scheduling
+    problem with tasks of unit length, which the rule "earliest deadline first" solves: each
+    position takes the available example with the earliest deadline. Ties are broken at random.
 
     Args:
         labels: labels of shape `(n,)`, integers or any other values that can be sorted.
-        generator: draws which example of its class comes when, and the order of ties.
+        generator: the random generator for the order within each class and for breaking ties.
 
     Returns:
         Indices of shape `(n,)`, int64.

@@ -1,5 +1,7 @@
 """Fixtures that all tests share."""
 
+import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -7,6 +9,24 @@ from xml.etree import ElementTree
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Most of the time of the tests is compiling by XLA, on TensorFlow and JAX. The models are tiny, so
+# optimizing what is compiled does not pay. Processes that tests start inherit the flags.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_heap() -> None:
+    """Excludes what is alive from later garbage collections.
+
+    Imports create millions of objects and TensorFlow keeps about a thousand for every model that
+    is trained. Each collection would visit all of them.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

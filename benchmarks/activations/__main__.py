@@ -1,4 +1,4 @@
-"""`python -m benchmarks.activations`: the catalogue of activation functions, checked and shown."""
+"""`python -m benchmarks.activations` checks or shows the catalogue of activation functions."""
 
 import sys
 
@@ -6,7 +6,7 @@ from benchmarks.activations import experiment, page
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.studies import Command, main
 
-SUMMARY = "the catalogue of activation functions: every cell checked, or shown as a page"
+SUMMARY = "checks every cell of the catalogue of activation functions, or shows it as a page"
 STUDIES: dict[str, Experiment | Command] = {
     "table": experiment.EXPERIMENT,
     "page": Command(page.SUMMARY, page.main),

@@ -1,4 +1,4 @@
-"""Every cell of the catalogue of activation functions, checked by numbers."""
+"""Checks every cell of the catalogue of activation functions by evaluating the functions."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, groups, values
 
-CELLS = 7  # of each function
+CELLS = 7  # checked cells of each function
 
 
 def grid(settings: Params) -> list[Params]:
@@ -22,7 +22,7 @@ def grid(settings: Params) -> list[Params]:
 
 
 def measure(trial: Trial) -> tuple[Metrics, Curves]:
-    """How many cells of a function are wrong; each repetition draws further inputs."""
+    """Count a function's wrong cells; each repetition draws other additional inputs."""
     from keras_ddl.activations import CATALOGUE
 
     (entry,) = [entry for entry in CATALOGUE if entry.name == trial.params["function"]]
@@ -32,7 +32,7 @@ def measure(trial: Trial) -> tuple[Metrics, Curves]:
 
 
 def judge(records: Sequence[Record]) -> Verdict:
-    """No cell of any function is wrong."""
+    """Judge whether no cell of any function is wrong."""
     functions = [name for (name,) in groups(records, ("function",))]
     wrong = [values(records, "wrong", function=name) for name in functions]
     everywhere = set[int]().union(*wrong).intersection(*wrong) if wrong else set()

@@ -1,4 +1,4 @@
-"""The catalogue of activation functions as a table, and a figure of functions and derivatives."""
+"""Writes the catalogue of activation functions as a table, and draws the functions."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from benchmarks.activations.check import parse
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
-SUMMARY = "the catalogue as a table and a figure, printed and written"
+SUMMARY = "prints the catalogue, and writes it as a page with a figure"
 HEADERS = (
     "function", "f(x)", "f'(x)", "range", "continuity", "monotonic", "f' monotonic",
     "identity near 0",
@@ -31,7 +31,7 @@ def row(entry) -> tuple[str, ...]:
 
 
 def draw(catalogue: Sequence, path: Path) -> None:
-    """Every function and its derivative."""
+    """Draw every function with its derivative."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -41,7 +41,7 @@ def draw(catalogue: Sequence, path: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(14, 2.6 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True)
-        x = np.linspace(-4, 4, 800)  # without 0, where some derivatives are not defined
+        x = np.linspace(-4, 4, 800)  # excludes 0, where some derivatives are not defined
         for entry, axes in zip(catalogue, panels.flat, strict=False):
             for expression, label, dashes in (
                 (entry.equation, "f", "-"),

@@ -1,8 +1,8 @@
-"""What LSUV costs: `lsuv_init` beside one forward pass and beside the reference algorithm.
+"""Times `lsuv_init` against one forward pass and against the reference algorithm.
 
-The reference algorithm measures every layer from the input, rescales, and measures again until the
-variance is within the tolerance. All arms see the same examples and make the same orthonormal
-kernels; they take turns, in one run, and all layers are called eagerly.
+The reference algorithm computes every layer's output from the network's input, rescales the kernel,
+and repeats this until the variance is within the tolerance. All arms use the same examples and
+create the same orthonormal kernels. They take turns in one run, and layers are called eagerly.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from benchmarks.costs.turns import seconds
 from benchmarks.harness import commands
 from benchmarks.harness.env import described, environment
 
-SUMMARY = "what lsuv_init costs beside a forward pass and the reference algorithm"
+SUMMARY = "time of lsuv_init against a forward pass and the reference algorithm"
 TOLERANCE, MAX_ITERATIONS = 0.02, 10
 
 
@@ -34,7 +34,7 @@ def vgg16():
 
 
 def resnet50():
-    """Without its normalization layers."""
+    """ResNet-50 without its normalization layers."""
     import keras
 
     identity = keras.layers.Identity
@@ -55,7 +55,7 @@ MODELS = {"fitnet4": fitnet4, "vgg16": vgg16, "resnet50": resnet50}
 
 
 def reference_algorithm(model, x) -> int:
-    """LSUV as it is written down; returns how many layers' outputs it computed from the input."""
+    """Run LSUV as published, and return how often it computed a layer's output from the input."""
     import keras
     from keras import ops
 
@@ -68,9 +68,9 @@ def reference_algorithm(model, x) -> int:
             continue
         layer.kernel.assign(orthonormal_value(layer, layer.kernel, rng))
         function, layer.activation = layer.activation, None
-        upto = keras.Model(model.inputs[0], layer.output)
+        up_to_layer = keras.Model(model.inputs[0], layer.output)
         for _ in range(MAX_ITERATIONS):
-            variance = float(ops.var(upto(x, training=False)))
+            variance = float(ops.var(up_to_layer(x, training=False)))
             passes += 1
             if abs(variance - 1) <= TOLERANCE:
                 break
@@ -103,7 +103,7 @@ def measure(name: str, examples: int, rounds: int) -> list[tuple]:
     timed = arms(model, x)
     spent: dict[str, list[float]] = {arm: [] for arm in timed}
     for arm in ("one forward pass", "lsuv_init"):
-        timed[arm]()  # to warm up; the reference algorithm runs the same operations
+        timed[arm]()  # warm-up; the reference algorithm runs the same operations
     for round_ in range(rounds):
         for arm, run in timed.items():
             if arm == "reference algorithm" and round_ % 3:
@@ -127,8 +127,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = commands.parser("costs.lsuv_speed", __doc__)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=[*MODELS])
     parser.add_argument("--examples", type=int, default=128, help="examples in the batch")
-    parser.add_argument("--rounds", type=int, default=3, help="timed rounds, after one to warm up")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="timed rounds, after one warm-up round"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the table to FILE")
     arguments = parser.parse_args(argv)
     import keras
 

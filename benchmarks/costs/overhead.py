@@ -1,8 +1,8 @@
-"""What the harness costs: a trial beside a bare `model.fit` of the same network, in one run.
+"""Measures what the harness costs: times a trial against a bare `model.fit` of the same network.
 
 Each arm builds, compiles and trains the network of `mnist_dropout` (keep .5) for the same number of
-updates, and measures the final training, validation and test error. Arms take turns, so that a
-slow minute of the machine falls on all of them.
+updates, and measures the final training, validation and test error. Arms take turns in one run, so
+that a slow minute of the machine affects all of them.
 """
 
 import functools
@@ -23,11 +23,11 @@ from benchmarks.harness.spec import Trial
 from benchmarks.harness.store import Store
 from benchmarks.harness.training.scoring import score
 
-SUMMARY = "what the harness costs: a trial beside a bare fit of the same network"
+SUMMARY = "time of a trial in the harness against a bare fit of the same network"
 
 
 def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
-    """What a user would write without the harness, on the trial's split."""
+    """Train as a user would without the harness, on the trial's split."""
     import keras
 
     from benchmarks.harness.training.backend import jit_compile
@@ -49,13 +49,13 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
     limit = params["curve_examples"]
     steps = params["train_size"] // params["batch_size"]
     epochs = max(params["updates"] // steps, 1)
-    seen = (parts.validation.x[:limit], parts.validation.y[:limit]) if curves else None
+    validation = (parts.validation.x[:limit], parts.validation.y[:limit]) if curves else None
     model.fit(
         parts.train.x[: steps * params["batch_size"]],
         parts.train.y[: steps * params["batch_size"]],
         batch_size=params["batch_size"],
         epochs=epochs,
-        validation_data=seen,
+        validation_data=validation,
         validation_batch_size=1000,
         validation_freq=max(epochs // params["points"], 1),
         verbose=0,
@@ -65,7 +65,7 @@ def bare(trial: Trial, dataset: data.Dataset, curves: bool) -> None:
 
 
 def trial_in_harness(trial: Trial, dataset: data.Dataset, folder: str) -> None:
-    """The same through the harness, its record stored."""
+    """Run the trial in the harness, and store its record."""
     from benchmarks.harness.training.trainer import Trainer
 
     record = Trainer(mnist_dropout.EXPERIMENT, dataset)(trial)
@@ -77,8 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", default="quick", choices=mnist_dropout.EXPERIMENT.profiles)
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
-    parser.add_argument("--rounds", type=int, default=5, help="timed rounds, after one to warm up")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there too")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="timed rounds, after one warm-up round"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the table to FILE")
     arguments = parser.parse_args(argv)
     dataset = data.load(arguments.dataset, arguments.data_dir)
     trials = mnist_dropout.EXPERIMENT.expand(
@@ -102,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def page(setting: str, times: dict[str, list[float]]) -> str:
-    """The measurement as Markdown, with every round."""
+    """The measurement as Markdown, with the times of every round."""
     from benchmarks.harness.training import backend
 
     ran = environment(backend.name())

@@ -1,1 +1,1 @@
-"""What the experiments share. Keras is imported by `training` only."""
+"""The parts that all experiments share. Importing them imports no Keras, except in `training`."""

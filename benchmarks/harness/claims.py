@@ -1,8 +1,8 @@
-"""Verdicts: computed from intervals, never typed."""
+"""Claims, and verdicts that are computed from confidence intervals."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.harness.spec import Record
@@ -16,7 +16,7 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Finding:
-    """One measured quantity of a claim, and what it says."""
+    """One quantity measured for a claim, and the verdict that its interval gives."""
 
     what: str
     unit: str
@@ -32,15 +32,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim, with the findings that it follows from."""
+    """The verdict on a claim, and the findings from which it follows."""
 
     verdict: str
     findings: tuple[Finding, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, `None` for a bound that a single seed does not give."""
+        """Return values that JSON can hold: `None` stands for numbers that are not finite.
 
-        def plain(value: float) -> float | None:
+        Such numbers are the bounds of a single seed, which has no interval.
+        """
+
+        def finite(value: float) -> float | None:
             return value if math.isfinite(value) else None
 
         return {
@@ -49,9 +52,9 @@ class Verdict:
                 {
                     "what": finding.what,
                     "unit": finding.unit,
-                    "mean": plain(finding.interval.mean),
-                    "low": plain(finding.interval.low),
-                    "high": plain(finding.interval.high),
+                    "mean": finite(finding.interval.mean),
+                    "low": finite(finding.interval.low),
+                    "high": finite(finding.interval.high),
                     "seeds": finding.interval.count,
                     "verdict": finding.verdict,
                 }
@@ -72,10 +75,11 @@ class Claim:
 def within(
     what: str, interval: Interval, unit: str, low: float = -math.inf, high: float = math.inf
 ) -> Finding:
-    """Whether a quantity lies in [low, high], as the claim says.
+    """Compare a quantity with the range [low, high] that the claim states.
 
-    Reproduced if its whole interval does, not reproduced if none of it does, else inconclusive; so
-    too with one seed, which has no interval.
+    The finding is reproduced if the whole interval lies in the range, not reproduced if all of the
+    interval lies outside it, and inconclusive otherwise. A single seed has no interval, so it is
+    inconclusive.
     """
     if interval.count == 0:
         verdict = NOT_RUN
@@ -91,9 +95,24 @@ def within(
 
 
 def all_of(findings: Sequence[Finding]) -> Verdict:
-    """A claim of several parts: one that fails refutes it, and all must hold to reproduce it."""
+    """Combine findings: one that fails refutes the claim, and the claim holds if all of them do."""
     verdicts = [finding.verdict for finding in findings]
     for decisive in (NOT_REPRODUCED, NOT_RUN, INCONCLUSIVE):
         if decisive in verdicts:
             return Verdict(decisive, tuple(findings))
     return Verdict(REPRODUCED if verdicts else NOT_RUN, tuple(findings))
+
+
+def provided(conditions: Sequence[Finding], findings: Sequence[Finding]) -> Verdict:
+    """A claim about runs that must meet conditions, such as a training error below a bound.
+
+    Where a condition is not shown to hold, the claim is inconclusive, whatever else was measured.
+    """
+    judged = all_of(findings)
+    checked = [
+        replace(one, verdict=INCONCLUSIVE) if one.verdict == NOT_REPRODUCED else one
+        for one in conditions
+    ]
+    unmet = all_of(checked).verdict
+    verdict = judged.verdict if unmet == REPRODUCED else unmet
+    return Verdict(verdict, (*checked, *judged.findings))

@@ -1,4 +1,4 @@
-"""The command line that all experiments share."""
+"""Runs an experiment as its command line says."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.harness import data, endings, interrupts, sharing
+from benchmarks.harness import data, endings, flags, interrupts, sharing
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
@@ -19,7 +19,6 @@ from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_toget
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
-MOST_REPETITIONS = 10_000
 
 
 def main(
@@ -32,11 +31,11 @@ def main(
 
     Args:
         experiment: what to run.
-        argv: the command line; by default the process's own.
-        parents: parsers whose flags the caller reads itself; `--help` lists them.
-        entry: the command's name in `benchmarks`, if it is not the experiment's.
+        argv: the command line; by default that of the process.
+        parents: parsers of flags that the caller reads; `--help` lists them, too.
+        entry: the command's name in `benchmarks`; by default the experiment's name.
     """
-    arguments = _parser(experiment, parents, entry or experiment.name).parse_args(argv)
+    arguments = flags.make_parser(experiment, parents, entry or experiment.name).parse_args(argv)
     again = "the same command without --fresh" if arguments.fresh else "the same command"
     interrupted = (
         f"interrupted: finished trials are kept in {_folder(experiment, arguments)}; "
@@ -46,14 +45,15 @@ def main(
     try:
         with interrupts.raised(interrupted) as pending:
             return _run(experiment, arguments, pending)
-    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the last flush
+    except BrokenPipeError:  # the program that read the output has ended, as in `... | head`
+        # Python flushes both streams at exit, so they must be writable.
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         return INTERRUPTED
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         return INTERRUPTED
     except (data.DataError, StoreError, BackendError, OSError) as error:
-        if pending:  # native code made another error of the interrupt
+        if pending:  # native code turned the interrupt into another error
             print(f"\n{interrupted}", file=sys.stderr)
             return INTERRUPTED
         kept = ". Finished trials are kept." if isinstance(error, OSError) else ""
@@ -78,7 +78,8 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     except data.DataError:
         if dataset.name != "own":
             raise
-        dataset = replace(dataset, name="digits")  # fewer images: the sizes that suit digits
+        # The user's data set is too small for the profile: use the smaller sizes of digits.
+        dataset = replace(dataset, name="digits")
         trials = _trials(experiment, dataset, arguments)
     if arguments.shard:
         trials = grouping.shard(experiment, trials, *arguments.shard)
@@ -86,10 +87,10 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             say("this shard has no trials: there are more shards than groups of trials")
             return DONE
     store = Store(_folder(experiment, arguments), say)
-    shown = outcome.Shown(json=arguments.json, quiet=arguments.quiet)
+    output = outcome.Output(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
         outcome.show_plan(
-            experiment, trials, set() if arguments.fresh else store.done_keys(), shown
+            experiment, trials, set() if arguments.fresh else store.done_keys(), output
         )
         return DONE
     if arguments.fresh:
@@ -112,7 +113,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             progress,
             pending,
         )
-    failed = outcome.show_results(experiment, trials, store, shown)
+    failed = outcome.show_results(experiment, trials, store, output)
     return SOME_FAILED if failed else DONE
 
 
@@ -130,7 +131,7 @@ def _trials(
         )
     )
     for trial in trials:
-        if "train_size" in trial.params:  # measurements may do without data
+        if "train_size" in trial.params:  # some measurements use no data set
             data.check_sizes(dataset, trial.params["train_size"], trial.params["validation_size"])
             _check_step(trial)
     return trials
@@ -143,7 +144,7 @@ def _train(
     progress: Progress,
     pending: list[int],
 ) -> None:
-    """Trains what is left, together with other processes on the same folder."""
+    """Train the remaining trials; other processes that use the same folder train some of them."""
 
     def stop_if_interrupted() -> None:
         if pending:
@@ -152,9 +153,9 @@ def _train(
     def watched(trials: list[Trial], claim: Claim) -> Iterator[Record]:
         def claimed(group: list[Trial]) -> list[Trial]:
             stop_if_interrupted()
-            own = claim(group)
-            progress.begins(own)
-            return own
+            taken = claim(group)
+            progress.begins(taken)
+            return taken
 
         return execute(trials, claimed)
 
@@ -170,93 +171,9 @@ def _check_step(trial: Trial) -> None:
     size, count = trial.params.get("batch_size", 1), trial.params.get("devices", 1)
     if size * count > trial.params["train_size"]:
         raise data.DataError(
-            f"a step takes {size * count} training images ({count} x {size}), and there are "
+            f"a step takes {size * count} training images ({count} x {size}), but there are only "
             f"{trial.params['train_size']}: choose fewer devices or a larger profile"
         )
-
-
-def _parser(
-    experiment: Experiment, parents: Sequence[argparse.ArgumentParser], entry: str
-) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        parents=parents,
-        prog=f"python -m benchmarks.{entry}",
-        description=experiment.summary,
-        epilog="exit codes: 0 done, 1 some trial failed, 2 bad usage or input, 130 interrupted",
-    )
-    add = parser.add_argument
-    for choice in experiment.choices:
-        default = choice.values[0]
-        about = f"{choice.help}; default {default}"
-        add(f"--{choice.name}", choices=choice.values, default=default, help=about)
-    add(
-        "--profile",
-        choices=experiment.profiles,
-        default="quick",
-        help="smoke: a minute; quick (the default): about ten minutes on two cores; gpu: planned "
-        "for twenty minutes on a data-centre GPU; paper: the published architecture",
-    )
-    add(
-        "--dataset",
-        default="auto",
-        metavar="NAME|PATH",
-        help=f"{', '.join(data.NAMES)}; or auto (the default): the first that can be had of "
-        f"{', '.join([*experiment.datasets, 'digits'])}; or the path of your own images "
-        "(docs/benchmarks.md says in which forms)",
-    )
-    add("--data-dir", metavar="DIR", help="the folder that holds the data set")
-    add("--repetitions", type=_repetitions, metavar="N", help="seeds per arm, if not the profile's")
-    add("--seed", type=int, default=0, metavar="N", help="base seed of all randomness; default 0")
-    add(
-        "--executor",
-        choices=EXECUTORS,
-        default="auto",
-        help="in-process: one trial after another; population: trials of one structure together, "
-        "without times of their own; auto (the default): population where it pays",
-    )
-    add(
-        "--out",
-        type=_path,
-        default="results",
-        metavar="DIR",
-        help="results folder, default results; the same one resumes, and several processes that "
-        "use it share the trials",
-    )
-    add(
-        "--shard",
-        type=_shard,
-        metavar="I/N",
-        help="run the I-th of N parts of the trials, as for job arrays",
-    )
-    add("--fresh", action="store_true", help="run all trials anew; old records stay, not counted")
-    add("--dry-run", action="store_true", help="list the trials and run none")
-    add("--json", action="store_true", help="print tables, verdicts and paths as JSON")
-    add("--quiet", action="store_true", help="print errors only, and --json if it is given")
-    return parser
-
-
-def _repetitions(text: str) -> int:
-    number = int(text[:20]) if text.isdecimal() else 0  # int() refuses thousands of digits
-    if number > MOST_REPETITIONS:
-        raise argparse.ArgumentTypeError(
-            f"a number of at most {MOST_REPETITIONS} is wanted. Received: {text!r}"
-        )
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is wanted. Received: {text!r}")
-    return number
-
-
-def _shard(text: str) -> tuple[int, int]:
-    index, slash, count = text.partition("/")
-    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise argparse.ArgumentTypeError(f"I/N with 1 <= I <= N is wanted. Received: {text!r}")
-    return int(index), int(count)
-
-
-def _path(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError(f"the path of a folder is wanted. Received: {text!r}")
-    return text
 
 
 def _folder(experiment: Experiment, arguments: argparse.Namespace) -> Path:

@@ -1,11 +1,11 @@
-"""What the commands share that are not experiments: a parser, and errors in one line."""
+"""Shared by the commands that are not experiments: a parser, and errors as one line."""
 
 import argparse
 import sys
 from collections.abc import Callable
 
 from benchmarks.harness.data import DataError
-from benchmarks.harness.training.backend import BackendError, how_to_mend
+from benchmarks.harness.training.backend import BackendError, what_to_install
 
 BAD_USAGE = 2
 
@@ -15,7 +15,7 @@ def parser(command: str, about: str | None) -> argparse.ArgumentParser:
 
     Args:
         command: what follows `python -m benchmarks.`, such as "costs.overhead".
-        about: the module's docstring; `--help` prints it as it is.
+        about: the module's docstring; `--help` prints it unchanged.
     """
     return argparse.ArgumentParser(
         prog=f"python -m benchmarks.{command}",
@@ -27,12 +27,12 @@ def parser(command: str, about: str | None) -> argparse.ArgumentParser:
 def run(main: Callable[[], int]) -> int:
     """Run a command and return its exit code.
 
-    Missing data, backends and packages are reported in one line that says how to mend it.
+    If data, a backend or a package is missing, one line says what is missing and how to install it.
     """
     try:
         return main()
     except (DataError, BackendError) as error:
         print(f"error: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
-        print(f"error: {how_to_mend(error)}", file=sys.stderr)
+        print(f"error: {what_to_install(error)}", file=sys.stderr)
     return BAD_USAGE

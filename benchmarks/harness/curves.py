@@ -1,4 +1,4 @@
-"""What learning curves say: how much training an error costs."""
+"""Learning curves: how much training it takes to reach an error."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from benchmarks.harness.views import converged
 
 
 def cost_to_reach(record: Record, curve: str, target: float, cost: str) -> float:
-    """The `cost` curve ("updates" or "seconds") where `curve` first is at or below `target`."""
+    """The `cost` ("updates" or "seconds") at which `curve` is first at or below `target`."""
     for spent, value in zip(record.curves[cost], record.curves[curve], strict=True):
         if value <= target:
             return spent
@@ -22,19 +22,20 @@ def cost_ratios(
     fast: dict[str, float],
     **where: object,
 ) -> dict[int, float]:
-    """How much more the slow arm spends than the fast one until both reach the same error.
+    """The cost of the slow arm divided by that of the fast arm, to reach the same error.
 
-    The error is the higher of the two final ones: the lowest that both do reach.
+    That error is the higher of the two final errors, which is the lowest that both arms reach.
 
     Args:
-        records: of any arms.
-        curve: an error or loss by point.
-        cost: "updates" or "seconds".
-        slow, fast: the parameters that name the two arms.
-        **where: parameters that both share.
+        records: records of any arms; the others are ignored.
+        curve: the name of a curve of errors or losses.
+        cost: the name of the curve that measures the cost: "updates" or "seconds".
+        slow, fast: the parameters that select each of the two arms.
+        **where: parameters that both arms have in common.
 
     Returns:
-        The ratio by repetition, where both arms have both curves (grouped runs have no seconds).
+        The ratio by repetition, for the repetitions in which both arms have both curves. Trials
+        that trained together as a population have no curve of seconds.
     """
     records = [record for record in records if {curve, cost} <= record.curves.keys()]
     slow_by, fast_by = (converged(records, **arm, **where) for arm in (slow, fast))

@@ -1,4 +1,4 @@
-"""What a run ran on: columns of every record."""
+"""The environment of a run, which is stored in every record."""
 
 import functools
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @functools.cache
 def environment(backend: str) -> dict[str, Any]:
-    """Versions, commit and device. Nothing that names a person, a host or a folder."""
+    """Versions, commit and device. Nothing in it names a person, a host or a folder."""
     return {
         "python": platform.python_version(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
@@ -33,8 +33,9 @@ def described(environment: Mapping[str, Any], *packages: str) -> str:
     """Device, versions and commit as a phrase for pages.
 
     Args:
-        environment: what `environment` returned, perhaps stored since.
-        packages: whose versions are named; those that were not installed are left out.
+        environment: a result of `environment`, possibly read from a record.
+        packages: the packages whose versions are named. Packages that were not installed are left
+            out.
     """
     versions = [
         f"{name} {environment['packages'][name]}"
@@ -47,7 +48,7 @@ def described(environment: Mapping[str, Any], *packages: str) -> str:
 
 @functools.cache
 def gpu(backend: str) -> str | None:
-    """The name of the backend's first GPU or TPU as its driver gives it, or None."""
+    """The name of the backend's first GPU or TPU, as its driver reports it, or None."""
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -83,9 +84,9 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """The commit of the code, with "+changes" when the tree differs from it.
+    """The commit of the code, followed by "+changes" if tracked files differ from it.
 
-    A copy of the tree without its repository takes the commit from `KERAS_DDL_COMMIT`.
+    The variable `KERAS_DDL_COMMIT` replaces it, for copies of the code without a repository.
     """
     if commit := os.environ.get("KERAS_DDL_COMMIT"):
         return commit

@@ -1,4 +1,4 @@
-"""What an experiment declares: arms, work, views and claims."""
+"""The declaration of an experiment: arms, work, views and claims."""
 
 import itertools
 import json
@@ -12,18 +12,18 @@ from benchmarks.harness.views import View
 
 
 def as_json(params: Params) -> str:
-    """Equal for equal parameters, before and after they were stored."""
+    """Parameters as a string. Equal parameters give equal strings, before and after storing."""
     return json.dumps(params, sort_keys=True)
 
 
 def _naming(view: View) -> tuple[str, ...]:
-    """The parameters that tell a view's arms apart."""
+    """The names of the parameters in which a view's arms differ."""
     return (*view.split_by, view.axis, *view.series)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A flag of one experiment: `--name value`. The first value is the default."""
+    """A flag `--name value` of one experiment. The first value is the default."""
 
     name: str
     values: tuple[str, ...]
@@ -36,39 +36,46 @@ Curves = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Training:
-    """An experiment's trials train a model.
+    """The work of an experiment whose trials train a model.
 
     Args:
-        build: `(trial, input_shape, num_classes) -> model`, not compiled, giving logits.
+        build: `(trial, input_shape, num_classes) -> model`. The model returns logits and is not
+            compiled.
         optimizer: `(trial) -> optimizer`.
-        structure: `(params) -> params`, those that the compiled step is made of. Trials that agree
-            in them differ in the values of weights, in learning rates and in data only, and can
-            train together as a `keras_ddl.Population`. None (default): each trains alone. Trials
-            with `watchers` must train alone.
-        watchers: `(trial, split) -> Keras callbacks` that watch the training. What they put into
-            the logs under a name without "/" becomes a curve, and its last value a metric.
-        small_steps: `(trial) -> bool`, whether a step is so small that TensorFlow spends it on
-            starting operations: XLA, and many steps in a call, are then much faster.
-        trainer: `(experiment, dataset) -> trainer`, in place of the harness' `Trainer`.
+        structure: `(params) -> params`, selects the parameters that decide the compiled training
+            step. Trials that agree in these differ only in the values of weights, in learning rates
+            and in data, so they can train together as a `keras_ddl.Population`. None (default):
+            each trial trains alone. Trials with `watchers` must train alone; those
+            with a `probe` need not.
+        watchers: `(trial, split) -> Keras callbacks` that observe the training. Each value that
+            they add to the logs, under a name without "/", is recorded as a curve; the curve's last
+            value is also a metric.
+        probe: `(trial, model, split) -> metrics`, called at each point of the learning curves. Each
+            name becomes a curve, and the curve's last value a metric. None (default): nothing is
+            probed.
+        small_steps: `(trial) -> bool`, whether a training step is so short that TensorFlow spends
+            most of it on starting operations. XLA and many steps per call then make it much faster.
+        trainer: `(experiment, dataset) -> trainer`. None (default): the harness's `Trainer`.
     """
 
     build: Callable[..., Any]
     optimizer: Callable[[Trial], Any]
     structure: Callable[[Params], Params] | None = None
     watchers: Callable[..., Sequence[Any]] = lambda trial, split: ()
+    probe: Callable[..., Metrics] | None = None
     small_steps: Callable[[Trial], bool] = lambda trial: False
     trainer: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
 class Measuring:
-    """An experiment's trials train nothing.
+    """The work of an experiment whose trials measure something without training.
 
     Args:
-        measure: `(trial, model, split) -> (metrics, curves)`, or `(trial) -> (metrics, curves)`
-            without `build`.
-        build: `(trial, input_shape, num_classes) -> model`. None (default): no model is built and
-            no data are read.
+        measure: `(trial, model, split) -> (metrics, curves)`; without `build`,
+            `(trial) -> (metrics, curves)`.
+        build: `(trial, input_shape, num_classes) -> model`. None (default): no model is built, and
+            the data set is not split.
     """
 
     measure: Callable[..., tuple[Metrics, Curves]]
@@ -77,21 +84,22 @@ class Measuring:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one command of `benchmarks/` declares.
+    """An experiment: its arms, the work of its trials, and how its records are shown and judged.
 
     Args:
-        name: of its folder of records and its profiles.
-        version: raised whenever the same parameters mean something else.
+        name: names the folder of records and the file of profiles. Stored records depend on it.
+        version: must be raised when the same parameters come to mean something else.
         summary: one line for lists and `--help`.
-        profiles: by name; "paper" holds the published set-up that others are compared with.
+        profiles: by name. "paper" holds the published set-up, with which others are compared.
         paper_dataset: the title of the data set that the paper used.
         grid: `(settings, **choices) -> parameter mappings`, one for each arm.
         work: what a trial does.
-        views: how records become tables and figures.
-        claims: what is judged from the records.
-        choices: the experiment's own flags; their values are keyword arguments of `grid`.
-        datasets: what `--dataset auto` looks for, in that order, before digits.
-        load: `(data_dir) -> data set`, for one that the data layer does not have.
+        views: the tables and figures.
+        claims: the claims that are judged from the records.
+        choices: flags of this experiment only. Their values are keyword arguments of `grid`.
+        datasets: the data sets that `--dataset auto` tries in this order, before digits.
+        load: `(data_dir) -> data set`, if the data layer does not have the data set. None
+            (default): the data layer loads it.
     """
 
     name: str
@@ -109,15 +117,16 @@ class Experiment:
 
     @property
     def structure(self) -> Callable[[Params], Params] | None:
-        """What trials that train together agree in; None if all run alone."""
+        """`Training.structure`; None if every trial runs alone."""
         return self.work.structure if isinstance(self.work, Training) else None
 
     def is_current(self, trial: Trial) -> bool:
-        """Whether a stored trial is still one that this experiment would run."""
+        """Whether the present version and profiles of this experiment include a stored trial."""
         profile = self.profiles.get(trial.profile)
         if profile is None or trial.version != self.version:
             return False
         names = [choice.name for choice in self.choices]
+        # "any other" is a data set for which the profile changes no settings.
         return any(
             as_json(params) == as_json(trial.params)
             for dataset in ("any other", *profile.datasets)
@@ -128,7 +137,7 @@ class Experiment:
         )
 
     def label(self, trial: Trial) -> str:
-        """What sets a trial apart from the others of its run, in a few words."""
+        """The arm and the repetition of a trial, in a few words."""
         names = dict.fromkeys(name for view in self.views for name in _naming(view))
         arm = [f"{name} {trial.params[name]}" for name in names if name in trial.params]
         return ", ".join([*arm, f"repetition {trial.repetition}"])
@@ -136,7 +145,11 @@ class Experiment:
     def expand(
         self, profile: str, dataset: Any, *, seed: int, repetitions: int, choices: Mapping[str, str]
     ) -> Iterator[Trial]:
-        """All trials, repetition by repetition, so that an unfinished sweep holds whole pairs."""
+        """Yield all trials, one repetition after the other.
+
+        The arms of a repetition are compared in pairs. In this order an unfinished sweep has
+        complete repetitions.
+        """
         chosen = {choice.name: choice.values[0] for choice in self.choices} | dict(choices)
         arms = self.grid(self.profiles[profile].settings_for(dataset.name), **chosen)
         for repetition in range(repetitions):

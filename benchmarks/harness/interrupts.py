@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a command in one and the same way."""
+"""Handles Ctrl-C, SIGTERM and SIGHUP, all in the same way."""
 
 import contextlib
 import signal
@@ -24,10 +24,11 @@ def raised(message: str) -> Iterator[list[int]]:
     """While the block runs, a signal raises KeyboardInterrupt, and a second one ends the process.
 
     Args:
-        message: what is said if the process ends at once.
+        message: printed if the process ends at once.
 
     Yields:
-        The signals received: native code that calls Python may swallow the exception.
+        A list of the signals received so far. Native code that calls Python may swallow the
+        exception; the list shows that there was a signal.
     """
     pending: list[int] = []
 
@@ -47,16 +48,16 @@ def raised(message: str) -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Sets handlers, and at the end puts back what was there. Ignored signals stay ignored."""
+    """Set handlers for a block, then restore the earlier ones. Ignored signals stay ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    ours = [number for number in SIGNALS if is_default(before[number])]
-    for number in ours:
+    replaced = [number for number in SIGNALS if is_default(before[number])]
+    for number in replaced:
         signal.signal(number, handler)
     try:
         yield
     finally:
-        for number in ours:
+        for number in replaced:
             signal.signal(number, before[number])

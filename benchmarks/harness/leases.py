@@ -1,9 +1,10 @@
-"""Leases on trials: of several processes on one results folder, one trains each trial.
+"""Leases on trials: when several processes share a results folder, one of them trains each trial.
 
-A lease is a file that only one process can create. It ends with its holder, whose own file says
-that it lives: the holder keeps that file locked, which others on the machine can see at once, and
-writes a new number into it every few seconds, which others on any machine can see. No clock is
-compared with another machine's or with an earlier hour's: each observer waits for itself.
+A lease is a file that only one process, the holder, can create. The lease ends when the holder
+dies. Every holder has a second file that shows whether it is alive. The holder keeps this file
+locked; processes on the same machine see at once whether the lock is gone. The holder also writes a
+new number into it every few seconds; processes on any machine see whether the number changes. The
+clocks of two machines are never compared: each observer measures the silence with its own clock.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from types import TracebackType
 
 try:
     import fcntl
-except ImportError:  # Windows: a process that was killed is known by its silence alone
+except ImportError:  # on Windows only silence shows that a process was killed
     fcntl = None  # type: ignore[assignment]
 
 HEARTBEAT = 5.0  # seconds between signs of life
@@ -27,15 +28,17 @@ EXPIRY = 60.0  # seconds of silence after which a lease is free
 
 
 class Leases:
-    """The leases that this process holds in a folder. A context manager; leaving it frees all.
+    """The leases that this process holds in a folder. Leaving the context releases all of them.
 
     Several processes may take leases in one folder, on one machine or on many. A lease is a file
-    `KEY.GENERATION` that holds its holder's name. Whoever finds that the holder of the last
-    generation is dead creates the next one, and never overwrites a file. A new holder then looks
-    again, and steps back if a later generation or a living earlier holder has appeared meanwhile.
+    `KEY.GENERATION` that contains the holder's name. When the holder of the last generation is
+    dead, another process creates the file of the next generation; no file is overwritten. The new
+    holder then reads the folder again. It gives the lease back if a later generation, or an earlier
+    one with a living holder, has appeared meanwhile.
 
     Args:
-        folder: made if it is missing, and removed when it is empty at the end.
+        folder: the folder of the leases. It is created if it is missing, and removed at the end if
+            it is empty.
     """
 
     def __init__(self, folder: str | Path):
@@ -45,7 +48,8 @@ class Leases:
         self._descriptor = -1
         self._beats = 0
         self._machine = _machine()
-        self._heard: dict[str, tuple[bytes, float]] = {}  # last sign by holder
+        # By holder: its last sign of life, and when this process first saw that sign.
+        self._heard: dict[str, tuple[bytes, float]] = {}
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="lease heartbeat", daemon=True)
@@ -71,15 +75,15 @@ class Leases:
         os.close(self._descriptor)
         with contextlib.suppress(OSError):
             self._sweep()
-            self.folder.rmdir()  # unless others are at work in it
+            self.folder.rmdir()  # fails if other processes still use the folder
 
     def take(self, keys: Collection[str]) -> list[str]:
-        """Takes the leases that are free, and returns their keys.
+        """Take the leases that are free, and return their keys.
 
-        None is taken if the first is not free: another process then works its way through the
-        same group, and a different group is a better choice.
+        If the first lease is not free, none is taken: another process is training the same group,
+        so this process should choose another group.
         """
-        if not self._registered():  # others took this process, halted for long, for dead
+        if not self._registered():  # it was suspended for long, so others considered it dead
             self.held.clear()
             with self._writing:
                 os.close(self._descriptor)
@@ -94,13 +98,13 @@ class Leases:
         return taken
 
     def holds(self, key: str) -> bool:
-        """Whether the lease is still this process's: no other took it for dead."""
+        """Whether this process still holds the lease, so that no other has taken it over."""
         generations = self._generations().get(key, {})
-        own = self.held.get(key, -1)
-        return generations.get(own) == self._name and own == max(generations)
+        generation = self.held.get(key, -1)
+        return generations.get(generation) == self._name and generation == max(generations)
 
     def release(self, keys: Collection[str]) -> None:
-        """Frees leases, and forgets their dead former holders."""
+        """Release leases, and remove the files of all their earlier generations."""
         for key in keys:
             last = self.held.pop(key, -1)
             for generation in range(last, -1, -1):
@@ -111,7 +115,7 @@ class Leases:
         return not any(map(self._alive, self._generations().get(key, {}).values()))
 
     def holders(self) -> dict[str, str]:
-        """By key, the living holder of each lease that there is."""
+        """The living holder of each lease, by key."""
         return {
             key: holder
             for key, generations in self._generations().items()
@@ -138,15 +142,16 @@ class Leases:
         return True
 
     def _generations(self) -> dict[str, dict[int, str]]:
-        """By key and generation, the holders named in the folder."""
-        found: dict[str, dict[int, str]] = {}
+        """The holder's name in each lease file of the folder, by key and generation."""
+        holders: dict[str, dict[int, str]] = {}
         for path in self._files():
             key, dot, generation = path.name.rpartition(".")
             if dot and generation.isdecimal():
                 with contextlib.suppress(FileNotFoundError):
-                    holder = path.read_text("utf-8") or f"?{path.name}"  # it is being written
-                    found.setdefault(key, {})[int(generation)] = holder
-        return found
+                    # A file without a name is being written.
+                    holder = path.read_text("utf-8") or f"?{path.name}"
+                    holders.setdefault(key, {})[int(generation)] = holder
+        return holders
 
     def _files(self) -> Iterator[Path]:
         try:
@@ -175,7 +180,7 @@ class Leases:
         return time.monotonic() - since < EXPIRY
 
     def _register(self) -> None:
-        """Creates this process's own file, and locks it."""
+        """Create and lock the file that shows that this process is alive."""
         self._name = f"{uuid.uuid4().hex[:16]}-holder"
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
         for attempt in range(10):
@@ -188,7 +193,7 @@ class Leases:
                     raise
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (AttributeError, OSError):  # no locks here: only the signs of life count
+        except (AttributeError, OSError):  # no locks here: others rely on the number alone
             self._machine = b"unlocked"
         self._beat()
 
@@ -210,7 +215,7 @@ class Leases:
                 self._beat()
 
     def _sweep(self) -> None:
-        """Removes what dead processes left."""
+        """Remove the files of dead processes."""
         for key, generations in self._generations().items():
             for generation, holder in generations.items():
                 if not self._alive(holder):
@@ -230,7 +235,10 @@ def _is_unlocked(descriptor: int) -> bool:
 
 
 def _machine() -> bytes:
-    """Names the running system, whose locks all its processes see. Tells nothing of its owner."""
+    """An identifier of the running system. All of its processes see each other's locks.
+
+    It is a hash, which does not reveal the machine or its owner.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id")
     try:
         name = boot.read_text("ascii")

@@ -1,4 +1,4 @@
-"""Profiles are data: `benchmarks/profiles/<experiment>.toml`."""
+"""Reads profiles from `benchmarks/profiles/<experiment>.toml`."""
 
 import tomllib
 from pathlib import Path
@@ -12,10 +12,10 @@ FOLDER = Path(__file__).resolve().parents[1] / "profiles"
 def load(experiment: str, folder: Path = FOLDER) -> dict[str, Profile]:
     """Read an experiment's profiles, smallest first.
 
-    Each table is a profile; `extends` names the one whose settings it starts from, and a table
-    within it, such as `[quick.digits]`, changes settings for one data set, on top of those that
-    the extended profile changes for it. `costs` is a sentence on what the scale-down costs, and is
-    not extended. The string "none" stands for None.
+    Each table of the file is a profile. `extends` names another profile from which it inherits
+    settings. A nested table, such as `[quick.digits]`, changes settings for one data set, and
+    inherits the nested table of the extended profile. `costs` is a sentence that says how the
+    smaller size affects the results; it is not inherited. The string "none" stands for None.
     """
     with (folder / f"{experiment}.toml").open("rb") as stream:
         tables = tomllib.load(stream)
@@ -23,20 +23,20 @@ def load(experiment: str, folder: Path = FOLDER) -> dict[str, Profile]:
 
 
 def _profile(name: str, tables: dict[str, dict[str, Any]]) -> Profile:
-    own = _with_none(tables[name])
-    base = _profile(own.pop("extends"), tables) if "extends" in own else Profile({}, 1)
-    costs = own.pop("costs", "")
-    repetitions = own.pop("repetitions", base.repetitions)
-    datasets = {key: own.pop(key) for key in [*own] if isinstance(own[key], dict)}
+    table = _with_none(tables[name])
+    base = _profile(table.pop("extends"), tables) if "extends" in table else Profile({}, 1)
+    costs = table.pop("costs", "")
+    repetitions = table.pop("repetitions", base.repetitions)
+    datasets = {key: table.pop(key) for key in [*table] if isinstance(table[key], dict)}
     merged = {
         key: {**base.datasets.get(key, {}), **datasets.get(key, {})}
         for key in {**base.datasets, **datasets}
     }
-    return Profile({**base.settings, **own}, repetitions, merged, costs)
+    return Profile({**base.settings, **table}, repetitions, merged, costs)
 
 
 def _with_none(value: Any) -> Any:
-    """TOML has no null: the string "none" stands for it, in nested tables too."""
+    """Replace the string "none" by None, in nested tables too: TOML has no null."""
     if isinstance(value, dict):
         return {key: _with_none(inner) for key, inner in value.items()}
     return None if value == "none" else value

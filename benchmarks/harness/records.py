@@ -1,4 +1,4 @@
-"""A record as one line of JSON, and back: every field is checked before anything uses it."""
+"""Encodes a record as one line of JSON. Decoding checks every field."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ from typing import Any
 
 from benchmarks.harness.spec import STATUSES, Record, Trial
 
-# Raised whenever an older reader would misread a line. Lines of schema 1 have no such field, and
-# no id.
+# To be raised when older code would misread new lines. Lines of schema 1 have no fields `schema`
+# and `id`.
 SCHEMA = 2
 
 
 class InvalidRecordError(ValueError):
-    """A line is no record; the message says which field is wrong."""
+    """A line is not a valid record; the message names the wrong field."""
 
 
 class NewerRecordError(ValueError):
@@ -26,14 +26,14 @@ class NewerRecordError(ValueError):
 
 @dataclass(frozen=True)
 class Line:
-    """A record as it is stored.
+    """A stored line: a record, or a mark, which says that earlier lines no longer count.
 
     Args:
-        id: names this line among all others; marks use it.
-        record: what it holds.
-        schema: the schema that it was written in.
-        retires: ids of the lines that no longer count, if this line is a mark. None for the marks
-            of schema 1, which retire lines of schema 1 that were finished before them.
+        id: the unique identifier of this line, to which marks refer.
+        record: the record. A mark is a record with the status "superseded".
+        schema: the schema in which the line was written.
+        retires: for a mark, the ids of the lines that no longer count. It is None for marks of
+            schema 1, which retire the lines of schema 1 that were finished before the mark.
     """
 
     id: str
@@ -43,14 +43,14 @@ class Line:
 
 
 def encode(record: Record, retires: tuple[str, ...] | None = None) -> bytes:
-    """Returns one line of flat JSON; `null` stands for what is not finite, since JSON has no NaN.
+    """Returns one line of JSON. `null` stands for numbers that are not finite: JSON has no NaN.
 
     Args:
         record: the record.
-        retires: ids of the lines that no longer count, if the record is a mark.
+        retires: for a mark, the ids of the lines that no longer count.
     """
 
-    def plain(value: float) -> float | None:
+    def rounded(value: float) -> float | None:
         return float(f"{value:.6g}") if math.isfinite(value) else None
 
     fields = {
@@ -58,9 +58,9 @@ def encode(record: Record, retires: tuple[str, ...] | None = None) -> bytes:
         "schema": SCHEMA,
         "id": uuid.uuid4().hex,
         **asdict(record),
-        "metrics": {name: plain(value) for name, value in record.metrics.items()},
-        "curves": {name: [plain(v) for v in values] for name, values in record.curves.items()},
-        "times": {name: plain(value) for name, value in record.times.items()},
+        "metrics": {name: rounded(value) for name, value in record.metrics.items()},
+        "curves": {name: [rounded(v) for v in values] for name, values in record.curves.items()},
+        "times": {name: rounded(value) for name, value in record.times.items()},
     }
     if retires is not None:
         fields["retires"] = list(retires)
@@ -72,14 +72,14 @@ def decode(line: bytes) -> Line:
 
     Raises:
         NewerRecordError: if a newer version of this project wrote it.
-        InvalidRecordError: if it is no whole and valid record.
+        InvalidRecordError: if the line is incomplete or not a valid record.
     """
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InvalidRecordError("it is not JSON") from error
     if not isinstance(fields, dict):
-        raise InvalidRecordError("it is no JSON object")
+        raise InvalidRecordError("it is not a JSON object")
     schema = fields.pop("schema", 1)
     if not _is_integer(schema) or schema < 1:
         raise InvalidRecordError(f"`schema` must be a positive integer. Received: {_short(schema)}")
@@ -98,13 +98,15 @@ def _line(fields: dict[str, Any], schema: int, default_id: str) -> Line:
     key = _take(fields, "key", _is_text)
     id_ = _take(fields, "id", _is_text, default_id)
     retires = _take(fields, "retires", _optional(_list_of(_is_text)), None)
-    told = {name: _take(fields, name, check, *default) for name, check, *default in _FIELDS}
+    checked = {name: _take(fields, name, check, *default) for name, check, *default in _FIELDS}
     if fields:
         raise InvalidRecordError(f"it has unknown fields: {', '.join(map(_short, fields))}")
-    trial = _trial(told.pop("trial"))
+    trial = _trial(checked.pop("trial"))
     if trial.key != key:
-        raise InvalidRecordError(f"`key` must be its trial's, {trial.key}. Received: {_short(key)}")
-    record = Record(trial=trial, **told)
+        raise InvalidRecordError(
+            f"`key` must be the key of `trial`, {trial.key}. Received: {_short(key)}"
+        )
+    record = Record(trial=trial, **checked)
     record = replace(
         record,
         metrics={name: _number(value) for name, value in record.metrics.items()},
@@ -127,7 +129,7 @@ _REQUIRED = object()
 def _take(
     fields: dict[str, Any], name: str, check: Callable[[Any], bool], default: Any = _REQUIRED
 ) -> Any:
-    """Removes a field and returns its value, which must satisfy `check`."""
+    """Remove a field and return its value. Raises `InvalidRecordError` if `check` rejects it."""
     value = fields.pop(name, default)
     if value is _REQUIRED:
         raise InvalidRecordError(f"`{name}` is missing")
@@ -156,11 +158,11 @@ def _is_integer(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return isinstance(value, float) or abs(value) < 2**1000  # a larger one is no float
+    return isinstance(value, float) or abs(value) < 2**1000  # it must be convertible to float
 
 
 def _is_time(value: Any) -> bool:
-    """An ISO 8601 time with its zone."""
+    """Whether a value is an ISO 8601 time with a time zone."""
     try:
         return datetime.fromisoformat(value).tzinfo is not None
     except (TypeError, ValueError):
@@ -180,7 +182,7 @@ def _table_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _is_environment(value: Any) -> bool:
-    """What `env.environment` gives. Later versions may add columns."""
+    """Whether a value has the fields of `env.environment`. Later versions may add fields."""
     if not isinstance(value, dict):
         return False
     checks: Mapping[str, Callable[[Any], bool]] = {

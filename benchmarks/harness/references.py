@@ -1,4 +1,4 @@
-"""Published values, kept in `benchmarks/references/*.toml` with their provenance."""
+"""Reads published values, with their provenance, from `benchmarks/references/*.toml`."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ class Reference:
 
     Args:
         source: the paper.
-        place: the table or figure in it.
-        provenance: how the values were got from it.
-        protocol: what was done differently there, or is not stated.
+        place: the table or figure in the paper.
+        provenance: how the values were taken from the paper.
+        protocol: the paper's set-up, and what the paper does not state.
         values: metric name -> axis value -> published value.
-        spreads: the same for the published error bars.
+        spreads: metric name -> axis value -> half length of the published error bar.
     """
 
     source: str
@@ -34,12 +34,12 @@ class Reference:
 
     @property
     def description(self) -> str:
-        """The label with what was done there and where the values come from."""
+        """The label, the protocol and the provenance."""
         return f"{self.label}. {self.protocol}. Values: {self.provenance}."
 
 
 def load(file: str, table: str) -> Reference:
-    """Read `[table]` of `benchmarks/references/<file>.toml`: the axis and columns as lists."""
+    """Read `[table]` of `benchmarks/references/<file>.toml`. Its axis and columns are lists."""
     with (FOLDER / f"{file}.toml").open("rb") as stream:
         content = tomllib.load(stream)[table]
     axis = content.pop("axis")

@@ -1,4 +1,4 @@
-"""Profiles expand to trials, and trials leave records."""
+"""Profiles, trials and records: a profile expands to trials, and each trial leaves a record."""
 
 import hashlib
 import json
@@ -15,20 +15,20 @@ STATUSES = ("ok", "diverged", "error", "superseded")
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run: everything that decides its result, hardware and software apart."""
+    """One run of one arm: everything that decides its result, except hardware and software."""
 
     experiment: str
     version: int
     profile: str
-    dataset: str  # the title that tables print
-    data: str  # the content's fingerprint
+    dataset: str  # the data set's title, which tables print
+    data: str  # the fingerprint of the data set's content
     seed: int
     repetition: int
     params: Params
 
     @cached_property
     def key(self) -> str:
-        """A hash of all the fields: the same key, the same result."""
+        """A hash of all fields. Trials with the same key have the same result."""
         text = json.dumps(asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
@@ -39,10 +39,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Record:
-    """What a trial left behind.
+    """The stored outcome of a trial.
 
-    `status` is "ok", "diverged" (the loss ceased to be finite: a result), "error" (to be tried
-    again) or "superseded" (a mark that certain other records of the trial no longer count).
+    `status` is "ok", "diverged" (the loss became infinite or NaN, which is a result), "error" (the
+    trial will run again) or "superseded" (a mark: certain other records of the trial no longer
+    count).
     """
 
     trial: Trial
@@ -50,7 +51,7 @@ class Record:
     finished: str  # UTC, ISO 8601
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    times: Mapping[str, float] = field(default_factory=dict)  # seconds; none in grouped runs
+    times: Mapping[str, float] = field(default_factory=dict)  # seconds; empty in populations
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
 
@@ -61,10 +62,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Profile:
-    """A named size of an experiment.
+    """The settings of an experiment at one size.
 
-    `datasets` overrides settings for one data set; `costs` says in a sentence what the scale-down
-    costs.
+    `datasets` holds, by data set, the settings that differ for it. `costs` is a sentence that says
+    how the smaller size affects the results.
     """
 
     settings: Params

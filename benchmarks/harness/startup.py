@@ -1,11 +1,11 @@
-"""What every `python -m benchmarks...` arranges before it does anything else."""
+"""Prepares the standard streams, before `python -m benchmarks...` does anything else."""
 
 import codecs
 import os
 import sys
 import unicodedata
 
-PLAIN = {  # by name: the characters are easily mistaken for others
+PLAIN = {  # written by name, because these characters look like others
     "\N{PLUS-MINUS SIGN}": "+-",
     "\N{MULTIPLICATION SIGN}": "x",
     "\N{EN DASH}": "-",
@@ -18,15 +18,15 @@ PLAIN = {  # by name: the characters are easily mistaken for others
 
 
 def prepare() -> None:
-    """The standard streams are open, and take every character."""
+    """Make sure that the standard streams are open and accept every character."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
-        except OSError:  # closed: else the next file opened would get what goes to this stream
+        except OSError:  # closed: the next opened file would take the descriptor and the output
             os.open(os.devnull, os.O_RDWR)
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open as long as the process is
-    if sys.stderr is None:  # `print` would write to standard output in its place
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
+    if sys.stderr is None:  # `print` would write to standard output instead
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     codecs.register_error("keras_ddl_plain", _plain)
     for stream in (sys.stdout, sys.stderr):
@@ -35,7 +35,7 @@ def prepare() -> None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """Characters that the terminal does not have, in ASCII: ± becomes +-."""
+    """Replace characters that the terminal cannot show by ASCII, such as ± by +-."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = "".join(map(_ascii, error.object[error.start : error.end]))

@@ -1,4 +1,4 @@
-"""Means with intervals, over seeds and over paired differences."""
+"""Means with confidence intervals, of values and of paired differences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Student's t interval of the mean. Every seed counts: nothing is trimmed."""
+    """The mean with its Student's t interval. All values count; none is trimmed."""
     count = len(values)
     if count == 0:
         return Interval(math.nan, math.nan, 0)
@@ -46,6 +46,6 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
 def paired_difference(
     a: Mapping[int, float], b: Mapping[int, float], confidence: float = 0.95
 ) -> Interval:
-    """The interval of a - b over the repetitions that both have."""
+    """The mean of a - b with its interval, over the repetitions that both have."""
     shared = sorted(a.keys() & b.keys())
     return mean_interval([a[repetition] - b[repetition] for repetition in shared], confidence)

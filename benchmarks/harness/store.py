@@ -1,4 +1,4 @@
-"""Records on disk: append-only JSON lines, which no kill and no second writer can corrupt."""
+"""Records on disk: append-only JSON lines. A kill or a second writer cannot corrupt them."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks.harness.records import InvalidRecordError, Line, NewerRecordError, decode, encode
 from benchmarks.harness.spec import Record, Trial
 
-ROOM = 50 * 2**20  # bytes that must be free before a run starts
+REQUIRED_SPACE = 50 * 2**20  # bytes that must be free before a run starts
 
 
 class StoreError(Exception):
-    """The results folder cannot be used; the message says why and how to mend it."""
+    """The results folder cannot be used. The message says why, and what the user can do."""
 
 
 def now() -> str:
@@ -30,42 +30,43 @@ def to_stderr(line: str) -> None:
 
 @dataclass
 class _Shard:
-    """What was read of a file so far. Files only grow, so a second reading goes on from there."""
+    """The part of a file that was read so far. Files only grow; the next read continues there."""
 
-    size: int = 0
-    numbers: int = 0
+    size: int = 0  # bytes read, up to the last newline
+    numbers: int = 0  # lines read
     lines: list[Line] = field(default_factory=list)
-    tail: list[Line] = field(default_factory=list)  # a last line without its newline
-    torn: bytes = b""
+    tail: list[Line] = field(default_factory=list)  # a last line that has no newline yet
+    torn: bytes = b""  # the bytes of that line
 
 
 class Store:
     """The records of one experiment under `folder/records/`.
 
-    Each store object that writes has a file (a shard) of its own, so writers never share one. A
-    record is one line, flushed to the disk before the next trial starts. A line that a kill cut
-    short, or that is no valid record, is named and passed over, and its trial runs again.
+    Each store object that writes has a separate file (a shard), so two writers never share a file.
+    A record is one line, which is flushed to the disk before the next trial starts. A line that is
+    incomplete or not a valid record is reported and skipped, and its trial runs again.
 
-    No order of lines or of times decides what counts: a mark names the lines that it retires.
+    A mark names the lines that no longer count, so that neither the order of lines nor clocks
+    decide it.
 
     Args:
         folder: the experiment's results folder.
-        notify: called with one line for humans about lines that are passed over.
+        notify: called with one line for humans about each group of skipped lines.
     """
 
     def __init__(self, folder: str | Path, notify: Callable[[str], object] = to_stderr):
         self.folder = Path(folder)
         self.records_folder = self.folder / "records"
         self._notify = notify
-        self._own: Path | None = None
+        self._shard_path: Path | None = None
         self._shards: dict[Path, _Shard] = {}
-        self._named: set[Path] = set()
+        self._reported: set[Path] = set()
 
     def check_writable(self) -> None:
-        """Write, flush and remove a file, and look for room, before hours are spent.
+        """Check, before a long run, that a file can be written and that there is enough space.
 
         Raises:
-            StoreError: naming the folder and the system's reason.
+            StoreError: if not. The message has the folder and the system's reason.
         """
         probe = self.records_folder / f".probe-{uuid.uuid4().hex}"
         try:
@@ -81,12 +82,13 @@ class Store:
         except OSError as error:
             raise StoreError(
                 f"Cannot write results to {self.records_folder}: {error.strerror}. "
-                "Give another folder with --out."
+                "Choose another folder with --out."
             ) from error
-        if free < ROOM:
+        if free < REQUIRED_SPACE:
             raise StoreError(
-                f"Only {free / 2**20:.0f} MiB are free for results in {self.records_folder}, and "
-                f"{ROOM / 2**20:.0f} MiB are wanted. Make room, or give another folder with --out."
+                f"Only {free / 2**20:.0f} MiB are free for results in {self.records_folder}, but "
+                f"{REQUIRED_SPACE / 2**20:.0f} MiB are needed. Free some space, or choose another "
+                "folder with --out."
             )
 
     def append(self, record: Record) -> None:
@@ -98,7 +100,7 @@ class Store:
         self._write(encode(record))
 
     def supersede(self, trials: Collection[Trial]) -> None:
-        """Mark the records that the trials have now as no longer counting; they stay on disk."""
+        """Add marks, so that the present records of the trials no longer count. None is deleted."""
         lines: dict[str, list[Line]] = {}
         for line in self._counting():
             lines.setdefault(line.record.trial.key, []).append(line)
@@ -114,31 +116,32 @@ class Store:
             self._write(b"".join(marks))
 
     def latest(self) -> dict[str, Record]:
-        """The record that counts, by trial key: a result beats an error, then the newest."""
-        found: dict[str, Line] = {}
+        """By trial key, the record that counts: the newest result, or else the newest error."""
+        best: dict[str, Line] = {}
         for line in self._counting():
             key = line.record.trial.key
-            if key not in found or _rank(line) > _rank(found[key]):
-                found[key] = line
-        return {key: line.record for key, line in found.items()}
+            if key not in best or _rank(line) > _rank(best[key]):
+                best[key] = line
+        return {key: line.record for key, line in best.items()}
 
     def done_keys(self) -> set[str]:
         return {line.record.trial.key for line in self._counting() if line.record.done}
 
     def failures(self) -> dict[str, set[str]]:
-        """The ids of error records that count, by trial key."""
-        found: dict[str, set[str]] = {}
+        """By trial key, the ids of the error records that count."""
+        ids: dict[str, set[str]] = {}
         for line in self._counting():
             if line.record.status == "error":
-                found.setdefault(line.record.trial.key, set()).add(line.id)
-        return found
+                ids.setdefault(line.record.trial.key, set()).add(line.id)
+        return ids
 
     def _counting(self) -> list[Line]:
-        """Records that no mark retires."""
+        """The records that no mark retires."""
         lines = [line for shard in self._read() for line in shard]
         marks = [line for line in lines if line.record.status == "superseded"]
         retired = {id_ for mark in marks for id_ in mark.retires or ()}
-        timed: dict[tuple[str, int], str] = {}  # of marks that name no lines
+        # Marks of schema 1 name no lines: by key and schema, the time up to which they retire them.
+        timed: dict[tuple[str, int], str] = {}
         for mark in marks:
             if mark.retires is None:
                 for schema in range(1, mark.schema + 1):
@@ -154,44 +157,45 @@ class Store:
         return [line for line in lines if counts(line)]
 
     def _write(self, lines: bytes) -> None:
-        if self._own is None:
+        if self._shard_path is None:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-            self._own = self.records_folder / f"{stamp}-{uuid.uuid4().hex[:8]}.jsonl"
+            self._shard_path = self.records_folder / f"{stamp}-{uuid.uuid4().hex[:8]}.jsonl"
         try:
             _make_folder(self.records_folder)
-            new = not self._own.exists()
-            with self._own.open("ab") as file:
+            new = not self._shard_path.exists()
+            with self._shard_path.open("ab") as file:
                 file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
             if new:
                 _sync_folder(self.records_folder)
         except OSError as error:
-            shard, self._own = self._own, None  # it may end in half a line: never add to it
+            # The file may end with an incomplete line, so it is not used again.
+            shard, self._shard_path = self._shard_path, None
             raise StoreError(
                 f"Cannot write the record of a finished trial to {shard}: {error.strerror}. "
-                "Earlier records are safe: make room, then the same command goes on."
+                "Earlier records are safe. Free some space; the same command then continues."
             ) from error
 
     def _read(self) -> Iterator[list[Line]]:
-        """The valid lines of each shard."""
+        """Yield the valid lines of each shard."""
         for path in sorted(self.records_folder.glob("[!.]*.jsonl")):
-            if not path.is_file():  # a folder, a link to nothing, or a pipe, which would block
-                if path not in self._named:
-                    self._named.add(path)
-                    self._notify(f"note: {path} is no regular file and is passed over")
+            if not path.is_file():  # a folder, a broken link, or a pipe, which would block
+                if path not in self._reported:
+                    self._reported.add(path)
+                    self._notify(f"note: {path} is not a regular file and is skipped")
                 continue
             shard = self._shards.setdefault(path, _Shard())
             with path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size < shard.size:  # it was replaced by hand
+                if os.fstat(file.fileno()).st_size < shard.size:  # somebody replaced the file
                     shard = self._shards[path] = _Shard()
                 file.seek(shard.size)
                 content = file.read()
-            self._take_up(path, shard, content)
+            self._extend(path, shard, content)
             yield shard.lines + shard.tail
 
-    def _take_up(self, path: Path, shard: _Shard, content: bytes) -> None:
-        """Adds the lines of what a shard grew by. A last line without its newline may grow yet."""
+    def _extend(self, path: Path, shard: _Shard, content: bytes) -> None:
+        """Add the new content of a file to its shard. A line without newline may be unfinished."""
         whole, _, torn = content.rpartition(b"\n")
         faults: dict[str, list[int]] = {}
 
@@ -210,8 +214,7 @@ class Store:
         shard.size += len(content) - len(torn)
         for fault, numbers in faults.items():
             self._notify(
-                f"note: {_numbered(numbers)} of {path} passed over: {fault}; "
-                "the trial will run again"
+                f"note: {_numbered(numbers)} of {path} skipped: {fault}; the trial will run again"
             )
 
 
@@ -227,17 +230,17 @@ def _numbered(numbers: list[int]) -> str:
 
 
 def _make_folder(folder: Path) -> None:
-    """Creates a folder and its parents, each of them on the disk when this returns."""
+    """Create a folder and its parents, and flush their names to the disk."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
-        _sync_folder(made.parent)
+    for created in missing:
+        _sync_folder(created.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flushes a folder: a new file's name is then on the disk, as its content is.
+    """Flush a folder, so that the names of new files in it are on the disk.
 
-    Some systems cannot do it (Windows, some network file systems).
+    Windows and some network file systems cannot do it; there nothing happens.
     """
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""One command for several studies: `python -m benchmarks.norm_batch_size --study ...`."""
+"""A command with several studies, such as `python -m benchmarks.norm_batch_size --study mlp`."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from benchmarks.harness.experiment import Experiment
 
 @dataclass(frozen=True)
 class Command:
-    """A study with its own command line.
+    """A study that is not an experiment and parses its command line itself.
 
     Args:
         summary: one line for `--help`.
@@ -29,17 +29,18 @@ def main(
 
     Args:
         entry: the name of the command in `benchmarks`.
-        studies: by name.
-        argv: the command line; by default the process's own.
+        studies: the studies by name.
+        argv: the command line; by default that of the process.
     """
     default = next(iter(studies))
-    abouts = [f"{name}: {study.summary}" for name, study in studies.items()]
+    summaries = [f"{name}: {study.summary}" for name, study in studies.items()]
     flag = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     flag.add_argument(
         "--study",
         choices=studies,
         default=default,
-        help=f"{'; '.join(abouts)}. Default {default}. Each has its own profiles and records",
+        help=f"{'; '.join(summaries)}. Default {default}. Each study has separate profiles and "
+        "records",
     )
     argv = sys.argv[1:] if argv is None else argv
     chosen, others = flag.parse_known_args(argv)

@@ -1,4 +1,4 @@
-"""How records become a table and a figure: one row and one point for each value of a parameter."""
+"""Views: each is a table and a figure with a row and a point for each value of a parameter."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Params, Record
 
-GUESSING = 90.0  # error in % of guessing among ten classes: what a diverged run counts as
+GUESSING = 90.0  # error in % of guessing among ten classes, used for runs that diverged
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 
@@ -16,17 +16,17 @@ class View:
     """A table and a figure of one experiment.
 
     Args:
-        axis: the parameter that rows and points differ in.
-        axis_title: its name in words.
-        metrics: record metrics and their titles; the first is the figure's.
-        curves: record curves and their titles, drawn over updates.
-        split_by: parameters for each combination of which there is a table and a figure.
-        reference: `params -> Reference`, the published values for one such combination.
-        series: parameters that tell apart the arms with one value of the axis: the lines and
-            columns of a view that has its own `draw` and `table`.
-        draw: `(section, figure) -> None`, draws on a `matplotlib.figure.Figure` in place of the
-            standard panels.
-        table: `(section) -> (headers, rows)`, in place of the standard table.
+        axis: the parameter in which rows and points differ.
+        axis_title: the title of the axis.
+        metrics: metrics of the records and their titles. The figure shows the first one.
+        curves: curves of the records and their titles. They are drawn over updates.
+        split_by: parameters. Each combination of their values has a separate table and figure.
+        reference: `params -> Reference`, the published values for such a combination.
+        series: parameters in which arms with the same value of the axis differ, as the lines of a
+            figure do. A view with series needs `draw` and `table`.
+        draw: `(section, figure) -> None`, draws on a `matplotlib.figure.Figure`. None (default):
+            the standard panels.
+        table: `(section) -> (headers, rows)`. None (default): the standard table.
     """
 
     axis: str
@@ -42,15 +42,15 @@ class View:
 
 @dataclass(frozen=True)
 class Section:
-    """One table and one figure: records of a view, cut by the view's `split_by`.
+    """One table and one figure of a view, for one combination of the parameters in `split_by`.
 
     Args:
-        view: what to show of them.
-        records: at least one, all of a result ("ok" or "diverged").
-        title: names experiment, data set and profile.
+        view: the view.
+        records: at least one; all have the status "ok" or "diverged".
+        title: names the experiment, data set and profile.
         setting: how the set-up differs from the paper's.
-        stem: of the figure's file names.
-        reference: the published values, if there are any.
+        stem: the figure's file name without suffix.
+        reference: the published values, or None.
     """
 
     view: View
@@ -62,21 +62,23 @@ class Section:
 
     @property
     def metrics(self) -> dict[str, str]:
-        """The view's metrics that the records hold; all of them if every run diverged."""
-        held = {name for record in self.records for name in record.metrics}
+        """The view's metrics that the records have; all metrics if every run diverged."""
+        recorded = {name for record in self.records for name in record.metrics}
         return {
-            name: title for name, title in self.view.metrics.items() if name in held or not held
+            name: title
+            for name, title in self.view.metrics.items()
+            if name in recorded or not recorded
         }
 
     @property
     def curves(self) -> dict[str, str]:
-        """The view's curves that the records hold: the paper's protocol has no validation set."""
-        held = {name for record in self.records for name in record.curves}
-        return {name: title for name, title in self.view.curves.items() if name in held}
+        """The view's curves that the records have. Without validation data, some are missing."""
+        recorded = {name for record in self.records for name in record.curves}
+        return {name: title for name, title in self.view.curves.items() if name in recorded}
 
 
 def arm(records: Iterable[Record], **where: Any) -> list[Record]:
-    """The records whose parameters equal `where`."""
+    """The records whose parameters have the values in `where`."""
     return [
         record
         for record in records
@@ -85,56 +87,57 @@ def arm(records: Iterable[Record], **where: Any) -> list[Record]:
 
 
 def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
-    """By repetition, the converged records of the arm whose parameters equal `where`."""
-    found = arm(records, **where)
-    return {record.trial.repetition: record for record in found if record.status == "ok"}
+    """By repetition, the records of one arm (see `arm`) that converged."""
+    chosen = arm(records, **where)
+    return {record.trial.repetition: record for record in chosen if record.status == "ok"}
 
 
 def values(
     records: Iterable[Record], metric: str, diverged: float | None = None, **where: Any
 ) -> dict[int, float]:
-    """By repetition, a metric of the arm whose parameters equal `where`.
+    """By repetition, the values of a metric in one arm.
 
     Args:
-        records: of any arms.
+        records: records of any arms.
         metric: the metric's name.
-        diverged: what a run that diverged counts as, such as the error of guessing; by default it
-            is left out.
-        **where: parameters that name the arm.
+        diverged: the value used for runs that diverged, such as the error of guessing. None
+            (default): these runs are left out.
+        **where: the parameters that select the arm.
     """
-    found = {}
+    by_repetition = {}
     for record in arm(records, **where):
         if record.status == "ok" and metric in record.metrics:
-            found[record.trial.repetition] = record.metrics[metric]
+            by_repetition[record.trial.repetition] = record.metrics[metric]
         elif record.status == "diverged" and diverged is not None:
-            found[record.trial.repetition] = diverged
-    return found
+            by_repetition[record.trial.repetition] = diverged
+    return by_repetition
 
 
 def groups(
     records: Sequence[Record], names: Sequence[str], optional: bool = False
 ) -> dict[tuple[Any, ...], list[Record]]:
-    """Records by the values of some parameters, sorted by them.
+    """Groups records by the values of some parameters, and sorts the groups by these values.
 
     Args:
-        records: of any arms.
-        names: of the parameters.
-        optional: whether records may lack them. Those come first, with None.
+        records: records of any arms.
+        names: the names of the parameters.
+        optional: whether records may lack parameters. Missing ones have the value None, and groups
+            with None come first.
     """
-    found: dict[tuple[Any, ...], list[Record]] = {}
+    by_values: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         params = record.trial.params
         values = [params.get(name) if optional else params[name] for name in names]
-        found.setdefault(tuple(values), []).append(record)
+        by_values.setdefault(tuple(values), []).append(record)
 
     def order(item: tuple[tuple[Any, ...], list[Record]]) -> tuple[bool, list[Any]]:
         lacking = optional and None in item[0]
         return not lacking, [_sortable(value) for value in item[0]]
 
-    return dict(sorted(found.items(), key=order))
+    return dict(sorted(by_values.items(), key=order))
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:
-    """Numbers by size, and after them None and words."""
+    """A sort key: numbers by size come before None and strings."""
     number = isinstance(value, int | float)
     return not number, value if number else 0.0, str(value)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.initialization --study ...`: signals and gradients before training."""
+"""`python -m benchmarks.initialization --study NAME` studies initial weights."""
 
 import sys
 
@@ -9,12 +9,14 @@ from benchmarks.initialization import (
     fitnet_signals,
     lsuv_figure,
     vanishing_gradient,
+    zero_init,
 )
 
-SUMMARY = "signals and gradients by layer at initialization; four studies"
+SUMMARY = "signals and gradients at initialization, and what equal weights learn; five studies"
 STUDIES: dict[str, Experiment | Command] = {
     "activation_statistics": activation_statistics.EXPERIMENT,
     "vanishing_gradient": vanishing_gradient.EXPERIMENT,
+    "zero_init": zero_init.EXPERIMENT,
     "fitnet_signals": Command(fitnet_signals.SUMMARY, fitnet_signals.main),
     "lsuv_figure": Command(lsuv_figure.SUMMARY, lsuv_figure.main),
 }

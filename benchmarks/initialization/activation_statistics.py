@@ -1,6 +1,7 @@
-"""What leaves each layer of a deep network at initialization: mean, spread, share of active units.
+"""Outputs of each layer of a deep network at initialization: mean, spread, share of active units.
 
-Every activation function with every initializer, on real images; only forward passes.
+Every activation function is combined with every initializer. The inputs are real images. There are
+only forward passes.
 """
 
 import itertools
@@ -56,11 +57,12 @@ def measure(trial: Trial, model, data):
         "active": [float(100 * (layer > 0).mean()) for layer in hidden],
         "saturated": [float(100 * saturated(layer).mean()) for layer in hidden],
     }
-    for index in shown(len(hidden)):
+    for index in layers_with_histograms(len(hidden)):
         counts, edges = np.histogram(hidden[index - 1], BINS)
         curves[f"histogram {index}"] = [float(edges[0]), float(edges[-1]), *map(float, counts)]
     rms = np.sqrt(np.square(curves["mean"]) + np.square(curves["std"]))
-    # Orders of magnitude, for signals grow and shrink geometrically. 1e-30 stands for none.
+    # Signals grow or shrink by a factor per layer, so logarithms are compared. The smallest
+    # standard deviation is taken as 1e-30.
     orders = np.log10(np.maximum(curves["std"], 1e-30))
     metrics = {
         "first_std": curves["std"][0],
@@ -69,18 +71,18 @@ def measure(trial: Trial, model, data):
         "last_saturated": curves["saturated"][-1],
         "active": float(np.mean(curves["active"])),
         "offset": float(np.mean(np.abs(curves["mean"]) / np.maximum(rms, 1e-300))),
-        "function_us": seconds_of(trial.params["activation"]) * 1e6,
+        "function_us": median_seconds(trial.params["activation"]) * 1e6,
     }
     return metrics, curves
 
 
-def shown(depth: int) -> list[int]:
-    """The layers whose histograms are kept."""
+def layers_with_histograms(depth: int) -> list[int]:
+    """The layers whose histograms are recorded, counted from 1."""
     return sorted({1, *(round(depth * share) for share in (0.25, 0.5, 0.75, 1.0))})
 
 
-def seconds_of(activation: str) -> float:
-    """The median time of the function alone on a million units."""
+def median_seconds(activation: str) -> float:
+    """The median time in seconds of the activation function alone, on a million units."""
     import keras
     from keras import ops
 
@@ -95,12 +97,12 @@ def seconds_of(activation: str) -> float:
 
 
 def judge_half_active(records: Sequence[Record]) -> Verdict:
-    found = []
+    findings = []
     for name in ("Xavier", "He", "orthonormal"):
         rates = values(records, "active", network=f"relu, {name}")
         what = f"active ReLU units, mean of all layers, {name}"
-        found.append(within(what, mean_interval([*rates.values()]), "%", low=45, high=55))
-    return all_of(found)
+        findings.append(within(what, mean_interval([*rates.values()]), "%", low=45, high=55))
+    return all_of(findings)
 
 
 def judge_init_scale(records: Sequence[Record]) -> Verdict:
@@ -121,19 +123,22 @@ def judge_init_scale(records: Sequence[Record]) -> Verdict:
 
 
 def judge_elu(records: Sequence[Record]) -> Verdict:
-    found = []
+    findings = []
     for name in ("Xavier", "He", "LSUV"):
         relu, elu = (values(records, "offset", network=f"{a}, {name}") for a in ("relu", "elu"))
         what = f"|mean| / rms of outputs, all layers, ReLU less ELU, {name}"
-        found.append(within(what, paired_difference(relu, elu), "", low=0))
+        findings.append(within(what, paired_difference(relu, elu), "", low=0))
     relu, elu = (values(records, "function_us", network=f"{a}, He") for a in ("relu", "elu"))
-    ratios = [elu[key] / relu[key] for key in relu.keys() & elu.keys()]
-    found.append(within("time of the function, ELU / ReLU", mean_interval(ratios), "times", low=1))
-    return all_of(found)
+    ratios = mean_interval([elu[key] / relu[key] for key in relu.keys() & elu.keys()])
+    findings.append(within("time of the function, ELU / ReLU", ratios, "times", low=1))
+    return all_of(findings)
 
 
 def histograms(section: Section, figure) -> None:
-    """A row for each initializer and a column for each activation: layers one above the other."""
+    """Draw histograms of layers, with a row for each initializer and a column for each activation.
+
+    In each panel the layers stand one above the other, the first one on top.
+    """
     first = {record.trial.params["network"]: record for record in reversed(section.records)}
     names = [
         name for name in signals.INITIALIZERS if any(f"{a}, {name}" in first for a in ACTIVATIONS)

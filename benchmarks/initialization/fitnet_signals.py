@@ -1,7 +1,8 @@
-"""Signals and gradients by depth in FitNet-4 at initialization.
+"""Signals and gradients by layer in FitNet-4 at initialization.
 
-For every activation function and initializer that the LSUV paper compares: the standard deviation
-of each layer's linear part, and the norm of the loss's gradient with respect to its kernel.
+The tables show the standard deviation of each layer's linear part, and the norm of the loss's
+gradient with respect to the layer's kernel, for every activation function and initializer that the
+LSUV paper compares.
 """
 
 import functools
@@ -24,11 +25,11 @@ INITIALIZERS = {
     "MSRA": "He",
 }
 SUMMARY = "standard deviations and gradients by layer in FitNet-4, as a table"
-SHOWN = (1, 5, 9, 13, 17, 18, 19)  # of 17 convolutions, 500 units and logits
+SHOWN = (1, 5, 9, 13, 17, 18, 19)  # layers: 1-17 are convolutions, 18 has 500 units, 19 the logits
 
 
 def cells(activation: str, name: str, x, y, classes: int) -> tuple[list[float], list[float]]:
-    """Standard deviations of the linear parts and norms of the gradients, layer by layer."""
+    """By layer, the standard deviations of the linear parts, and the norms of the gradients."""
     import keras
 
     from keras_ddl.initializers import lsuv_init
@@ -44,22 +45,22 @@ def cells(activation: str, name: str, x, y, classes: int) -> tuple[list[float], 
 
 
 def table(activation: str, x, y, classes: int) -> str:
-    found = {name: cells(activation, name, x, y, classes) for name in INITIALIZERS}
+    measured = {name: cells(activation, name, x, y, classes) for name in INITIALIZERS}
     rows = [
         [
             layer,
             *(
-                f"{found[name][0][layer - 1]:.2g} / {found[name][1][layer - 1]:.2g}"
-                for name in found
+                f"{deviations[layer - 1]:.2g} / {norms[layer - 1]:.2g}"
+                for deviations, norms in measured.values()
             ),
         ]
         for layer in SHOWN
     ]
     ratios = [
-        f"{norms[0] / norms[-1]:.2g}" if norms[-1] > 0 else "-" for _, norms in found.values()
+        f"{norms[0] / norms[-1]:.2g}" if norms[-1] > 0 else "-" for _, norms in measured.values()
     ]
     rows.append(["first / last gradient", *ratios])
-    return tabulate(rows, ["layer", *found], tablefmt="pipe", disable_numparse=True)
+    return tabulate(rows, ["layer", *measured], tablefmt="pipe", disable_numparse=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", default="auto", choices=("auto", *data.NAMES))
     parser.add_argument("--data-dir", metavar="DIR")
     parser.add_argument("--examples", type=int, default=64)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables to FILE")
     arguments = parser.parse_args(argv)
     dataset = data.load(arguments.dataset, arguments.data_dir)
     chosen = np.random.default_rng(0).permutation(len(dataset.y_train))[: arguments.examples]

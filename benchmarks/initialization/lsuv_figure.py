@@ -1,6 +1,7 @@
-"""The guide's figure: signals by layer before and after LSUV.
+"""Draws the figure of the guide to initializers: signals by layer before and after LSUV.
 
-A ReLU network of thirty layers with Keras' default initializer, on digits, written to `--out`.
+The network has thirty ReLU layers with Keras' default initializer, and the images are digits. The
+figure is written to `--out`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from benchmarks.harness import commands, data
 from benchmarks.harness.env import ROOT
 from benchmarks.initialization.signals import gradient_norms, outputs, standardized
 
-SUMMARY = "the guide's figure: signals by layer before and after LSUV"
+SUMMARY = "draws the guide's figure: signals by layer before and after LSUV"
 DEPTH, WIDTH = 30, 128
 
 

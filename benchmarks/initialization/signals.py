@@ -1,4 +1,4 @@
-"""Plain networks at initialization, and what signals and gradients do in them."""
+"""Plain networks at initialization, and measurements of their signals and gradients."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ INITIALIZERS = ("normal .01", "normal 1", "Xavier", "He", "orthonormal", "LSUV")
 
 
 def initializer(name: str):
-    """An initializer by the name that tables print; LSUV starts from orthonormal kernels."""
+    """Create an initializer from the name that tables print. LSUV starts as orthonormal."""
     import keras
 
     from keras_ddl import initializers
@@ -27,7 +27,7 @@ def initializer(name: str):
 
 
 def mlp(input_shape: Sequence[int], classes: int, *, depth, width, activation, name: str):
-    """A network of `depth` hidden layers that gives logits; `name` is the initializer's."""
+    """A network of `depth` hidden layers that returns logits; `name` names the initializer."""
     import keras
 
     kernels = {"kernel_initializer": initializer(name)}
@@ -43,45 +43,45 @@ def mlp(input_shape: Sequence[int], classes: int, *, depth, width, activation, n
 
 
 def standardized(x: np.ndarray) -> np.ndarray:
-    """Inputs of mean 0 and variance 1 over all examples and pixels."""
+    """Scale inputs to mean 0 and variance 1 over all examples and pixels together."""
     return ((x - x.mean()) / x.std()).astype("float32")
 
 
 def outputs(model, x: np.ndarray, linear: bool = False) -> list[np.ndarray]:
-    """What leaves each layer with a kernel, as it runs, in float64.
+    """The outputs of each layer that has a kernel, in the order of the calls, in float64.
 
     Args:
         model: a Keras model.
-        x: its inputs.
-        linear: whether the linear parts are wanted, before the activation function.
+        x: the model's inputs.
+        linear: whether to return the values before the activation function. Default False.
     """
     from keras import ops
 
     from keras_ddl.graph import watch
 
-    found = []
+    arrays = []
 
-    def keep(call):
+    def record(call):
         if any(len(weight.shape) > 1 for weight in call.layer.weights):
             tensor = call.linear if linear else call.outputs
-            found.append(ops.convert_to_numpy(tensor).astype("float64"))
+            arrays.append(ops.convert_to_numpy(tensor).astype("float64"))
 
-    with watch(model, keep):
+    with watch(model, record):
         model(x, training=False)
-    return found
+    return arrays
 
 
 def gradient_norms(model, x: np.ndarray, y: np.ndarray) -> list[float]:
-    """The norm of the loss's gradient with respect to each kernel, in the order of creation."""
+    """The norm of the loss's gradient with respect to each kernel, in the order of the weights."""
     import keras
     from keras import ops
 
     class Norms(keras.optimizers.SGD):
-        """Keeps the gradients' norms and updates nothing."""
+        """Stores the norms of the gradients and updates nothing."""
 
         def apply(self, grads, trainable_variables=None):
             variables = trainable_variables or model.trainable_variables
-            # In float64: the square of a vanishing gradient is 0 in float32.
+            # float64, because the square of a vanishing gradient is 0 in float32.
             kernels = [
                 ops.convert_to_numpy(gradient).astype("float64")
                 for gradient, variable in zip(grads, variables, strict=True)

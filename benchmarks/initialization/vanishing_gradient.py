@@ -1,7 +1,8 @@
-"""Gradients at initialization, layer by layer: which networks let them vanish on the way back.
+"""Vanishing gradients: norms of gradients by layer at initialization.
 
-The norm of the loss's gradient with respect to the first hidden kernel over that with respect to
-the last, by depth, activation function and initializer; nothing is trained.
+The measured quantity is a ratio. Its numerator is the norm of the loss's gradient with respect to
+the first kernel between hidden layers, its denominator the norm for the last such kernel. The
+networks differ in depth, activation function and initializer. Nothing is trained.
 """
 
 from collections.abc import Sequence
@@ -56,8 +57,8 @@ def measure(trial: Trial, model, data):
     x = signals.standardized(data.train.x)
     if trial.params["network"].endswith("LSUV"):
         lsuv_init(model, x, batch_size=len(x), seed=trial.derive("lsuv"))
-    # The first kernel has the input's shape, and the logits' kernel that of the classes: the
-    # kernels between are alike.
+    # Leave out the first and the last kernel: their shapes depend on the numbers of inputs and
+    # classes. All kernels between them have the same shape.
     _, *norms, _ = signals.gradient_norms(model, x, data.train.y)
     curves = {"layer": [float(2 + index) for index in range(len(norms))], "gradient": norms}
     orders = np.log10(np.maximum(norms, 1e-300))
@@ -69,7 +70,7 @@ def measure(trial: Trial, model, data):
 
 
 def judge(records: Sequence[Record]) -> Verdict:
-    """Judged at the greatest depth that was run."""
+    """Judge the gradients at the greatest depth that was run."""
     depth = max((record.trial.params["depth"] for record in records), default=0)
 
     def ratio(network):
@@ -107,11 +108,11 @@ def by_layer(section: Section, figure) -> None:
     figure.set_size_inches(8, 5)
     for activation, name in NETWORKS:
         network = f"{activation}, {name}"
-        found = [r for r in section.records if r.trial.params["network"] == network]
-        lines = [record.curves["gradient"] for record in found if record.status == "ok"]
+        records = [r for r in section.records if r.trial.params["network"] == network]
+        lines = [record.curves["gradient"] for record in records if record.status == "ok"]
         if lines:
             mean = np.exp(np.mean(np.log(np.maximum(lines, 1e-300)), axis=0))
-            axes.semilogy(found[0].curves["layer"], mean, marker=".", label=network)
+            axes.semilogy(records[0].curves["layer"], mean, marker=".", label=network)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="hidden layer", ylabel="norm of the gradient of its kernel")
     axes.legend(fontsize="small", ncols=2)

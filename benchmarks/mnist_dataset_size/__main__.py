@@ -1,4 +1,4 @@
-"""`python -m benchmarks.mnist_dataset_size`."""
+"""`python -m benchmarks.mnist_dataset_size` runs the experiment."""
 
 import sys
 

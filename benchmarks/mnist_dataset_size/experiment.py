@@ -1,7 +1,8 @@
-"""Dropout on MNIST: the error against the number of training images, with and without it.
+"""Dropout on MNIST: the error against the number of training images, with and without dropout.
 
-Srivastava et al. (2014), Fig. 10: ReLU networks 784-1024-1024-2048-10, training sets of 100 to
-50,000 images, each within the next; hidden units kept with probability .5 and inputs with .8.
+Srivastava et al. (2014), Fig. 10: ReLU networks 784-1024-1024-2048-10 and training sets of 100 to
+50,000 images, where each set contains the smaller ones. Dropout keeps hidden units with probability
+.5 and inputs with .8.
 """
 
 import itertools
@@ -18,11 +19,11 @@ from benchmarks.mnist_dropout import optimizer
 from benchmarks.networks.dropout_mlp import dropout_mlp
 
 FEW, MIDDLE, PLENTY = (100, 500), (1_000, 5_000, 10_000), 50_000
-NO_GAIN = 0.5  # pp of test error
+NO_GAIN = 0.5  # the largest gain that counts as none, in percentage points of test error
 
 
 def grid(settings: Params) -> list[Params]:
-    """Arms differ in numbers alone: without dropout every unit is kept with probability 1."""
+    """Without dropout every unit is kept with probability 1, so arms differ in numbers only."""
     shared = {k: v for k, v in settings.items() if k not in ("sizes", "learning_rate_without")}
     plain = {"learning_rate": settings["learning_rate_without"], "keep": 1.0, "input_keep": 1.0}
     return [
@@ -33,9 +34,9 @@ def grid(settings: Params) -> list[Params]:
 
 
 def structure(params: Params) -> Params:
-    """All arms of all sizes are one computation."""
-    own = ("arm", "keep", "input_keep", "learning_rate", "train_size")
-    return {name: value for name, value in params.items() if name not in own}
+    """All arms and sizes have the same computation, so they can train together."""
+    numbers = ("arm", "keep", "input_keep", "learning_rate", "train_size")
+    return {name: value for name, value in params.items() if name not in numbers}
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
@@ -54,7 +55,7 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 
 
 def judge_gain(records: Sequence[Record]) -> Verdict:
-    """Sizes are the paper's, whatever the data set: where one was not run, the claim is open."""
+    """Judge the gain of dropout at the paper's sizes. Sizes that were not run leave it open."""
     gains = {size: gain(records, size) for size in (*FEW, *MIDDLE, PLENTY)}
     findings = [
         within(
@@ -77,7 +78,7 @@ def judge_gain(records: Sequence[Record]) -> Verdict:
 
 
 def judge_gap(records: Sequence[Record]) -> Verdict:
-    """Without dropout, which would hide what little data does."""
+    """Judge the gap between test and training error, without dropout, which would reduce it."""
     sizes = [size for (size,) in groups(records, ("train_size",))]
     gaps = {size: gap(records, WITHOUT, size) for size in sizes}
     findings = [
@@ -90,9 +91,9 @@ def judge_gap(records: Sequence[Record]) -> Verdict:
         for few, more in itertools.pairwise(sizes)
     ]
     for metric, bounds in (("train_error", {"high": 1}), ("test_error", {"low": 10})):
-        found = values(records, metric, arm=WITHOUT, train_size=sizes[0]) if sizes else {}
+        errors = values(records, metric, arm=WITHOUT, train_size=sizes[0]) if sizes else {}
         what = f"{metric.replace('_', ' ')} with the fewest images"
-        findings.append(within(what, mean_interval([*found.values()]), "%", **bounds))
+        findings.append(within(what, mean_interval([*errors.values()]), "%", **bounds))
     return all_of(findings)
 
 

@@ -1,13 +1,11 @@
-"""What mnist_dataset_size shows: dropout beside none at every size, and the paired gain."""
+"""Table and figure of mnist_dataset_size: errors with and without dropout, and the paired gain."""
 
-from collections.abc import Iterable, Mapping
-
-import numpy as np
+from collections.abc import Iterable
 
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
-from benchmarks.harness.stats import Interval, mean_interval
+from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import GUESSING, Section, Table, arm, groups, values
 
 WITH, WITHOUT = "dropout", "none"
@@ -15,7 +13,7 @@ COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange"}
 
 
 def gain(records: Iterable[Record], size: int) -> dict[int, float]:
-    """By repetition, the test error without dropout less the error with it."""
+    """By repetition, the test error without dropout minus the test error with dropout."""
     records = list(records)
     plain, dropped = (
         values(records, "test_error", diverged=GUESSING, arm=name, train_size=size)
@@ -25,7 +23,7 @@ def gain(records: Iterable[Record], size: int) -> dict[int, float]:
 
 
 def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
-    """By repetition, test error less training error of an arm, where it converged."""
+    """By repetition, test error minus training error of an arm, for the runs that converged."""
     records = list(records)
     test, train = (
         values(records, metric, arm=name, train_size=size)
@@ -35,20 +33,20 @@ def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
 
 
 def table(section: Section) -> Table:
-    """One row for each size: both arms, what dropout gains, and the paper's figures."""
+    """One row for each size: the errors of both arms, the gain of dropout, the paper's values."""
     reference = section.reference
     headers = ["training images", "dropout: test error %", "none: test error %"]
     headers += ["paired gain pp", "dropout: test - train pp", "none: test - train pp", "seeds"]
     headers += ["paper: dropout %", "paper: none %", "paper: gain pp"]
     rows = []
-    for (size,), found in groups(section.records, ("train_size",)).items():
-        pairs = gain(found, size)
+    for (size,), of_size in groups(section.records, ("train_size",)).items():
+        pairs = gain(of_size, size)
         rows.append(
             [
                 f"{size:,}",
-                *(cell(arm(found, arm=name), "test_error") for name in (WITH, WITHOUT)),
+                *(cell(arm(of_size, arm=name), "test_error") for name in (WITH, WITHOUT)),
                 mean_interval([*pairs.values()]),
-                *(mean_interval([*gap(found, name, size).values()]) for name in (WITH, WITHOUT)),
+                *(mean_interval([*gap(of_size, name, size).values()]) for name in (WITH, WITHOUT)),
                 len(pairs),
                 *(published(reference, name, size) for name in (WITH, WITHOUT)),
                 f"{published_gain(reference)[size]:.2f}"
@@ -60,7 +58,10 @@ def table(section: Section) -> Table:
 
 
 def published_gain(reference: Reference | None) -> dict[float, float]:
-    """The paper's errors without dropout less those with it. It gives no paired interval."""
+    """The paper's errors without dropout minus its errors with dropout, by size.
+
+    The paper has no paired interval.
+    """
     if reference is None:
         return {}
     plain, dropped = reference.values[WITHOUT], reference.values[WITH]
@@ -68,21 +69,25 @@ def published_gain(reference: Reference | None) -> dict[float, float]:
 
 
 def draw(section: Section, figure) -> None:
-    """The errors as in the paper's Fig. 10, the paired gain, and how far test is above training."""
+    """Draw the errors as in the paper's Fig. 10, the paired gain, and test minus training error."""
+    from benchmarks.harness.results.plots import draw_means  # matplotlib
+
     figure.set_size_inches(15, 4.6)
     errors, gains, gaps = figure.subplots(1, 3)
-    by_size = {size: found for (size,), found in groups(section.records, ("train_size",)).items()}
+    by_size = {
+        size: of_size for (size,), of_size in groups(section.records, ("train_size",)).items()
+    }
     _published(section.reference, errors, gains)
     for name in (WITH, WITHOUT):
         test = {
-            size: [*values(found, "test_error", arm=name).values()]
-            for size, found in by_size.items()
+            size: [*values(of_size, "test_error", arm=name).values()]
+            for size, of_size in by_size.items()
         }
-        above = {size: [*gap(found, name, size).values()] for size, found in by_size.items()}
-        _line(errors, test, label=name, color=COLOURS[name])
-        _line(gaps, above, label=name, color=COLOURS[name])
-    pairs = {size: [*gain(found, size).values()] for size, found in by_size.items()}
-    _line(gains, pairs, label="measured, paired", color="tab:green")
+        above = {size: [*gap(of_size, name, size).values()] for size, of_size in by_size.items()}
+        draw_means(errors, test, label=name, color=COLOURS[name])
+        draw_means(gaps, above, label=name, color=COLOURS[name])
+    pairs = {size: [*gain(of_size, size).values()] for size, of_size in by_size.items()}
+    draw_means(gains, pairs, label="measured, paired", color="tab:green")
     gains.axhline(0, color="black", linewidth=0.8)
     for axes, title in (
         (errors, "test error %"),
@@ -96,18 +101,8 @@ def draw(section: Section, figure) -> None:
         axes.legend(fontsize="small")
 
 
-def _line(axes, seeds: Mapping[int, list[float]], **style) -> None:
-    """Means with 95 % intervals, where there are any."""
-    means: dict[int, Interval] = {
-        size: mean_interval(found) for size, found in seeds.items() if found
-    }
-    heights = [interval.mean for interval in means.values()]
-    halves = np.nan_to_num([interval.half for interval in means.values()])
-    axes.errorbar([*means], heights, yerr=halves, marker="o", capsize=3, **style)
-
-
 def _published(reference: Reference | None, errors, gains) -> None:
-    """The paper's figures in grey, behind the measured ones."""
+    """Draw the paper's values in grey, behind the measured ones."""
     if reference is None:
         return
     grey = {"color": "grey", "alpha": 0.7, "zorder": 1, "markersize": 4, "capsize": 3}

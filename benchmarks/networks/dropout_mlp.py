@@ -1,8 +1,8 @@
-"""Networks that several experiments train. Seeds are a function: stream name and axes to a seed."""
+"""The multilayer perceptron with dropout that several experiments train."""
 
 from collections.abc import Callable, Sequence
 
-Seeds = Callable[..., int]
+Seeds = Callable[..., int]  # (component, **axes) -> seed, as `Trial.derive`
 
 
 def dropout_mlp(
@@ -17,19 +17,21 @@ def dropout_mlp(
     input_stddev: float | None = None,
     initializer_scale: float = 2.0,
 ):
-    """A ReLU multilayer perceptron with dropout after every hidden layer, giving logits.
+    """A ReLU multilayer perceptron with dropout after every hidden layer. It returns logits.
 
-    Networks that differ in `keep` and seeds alone are one graph, which a `Population` can train.
+    Networks that differ only in `keep`, `input_keep` and seeds have the same graph, so a
+    `Population` can train them together.
 
     Args:
-        input_shape: of one example; flattened first.
-        widths: units of the hidden layers.
-        num_classes: units of the last layer.
-        keep: probability of KEEPING a hidden unit.
-        input_keep: probability of keeping an input; None: no layer that drops inputs.
-        seeds: gives the seeds of initial weights ("init") and dropout masks ("dropout").
-        max_norm: bound on the L2 norm of each unit's incoming weights, or None.
-        input_stddev: standard deviation of the first layer's weights; None: as the others'.
+        input_shape: the shape of one example. Inputs are flattened.
+        widths: the units of the hidden layers.
+        num_classes: the units of the last layer.
+        keep: the probability of KEEPING a hidden unit.
+        input_keep: the probability of keeping an input. None (default): no layer drops inputs.
+        seeds: returns the seeds of initial weights ("init") and dropout masks ("dropout").
+        max_norm: bound on the L2 norm of each unit's incoming weights. None (default): no bound.
+        input_stddev: standard deviation of the first layer's weights. None (default): the same
+            rule as for the other layers.
         initializer_scale: weights are normal with variance `initializer_scale / fan_in`.
     """
     import keras

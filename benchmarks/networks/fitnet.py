@@ -7,13 +7,16 @@ ACTIVATIONS = ("tanh", "relu", "very_leaky_relu", "maxout", "sigmoid")
 
 
 def fitnet4(input_shape: Sequence[int], classes: int, *, activation: str, initializer=lambda: None):
-    """17 convolutions of 3x3 in three stages, global maximum, 500 units and logits.
+    """A network of 17 convolutions, global maximum pooling, a layer of 500 units, and logits.
+
+    The convolutions have 3x3 kernels and stand in three stages.
 
     Args:
         input_shape: `(height, width, channels)`.
         classes: the number of logits.
-        activation: of `ACTIVATIONS`. Maxout takes the larger of two pieces.
-        initializer: makes a kernel initializer for each layer; None is Keras' default.
+        activation: one of `ACTIVATIONS`. Maxout takes the larger of two pieces.
+        initializer: `() -> kernel initializer`, called for each layer. If it returns None
+            (default), the layer has Keras' default initializer.
     """
     import keras
 
@@ -22,14 +25,14 @@ def fitnet4(input_shape: Sequence[int], classes: int, *, activation: str, initia
 
     layers = keras.layers
 
-    def own():
-        made = initializer()
-        return {} if made is None else {"kernel_initializer": made}
+    def kernel():
+        chosen = initializer()
+        return {} if chosen is None else {"kernel_initializer": chosen}
 
     def conv(width: int):
         if activation == "maxout":
-            return MaxoutConv2D(width, 3, padding="same", **own())
-        return layers.Conv2D(width, 3, padding="same", activation=function, **own())
+            return MaxoutConv2D(width, 3, padding="same", **kernel())
+        return layers.Conv2D(width, 3, padding="same", activation=function, **kernel())
 
     function = activations.very_leaky_relu if activation == "very_leaky_relu" else activation
     body: list = []
@@ -39,6 +42,8 @@ def fitnet4(input_shape: Sequence[int], classes: int, *, activation: str, initia
     body.append(layers.GlobalMaxPooling2D())
     maxout = activation == "maxout"
     body.append(
-        MaxoutDense(500, **own()) if maxout else layers.Dense(500, activation=function, **own())
+        MaxoutDense(500, **kernel())
+        if maxout
+        else layers.Dense(500, activation=function, **kernel())
     )
-    return keras.Sequential([keras.Input(input_shape), *body, layers.Dense(classes, **own())])
+    return keras.Sequential([keras.Input(input_shape), *body, layers.Dense(classes, **kernel())])

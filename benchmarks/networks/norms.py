@@ -1,4 +1,4 @@
-"""The normalizations that the experiments compare, by the names that papers give them."""
+"""The normalizations that the experiments compare, by their names in papers."""
 
 from typing import Any
 
@@ -12,31 +12,38 @@ def make(params: Params) -> Norm:
     """The normalization that a trial's parameters describe.
 
     Args:
-        params: `norm`, one of the names below, and what it needs: `batch_momentum` (BN, GhostBN:
-            the share that moving statistics keep), on several `devices`, of a `batch_size` each,
-            `synchronized` (BN: whether its statistics are those of all), `ghost_size` (GhostBN),
-            `groups` or `channels_per_group` (GN, GN+WS), both at most the layer's channels.
+        params: `norm`, one of the names below. Further parameters are
+
+            - BN, GhostBN: `batch_momentum` (default .99), the momentum of the moving statistics;
+            - BN on several devices: `devices`, `batch_size` (images per device) and
+              `synchronized`, whether the statistics are those of all devices;
+            - GhostBN: `ghost_size`, the images of a ghost batch;
+            - GN, GN+WS: `groups` or `channels_per_group`. Layers with fewer channels use the number
+              of their channels instead.
     """
     momentum = params.get("batch_momentum", 0.99)
-    made = {
+    norms = {
         "BN": _batch(params, momentum),
         "GhostBN": _ghost_batch(params.get("ghost_size"), momentum),
         "GN": Norm(lambda channels, gamma: _group(params, channels, gamma)),
         "GN+WS": Norm(lambda *layer: _group(params, *layer), convolution=_standardized),
-        # Over the whole image, as the group-normalization paper has it.
+        # The mean and variance of the whole image, as in the group-normalization paper.
         "LN": Norm(lambda channels, gamma: _groups(gamma, groups=1)),
         "IN": Norm(lambda channels, gamma: _groups(gamma, channels_per_group=1)),
         "FRN": Norm(lambda channels, gamma: _filter_response(gamma), _threshold),
         "none": Norm(None),
     }
     name = params["norm"]
-    if name not in made:
-        raise ValueError(f"`norm` must be one of {', '.join(made)}. Received: {name!r}")
-    return made[name]
+    if name not in norms:
+        raise ValueError(f"`norm` must be one of {', '.join(norms)}. Received: {name!r}")
+    return norms[name]
 
 
 def _batch(params: Params, momentum: float) -> Norm:
-    """Keras' BN. On JAX a layer sees the images of all devices, so ghost batches replace it."""
+    """Keras' BN, or ghost batches of one device's size if BN is not synchronized on JAX.
+
+    On JAX a layer sees the images of all devices, so Keras' BN is always synchronized.
+    """
     import keras
 
     devices, synchronized = params.get("devices", 1), params.get("synchronized", False)
@@ -44,7 +51,7 @@ def _batch(params: Params, momentum: float) -> Norm:
         return batch_norm(momentum, EPSILON, synchronized)
     if devices == 1 or synchronized:
         return batch_norm(momentum, EPSILON)
-    # Their moving statistics average over as many images as those of one device.
+    # The moving statistics then average over as many images as on one device.
     return _ghost_batch(params["batch_size"], momentum)
 
 

@@ -1,5 +1,6 @@
 """Residual networks for small images: the CIFAR-10 family of He et al. (2015), section 4.2."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,13 @@ WIDTHS = (16, 32, 64)
 
 @dataclass(frozen=True)
 class Norm:
-    """How a network normalizes; the fields make Keras layers.
+    """How a network normalizes: functions that create Keras layers.
 
     Args:
-        layer: `(channels, gamma_initializer) -> layer` after each convolution. None: no
+        layer: `(channels, gamma_initializer) -> layer`, used after each convolution. None: no
             normalization, and convolutions have a bias.
-        activation: `() -> layer`; by default ReLU.
-        convolution: `(convolution) -> layer`, a wrapper of each convolution.
+        activation: `() -> layer`. None (default): ReLU.
+        convolution: `(convolution) -> layer`, wraps each convolution. By default it is not wrapped.
     """
 
     layer: Callable[[int, str], Any] | None
@@ -35,29 +36,31 @@ def resnet(
     blocks: int = 3,
     pool: int = 1,
 ):
-    """A residual network that gives logits; `blocks` 3, 5, 9 of three widths: ResNet-20, 32, 56.
+    """A residual network that returns logits.
 
-    The branch of every residual block starts as zero: by gamma of its last normalization or, where
-    nothing is normalized, by its last kernel. Shortcuts across stages are projections.
+    With three widths, `blocks` of 3, 5 and 9 give ResNet-20, ResNet-32 and ResNet-56. At
+    initialization the branch of every residual block is zero. Its last normalization starts with
+    gamma 0; without normalization, its last kernel starts at 0. Shortcuts between stages are
+    projections.
 
     Args:
-        input_shape: `(height, width, channels)`, values in [0, 1].
+        input_shape: `(height, width, channels)`, with values in [0, 1].
         num_classes: the number of logits.
-        norm: how it normalizes.
-        seeds: gives the seeds of initial weights ("init"), which are He's.
-        widths: filters of each stage; all but the first halve height and width.
-        blocks: residual blocks, of two convolutions each, in each stage.
-        pool: the images are first averaged over squares of that size.
+        norm: the normalization.
+        seeds: returns the seeds of initial weights ("init"). The initializer is He's.
+        widths: the filters of each stage. Every stage but the first halves height and width.
+        blocks: the number of residual blocks in each stage. A block has two convolutions.
+        pool: the images are first averaged over squares with this side. Default 1: not averaged.
 
     Reference: arXiv 1512.03385; gamma 0: Goyal et al., arXiv 1706.02677.
     """
     import keras
     from keras import layers
 
-    made = iter(range(10**6))
+    numbers = itertools.count()
 
     def convolution(x, filters, stride=1, size=3, gamma="ones"):
-        he = keras.initializers.HeNormal(seed=seeds("init", layer=next(made)))
+        he = keras.initializers.HeNormal(seed=seeds("init", layer=next(numbers)))
         kernel = "zeros" if norm.layer is None and gamma == "zeros" else he
         bare = layers.Conv2D(
             filters,
@@ -89,7 +92,7 @@ def resnet(
 
 
 def batch_norm(momentum: float = 0.99, epsilon: float = 1e-3, synchronized: bool = False) -> Norm:
-    """Core's BatchNormalization."""
+    """Keras' BatchNormalization."""
 
     def layer(channels: int, gamma: str):
         from keras.layers import BatchNormalization

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.norm_batch_size --study ...`: error by batch size and normalization."""
+"""`python -m benchmarks.norm_batch_size --study NAME`: error by batch size and normalization."""
 
 import sys
 

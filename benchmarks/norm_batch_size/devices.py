@@ -1,4 +1,4 @@
-"""Flags of the normalization experiments: on how many devices, and whose statistics BN takes."""
+"""Flags of the normalization experiments: the number of devices, and synchronized BN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,28 +9,31 @@ from benchmarks.harness.views import groups
 
 SETUP = ("devices", "synchronized")  # parameters of a trial on several devices
 SYNCHRONIZED = Choice(
-    "synchronized", ("no", "yes"), "with several devices: BN with the statistics of all"
+    "synchronized", ("no", "yes"), "with several devices: whether BN uses the statistics of all"
 )
 
 
 def device_choice(*counts: str) -> Choice:
-    return Choice("devices", counts, "devices, each of which takes a batch")
+    return Choice("devices", counts, "the number of devices; each device processes a batch")
 
 
 def setup(devices: str, synchronized: str) -> dict[str, Any]:
-    """What the flags add to a trial's parameters: nothing for one device."""
+    """The parameters that the flags add to a trial. There are none for one device."""
     if devices == "1":
         return {}
     return {"devices": int(devices), "synchronized": synchronized == "yes"}
 
 
 def of_one_setup(records: Sequence[Record]) -> tuple[str, list[Record]]:
-    """No verdict may mix set-ups: the first of these, and what to put before its findings.
+    """Choose the records of one set-up, because no verdict may mix set-ups.
 
-    The first is that of one device, then come fewer before more devices.
+    One device is preferred, then the smallest number of devices.
+
+    Returns:
+        The beginning of each finding's text, which names the set-up, and the records.
     """
-    for (count, synchronized), found in groups(records, SETUP, optional=True).items():
+    for (count, synchronized), of_setup in groups(records, SETUP, optional=True).items():
         if count is None:
-            return "", found
-        return f"{count} devices{', synchronized' * synchronized}, ", found
+            return "", of_setup
+        return f"{count} devices{', synchronized' * synchronized}, ", of_setup
     return "", []

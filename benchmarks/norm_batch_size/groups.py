@@ -1,7 +1,9 @@
-"""How many groups group normalization wants: G from LN (1) to IN (all), and channels per group.
+"""Group normalization: error by number of groups, and by channels per group.
 
-Wu and He (2018): any number of groups between the ends is better than either, at batch 32. A layer
-with fewer channels than asked for has as many groups as channels, or all channels in one.
+One group is LN, and one channel per group is IN. Wu and He (2018): at batch 32 any number of groups
+between these two is better than either. If a layer has fewer channels than the requested groups,
+each channel is a group. If it has fewer channels than the requested channels per group, all of them
+are one group.
 """
 
 import statistics
@@ -35,7 +37,7 @@ def grid(settings: Params) -> list[Params]:
 
 
 def judge(records: Sequence[Record]) -> Verdict:
-    """One group (LN), and one channel a group (IN), err more than what lies between on average."""
+    """Judge whether LN and IN each err more than the mean of all sizes between them."""
     findings = []
     for by, end in (("groups", "LN: one group"), ("channels_per_group", "IN: one channel a group")):
         error = {

@@ -1,4 +1,4 @@
-"""Training that the normalization studies share, and the error that they report."""
+"""Parameters, network, optimizer and error that the normalization studies share."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from benchmarks.networks.resnet import resnet
 
 ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
 MOMENTUM = 0.9
-NOT_OF_TRIALS = ("arms", "learning_rate_at_32")
+NOT_OF_TRIALS = ("arms", "learning_rate_at_32")  # settings that are not parameters of trials
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters; the learning rate is proportional to the batch size of one device."""
+    """A trial's parameters, with a learning rate proportional to the batch size of one device."""
     rate = settings["learning_rate_at_32"] * arm["batch_size"] / 32
     return trial_params(settings, **arm, learning_rate=rate)
 
 
 def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters, with epochs converted to updates; each device takes a batch."""
+    """A trial's parameters, with epochs converted to updates. Each device processes a batch."""
     images = arm["batch_size"] * arm.get("devices", 1)
     shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
     return {
@@ -65,7 +65,7 @@ def sgd(trial: Trial):
 
 
 def last_errors(trial: Trial, data):
-    """Callbacks: one that enters the median of the last epochs' validation errors into the logs."""
+    """A callback that adds the median of the last epochs' validation errors to the logs."""
     import keras
 
     from benchmarks.harness.training.scoring import score

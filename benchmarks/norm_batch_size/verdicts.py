@@ -1,4 +1,4 @@
-"""What Wu and He (2018) say of batch sizes, as predicates over records of any network and data."""
+"""Claims of Wu and He (2018) on batch sizes, judged on records of any network and data set."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from benchmarks.norm_batch_size.devices import of_one_setup
 from benchmarks.norm_batch_size.training import ERROR
 
 LARGE, SMALL = 32, 2
-ORDER = ("BN", "GN", "LN", "IN")  # of the paper at batch 32, the best first
+ORDER = ("BN", "GN", "LN", "IN")  # the paper's order at batch 32, the lowest error first
 
 
 def judge_small(records: Sequence[Record]) -> Verdict:
-    """BN's error rises from batch 32 to 2; GN's rises by less than half of that."""
+    """Judge whether BN's error rises from batch 32 to 2, and GN's by less than half as much."""
     where, records = of_one_setup(records)
     error = {
         (norm, size): values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=size)
@@ -50,7 +50,7 @@ def judge_small(records: Sequence[Record]) -> Verdict:
 
 
 def judge_order(records: Sequence[Record]) -> Verdict:
-    """Each next of BN, GN, LN, IN has the larger error at batch 32."""
+    """Judge whether the error at batch 32 increases in the order BN, GN, LN, IN."""
     where, records = of_one_setup(records)
     error = {
         norm: values(records, ERROR, diverged=GUESSING, norm=norm, batch_size=LARGE)

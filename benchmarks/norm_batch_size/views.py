@@ -1,4 +1,4 @@
-"""Tables and figures with a line for each normalization, the papers' lines in grey."""
+"""Tables and figures with a line for each normalization, and the papers' lines in grey."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +8,6 @@ import numpy as np
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Record
-from benchmarks.harness.stats import Interval, mean_interval
 from benchmarks.harness.views import Section, Table, arm, groups
 
 COLOURS = {
@@ -25,15 +24,15 @@ GREYS = {"BN": "-", "GN": "--", "LN": "-.", "none": ":"}  # line styles of the p
 
 
 def table(section: Section) -> Table:
-    """For each metric, a row for each value of the axis and a column for each normalization."""
+    """Make a row for each metric and value of the axis, and a column for each normalization."""
     view, records, reference = section.view, section.records, section.reference
     norms = names(records)
     papers = [norm for norm in GREYS if reference and norm in reference.values]
     headers = ["", view.axis_title, *norms, "seeds", *(f"paper: {norm}" for norm in papers)]
     rows: list[list[Any]] = []
     for metric, title in view.metrics.items():
-        for (value,), found in reversed(groups(records, (view.axis,)).items()):
-            arms = [arm(found, norm=norm) for norm in norms]
+        for (value,), at_value in reversed(groups(records, (view.axis,)).items()):
+            arms = [arm(at_value, norm=norm) for norm in norms]
             row = [title, value, *(cell(one, metric) if one else "" for one in arms)]
             row.append(max(map(len, arms)))
             compared = metric == next(iter(view.metrics))
@@ -43,15 +42,16 @@ def table(section: Section) -> Table:
 
 
 def names(records: Iterable[Record]) -> list[str]:
-    """The normalizations that were run, in the order of the colours."""
-    found = {record.trial.params["norm"] for record in records}
-    return [norm for norm in COLOURS if norm in found]
+    """The normalizations that were run, in the order of `COLOURS`."""
+    run = {record.trial.params["norm"] for record in records}
+    return [norm for norm in COLOURS if norm in run]
 
 
 def draw(section: Section, figure) -> None:
-    """The errors by batch size beside the paper's, and learning curves at both ends.
+    """Draw errors by batch size with the paper's, and learning curves at two batch sizes.
 
-    The lower end is the smallest size that all were run at: BN has no batch of one.
+    These are the largest and the smallest size at which all normalizations were run. BN cannot run
+    with one image.
     """
     view, records = section.view, section.records
     sizes = [size for (size,) in groups(records, (view.axis,))][::-1]
@@ -61,9 +61,9 @@ def draw(section: Section, figure) -> None:
     for norm in names(records):
         lines(errors, arm(records, norm=norm), view.axis, metric, norm)
     if section.reference:
-        beside = errors.twinx()
-        paper(beside, section.reference)
-        _same_scale(errors, beside)
+        second = errors.twinx()
+        paper(second, section.reference)
+        _same_scale(errors, second)
     errors.set_xscale("log", base=2)
     errors.invert_xaxis()
     errors.set_xticks(sizes, [f"{size}" for size in sizes])
@@ -78,32 +78,29 @@ def draw(section: Section, figure) -> None:
 
 
 def lines(axes, records: Iterable[Record], axis: str, metric: str, norm: str) -> None:
-    """Means with 95 % intervals of one normalization; a cross where no run converged."""
-    seeds: Mapping[Any, list[float]] = {
-        value: [record.metrics[metric] for record in found if metric in record.metrics]
-        for (value,), found in groups([*records], (axis,)).items()
+    """Draw means with 95 % intervals of one normalization; a cross if all runs diverged."""
+    from benchmarks.harness.results.plots import draw_means  # matplotlib
+
+    errors: Mapping[Any, list[float]] = {
+        value: [record.metrics[metric] for record in at_value if metric in record.metrics]
+        for (value,), at_value in groups([*records], (axis,)).items()
     }
-    means: dict[Any, Interval] = {v: mean_interval(found) for v, found in seeds.items() if found}
-    axes.errorbar(
-        [*means],
-        [interval.mean for interval in means.values()],
-        yerr=np.nan_to_num([interval.half for interval in means.values()]),
-        marker="o",
-        markersize=4,
-        capsize=3,
-        color=COLOURS[norm],
-        label=norm,
-    )
-    lost = [value for value, found in seeds.items() if not found]
-    if lost:
-        height = [0.97] * len(lost)
+    draw_means(axes, errors, markersize=4, color=COLOURS[norm], label=norm)
+    diverged = [value for value, seeds in errors.items() if not seeds]
+    if diverged:
+        height = [0.97] * len(diverged)
         axes.plot(
-            lost, height, "x", color=COLOURS[norm], transform=axes.get_xaxis_transform(), label=None
+            diverged,
+            height,
+            "x",
+            color=COLOURS[norm],
+            transform=axes.get_xaxis_transform(),
+            label=None,
         )
 
 
 def paper(axes, reference: Reference) -> None:
-    """The published errors, in grey on a second axis."""
+    """Draw the published errors in grey, on a second axis."""
     for norm, style in GREYS.items():
         if norm in reference.values:
             values = reference.values[norm]
@@ -124,7 +121,7 @@ def paper(axes, reference: Reference) -> None:
 
 
 def _same_scale(measured, published) -> None:
-    """A point of error as long on the one axis as on the other, whatever the levels."""
+    """Give both axes the same span, so that one percentage point has the same length on both."""
     bounds = [axes.get_ylim() for axes in (measured, published)]
     span = max(high - low for low, high in bounds)
     measured.set_ylim(bounds[0][0] - 0.5 * span, bounds[0][0] + 1.35 * span)
@@ -132,12 +129,12 @@ def _same_scale(measured, published) -> None:
 
 
 def curves(axes, records: Iterable[Record]) -> None:
-    """Validation error by epoch, the mean over seeds."""
+    """Draw the validation error by epoch, as the mean over seeds."""
     curve = "validation_error"
     records = [r for r in records if r.status == "ok" and curve in r.curves]
     for norm in names(records):
-        found = [record.curves[curve] for record in arm(records, norm=norm)]
-        epochs = range(1, len(found[0]) + 1)
-        marker = "o" if len(epochs) == 1 else None  # a line of one point cannot be seen
-        axes.plot(epochs, np.mean(found, axis=0), color=COLOURS[norm], marker=marker, label=norm)
+        seeds = [record.curves[curve] for record in arm(records, norm=norm)]
+        epochs = range(1, len(seeds[0]) + 1)
+        marker = "o" if len(epochs) == 1 else None  # a line of one point is invisible
+        axes.plot(epochs, np.mean(seeds, axis=0), color=COLOURS[norm], marker=marker, label=norm)
     axes.legend(fontsize="x-small")

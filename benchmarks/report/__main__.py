@@ -1,9 +1,13 @@
-"""Rebuild tables, figures and the README's results from stored records. Needs no Keras.
+"""Rebuilds tables, figures and the README's results from stored records. Needs no Keras.
 
-`python -m benchmarks.report` writes `<results>/<experiment>/README.md` with its figures, the ledger
-of all claims as `<results>/README.md`, and all of it as one HTML page that loads nothing,
-`<results>/report.html`. It also fills every block of the Markdown files given that stands between
-lines such as
+`python -m benchmarks.report` writes
+
+- `<results>/<experiment>/README.md` with the figures of each experiment;
+- `<results>/README.md`, the ledger of all claims;
+- `<results>/report.html`, all of these on one HTML page that needs no other file.
+
+It also fills the result blocks of the Markdown files that `--pages` names. A block stands between
+two lines such as
 
     <!-- results: mnist_dropout, MNIST, quick -->
     <!-- end of results -->
@@ -28,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         default=ROOT / "docs" / "results",
         metavar="DIR",
-        help="what experiments got as --out; default docs/results of the project",
+        help="the folder that was passed to experiments as --out; default: the project's "
+        "docs/results",
     )
     parser.add_argument(
         "--pages",
@@ -36,12 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         nargs="*",
         default=[ROOT / "README.md"],
         metavar="FILE",
-        help="Markdown files whose blocks are filled; default the project's README.md; may be none",
+        help="Markdown files whose result blocks are filled, or none; default: the project's "
+        "README.md",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; list the pages that are not current, and exit with 1 if there are any",
+        help="write nothing; list the pages that are not up to date, and exit with 1 if there are "
+        "any",
     )
     arguments = parser.parse_args(argv)
     results = arguments.results
@@ -52,37 +59,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         reports = pages.read(results, say)
         if not reports and not _is_new(results):
             raise pages.PageError(_nothing_in(results))
-        made = pages.pages(reports, results, arguments.pages)
+        texts = pages.pages(reports, results, arguments.pages)
         if arguments.check:
             page = {results / "report.html": overview.html(reports, results)}
-            old = [*pages.stale(made), *pages.stale(page, same=overview.without_figures)]
+            old = [*pages.stale(texts), *pages.stale(page, same=overview.without_figures)]
             for path in old:
-                print(f"not current: {path}; run python -m benchmarks.report", file=sys.stderr)
+                print(f"not up to date: {path}; run python -m benchmarks.report", file=sys.stderr)
             return int(bool(old))
         for number, ((name, *_), one) in enumerate(reports.items(), start=1):
             say(f"drawing {name}, run {number} of {len(reports)}")
             one.draw(results / name)
-        made[results / "report.html"] = overview.html(reports, results)  # with the figures drawn
+        # The page includes the figures, so they are drawn before.
+        texts[results / "report.html"] = overview.html(reports, results)
     except ImportError as error:
         print(f"error: {error}. Install it with: pip install -e '.[bench]'", file=sys.stderr)
         return 2
     except (pages.PageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for path in pages.stale(made):
-        path.write_text(made[path], encoding="utf-8")
+    for path in pages.stale(texts):
+        path.write_text(texts[path], encoding="utf-8")
         print(f"wrote {path}")
     return 0
 
 
 def _is_new(results: Path) -> bool:
-    """Whether a folder is empty, but for pages that say that nothing was run."""
+    """Whether a folder has no records: it is empty, or has pages without results only."""
     return all(path.suffix in (".md", ".html") for path in results.iterdir())
 
 
 def _nothing_in(results: Path) -> str:
     alone = (results / "records").is_dir()
-    hint = " That is one experiment's folder: give the one above it." if alone else ""
+    hint = (
+        " This is the folder of one experiment: use the folder that contains it." if alone else ""
+    )
     return f"--results must be a folder with records of experiments. Received: {results}.{hint}"
 
 

@@ -1,8 +1,8 @@
-"""All results together: the ledger in Markdown, and one HTML page that loads nothing."""
+"""All results together: the ledger as Markdown, and one HTML page that needs no other file."""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,24 +12,27 @@ from tabulate import tabulate
 from benchmarks.harness.env import ROOT
 from benchmarks.harness.results import ledger, tables
 from benchmarks.harness.results.ledger import Run
-from benchmarks.harness.results.run_report import Report, environments, notes
+from benchmarks.harness.results.provenance import environments
+from benchmarks.harness.results.run_report import Report, notes
+from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 ENVIRONMENT = ("device", "software", "platform", "days", "commits", "runs")
 FIGURE = re.compile(r'(?<=src=")data:[^"]*(?=")')
-PLAIN = " !$&'()*+,-./:;=?@[]^_`{|}~"  # needs no escape in an address within double quotes
+# Characters that need no escape in a URL within double quotes.
+PLAIN = " !$&'()*+,-./:;=?@[]^_`{|}~"
 
 Reports = Mapping[Run, Report]
 
 
 def markdown(reports: Reports, results: Path) -> str:
-    """The page of the results folder: the ledger, and links to all that lies in it."""
+    """The page of the results folder: the ledger, and links to all other pages in the folder."""
     entries = ledger.ledger(reports)
     experiments = {run[0]: report.experiment for run, report in reports.items()}
     listed = [f"- [{n}]({n}/README.md): {e.summary}" for n, e in experiments.items()]
     measured = [f"- [{title}]({link})" for title, link in measurements(reports, results)]
-    found = "; ".join(f"{n} {verdict}" for verdict, n in ledger.counts(entries).items())
+    counts = "; ".join(f"{n} {verdict}" for verdict, n in ledger.counts(entries).items())
     guide = Path(os.path.relpath(ROOT / "docs" / "benchmarks.md", results)).as_posix()
     parts = [
         "# Results",
@@ -37,22 +40,22 @@ def markdown(reports: Reports, results: Path) -> str:
         "[report.html](report.html), which has all tables and figures on one page: open it from "
         f"the disk. What the verdicts mean: [Experiments]({guide}#verdicts).",
         "## Claims",
-        f"{found}.",
+        f"{counts}.",
         ledger.markdown(entries, pages(reports, results)),
         "## Experiments" if listed else "",
         "\n".join(listed),
         "## Other measurements" if measured else "",
         "\n".join(measured),
         "## What it ran on" if reports else "",
-        tabulate(environments(reports), ENVIRONMENT, "pipe") if reports else "",
+        tabulate(environments(_records(reports)), ENVIRONMENT, "pipe") if reports else "",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def html(reports: Reports, results: Path) -> str:
-    """The same as one page with all tables and figures.
+    """One HTML page with the ledger, all tables and all figures.
 
-    Figures are those in the results folder; where one is missing its place stays empty.
+    The figures are read from the results folder. The place of a missing figure stays empty.
 
     Raises:
         ImportError: if jinja2 is not installed.
@@ -69,28 +72,34 @@ def html(reports: Reports, results: Path) -> str:
         experiments=_experiments(reports, results),
         measurements=measurements(reports, results),
         environment_headers=ENVIRONMENT,
-        environments=environments(reports),
+        environments=environments(_records(reports)),
     )
 
 
 def without_figures(page: str) -> str:
-    """What of a page follows from the records alone: figures differ with matplotlib's version."""
+    """A page without its figures, which depend on matplotlib's version as well as on records."""
     return FIGURE.sub("", page)
 
 
 def pages(reports: Reports, results: Path) -> dict[str, str]:
-    """By module of `benchmarks`, the link from the results folder to what it wrote there."""
+    """By command of `benchmarks`, the link from the results folder to the command's page."""
     experiments = {run[0]: f"{run[0]}/README.md" for run in reports}
     return {_module(link): link for _, link in measurements(reports, results)} | experiments
 
 
 def measurements(reports: Reports, results: Path) -> list[tuple[str, str]]:
-    """Titles and links of the pages in the results folder that are not made from records."""
+    """Titles and links of the pages in the results folder that do not belong to experiments."""
     experiments = {run[0] for run in reports}
-    found = [path for path in results.glob("*.md") if path.name != "README.md"]
-    found += [path for path in results.glob("*/README.md") if path.parent.name not in experiments]
-    links = sorted(path.relative_to(results).as_posix() for path in found)
+    paths = [path for path in results.glob("*.md") if path.name != "README.md"]
+    paths += [path for path in results.glob("*/README.md") if path.parent.name not in experiments]
+    links = sorted(path.relative_to(results).as_posix() for path in paths)
     return [(_title(results / link), link) for link in links]
+
+
+def _records(reports: Reports) -> Iterator[Record]:
+    for report in reports.values():
+        for section in report.sections:
+            yield from section.records
 
 
 def _title(page: Path) -> str:
@@ -103,13 +112,13 @@ def _module(link: str) -> str:
 
 
 def _experiments(reports: Reports, results: Path) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    by_name: dict[str, dict[str, Any]] = {}
     for run, report in reports.items():
         summary = report.experiment.summary
-        about = found.setdefault(run[0], {"name": run[0], "summary": summary, "runs": []})
+        about = by_name.setdefault(run[0], {"name": run[0], "summary": summary, "runs": []})
         sections = [_section(section, results / run[0]) for section in report.sections]
         about["runs"].append({"anchor": _anchor(run), "sections": sections})
-    return [*found.values()]
+    return [*by_name.values()]
 
 
 def _section(section: Section, folder: Path) -> dict[str, Any]:
@@ -126,7 +135,10 @@ def _section(section: Section, folder: Path) -> dict[str, Any]:
 
 
 def _inline(figure: Path) -> str:
-    """A drawing in its own address: a document apart, whose names cannot clash with others'."""
+    """An SVG figure as a data URL.
+
+    Browsers treat it as a separate document, so its ids cannot clash with those of other figures.
+    """
     drawing = figure.read_text(encoding="utf-8")
     return f"data:image/svg+xml,{quote(drawing[drawing.index('<svg') :], safe=PLAIN)}"
 

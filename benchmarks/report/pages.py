@@ -1,4 +1,4 @@
-"""Generated pages: a page for each experiment, and the result blocks of documents."""
+"""Generates a page for each experiment, and fills the result blocks of documents."""
 
 import os
 import re
@@ -20,14 +20,16 @@ BLOCK = re.compile(
 
 
 class PageError(ValueError):
-    """A page cannot be filled; the message says why."""
+    """A page cannot be generated. The message says why."""
 
 
 Reports = dict[Run, run_report.Report]
 
 
 def read(results: Path, notify: Callable[[str], object] = lambda line: None) -> Reports:
-    """Reports by experiment, data set, profile and base seed, of all records under a folder.
+    """Reads all records under a folder, and makes a report of each run.
+
+    A run is an experiment, data set, profile and base seed.
 
     Args:
         results: the folder.
@@ -44,18 +46,18 @@ def read(results: Path, notify: Callable[[str], object] = lambda line: None) -> 
 
 
 def summary(name: str, reports: Reports) -> str:
-    """One experiment's page: all its runs."""
-    runs = [made.text("pipe", figures="") for run, made in reports.items() if run[0] == name]
+    """The page of one experiment, with all its runs."""
+    runs = [report.text("pipe", figures="") for run, report in reports.items() if run[0] == name]
     head = f"# {name}\n\nGenerated from the records beside it by `python -m benchmarks.report`."
     return "\n\n".join([head, *runs]) + "\n"
 
 
 def fill(page: str, reports: Reports, figures: str) -> str:
-    """A Markdown page with its result blocks filled.
+    """Fills the result blocks of a Markdown page.
 
     Args:
         page: the Markdown text.
-        reports: what blocks may name; they show base seed 0.
+        reports: the reports that blocks may name. Blocks show base seed 0.
         figures: the path from the page to the results folder.
 
     Raises:
@@ -64,39 +66,45 @@ def fill(page: str, reports: Reports, figures: str) -> str:
     blocks = len(BLOCK.findall(page))
     if not page.count(BEGIN) == page.count(END) == blocks:
         raise PageError(
-            f"Every result block wants a line `{BEGIN} EXPERIMENT, DATA SET, PROFILE -->` and, "
+            f"Every result block needs a line `{BEGIN} EXPERIMENT, DATA SET, PROFILE -->` and, "
             f"after it, a line `{END}`. Received: {page.count(BEGIN)} beginnings, "
             f"{page.count(END)} ends, {blocks} whole blocks."
         )
 
-    def block(found: re.Match) -> str:
-        run = (found["name"], found["dataset"], found["profile"], 0)
+    def filled(block: re.Match) -> str:
+        run = (block["name"], block["dataset"], block["profile"], 0)
         if run not in reports:
-            have = "; ".join(", ".join(map(str, known)) for known in reports) or "none"
-            raise PageError(f"No records of the run {run[:3]}. Runs with records: {have}.")
+            available = "; ".join(", ".join(map(str, known)) for known in reports) or "none"
+            raise PageError(f"No records of the run {run[:3]}. Runs with records: {available}.")
         text = reports[run].text("pipe", figures=f"{figures}/{run[0]}/")
-        return f"{found['begin']}\n{text}\n\n{found['end']}"
+        return f"{block['begin']}\n{text}\n\n{block['end']}"
 
-    return BLOCK.sub(block, page)
+    return BLOCK.sub(filled, page)
 
 
 def pages(reports: Reports, results: Path, documents: Sequence[Path]) -> dict[Path, str]:
-    """All generated Markdown by path."""
-    made = {
+    """All generated Markdown pages, by path."""
+    texts = {
         results / name / "README.md": summary(name, reports)
         for name in dict.fromkeys(run[0] for run in reports)
     }
     for document in documents:
         figures = Path(os.path.relpath(results, document.parent)).as_posix()
-        made[document] = fill(document.read_text(encoding="utf-8"), reports, figures)
-    made[results / "README.md"] = overview.markdown(reports, results)
-    return made
+        texts[document] = fill(document.read_text(encoding="utf-8"), reports, figures)
+    texts[results / "README.md"] = overview.markdown(reports, results)
+    return texts
 
 
-def stale(made: Mapping[Path, str], same: Callable[[str], str] = str) -> list[Path]:
-    """Which files are missing or differ from what they should be in what `same` leaves of them."""
+def stale(texts: Mapping[Path, str], same: Callable[[str], str] = str) -> list[Path]:
+    """The files that are missing or whose content is not as it should be.
+
+    Args:
+        texts: by path, the content that the file should have.
+        same: applied to both contents before they are compared. By default they are compared
+            unchanged.
+    """
     return [
         path
-        for path, text in made.items()
+        for path, text in texts.items()
         if not path.exists() or same(path.read_text(encoding="utf-8")) != same(text)
     ]

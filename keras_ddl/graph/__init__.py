@@ -1,7 +1,7 @@
-"""Walking a model: its leaf layers in execution order, and what follows each.
+"""Inspecting a model: its leaf layers in execution order, and the activation after each.
 
-`watch` and `trace` see the calls of real forward passes, in models of any kind. `wiring` reads the
-symbolic graph of functional models without running them.
+`watch` and `trace` observe the layer calls of real forward passes, in models of any kind. `wiring`
+reads the symbolic graph of functional models without running them.
 """
 
 from keras_ddl.graph.leaves import ACTIVATION_LAYERS, leaf_layers, operations, own_activation

@@ -1,4 +1,4 @@
-"""The layers of a model that hold no others, and their activation functions."""
+"""The leaf layers of a model, which have no sublayers, and their activation functions."""
 
 from collections.abc import Callable
 
@@ -20,21 +20,24 @@ ACTIVATION_LAYERS = (
     Maxout,
     RReLU,
 )
-# They call their sublayers in a loop over time, which runs as one operation.
-_WHOLE = (keras.layers.RNN, keras.layers.TimeDistributed)
+# These layers count as leaves: they call their sublayers in a loop over time, and the loop runs as
+# one operation.
+_TIME_LOOPS = (keras.layers.RNN, keras.layers.TimeDistributed)
 
 
 def leaf_layers(layer) -> list[keras.layers.Layer]:
-    """The layers without sublayers in a layer or model, each once, in order of creation.
+    """All layers without sublayers inside a layer or model, each once, in order of creation.
 
-    A layer given as `activation=` counts as part of the layer that has it. Recurrent and
+    For a layer without sublayers, the list contains the layer itself.
+
+    A layer passed as `activation=` counts as part of the layer that received it. Recurrent and
     time-distributed layers count as leaves.
     """
-    found = {}
+    leaves = {}
     for child in _children(layer) or [layer]:
         for leaf in [child] if child is layer else leaf_layers(child):
-            found[id(leaf)] = leaf
-    return [*found.values()]
+            leaves[id(leaf)] = leaf
+    return [*leaves.values()]
 
 
 def operations(model) -> list[keras.Operation]:
@@ -50,9 +53,9 @@ def operations(model) -> list[keras.Operation]:
 
 
 def own_activation(layer) -> Callable | None:
-    """A layer's `activation=` function, or None if it has none or the linear one.
+    """A layer's `activation=` function, or None if it has none or it is the linear one.
 
-    For an activation layer it is the layer itself.
+    For an activation layer, the layer itself is returned.
     """
     if isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear:
         return None
@@ -63,14 +66,14 @@ def own_activation(layer) -> Callable | None:
 
 
 def _children(layer):
-    if isinstance(layer, _WHOLE):
+    if isinstance(layer, _TIME_LOOPS):
         return []
-    # Keras tracks sublayers, those in lists too, but only a model's are public.
+    # `_flatten_layers` also finds sublayers of layers and in lists. Keras has no public equivalent.
     children = layer._flatten_layers(include_self=False, recursive=False)
     return [child for child in children if child is not _argument(layer)]
 
 
 def _argument(layer):
-    """A layer's `activation=` argument, also while the layer is watched."""
-    shadow = Shadow.before(layer)
+    """A layer's `activation=` argument, even while a `Shadow` replaces the attribute."""
+    shadow = Shadow.of(layer)
     return getattr(layer, "activation", None) if shadow is None else shadow.activation

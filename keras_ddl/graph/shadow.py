@@ -1,4 +1,4 @@
-"""The calls of one layer, seen through an entry that shadows its method."""
+"""Observing the calls of one layer by shadowing its `call` method."""
 
 import threading
 from collections import Counter
@@ -11,19 +11,19 @@ import keras
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a leaf layer in a forward pass, as `watch` hands it to its hook.
+    """One call of a leaf layer in a forward pass, as `watch` passes it to its hook.
 
     Args:
         layer: the layer.
-        index: how often the layer was called before since the watch began; above 0 for a shared
-            layer.
-        args, kwargs: what its `call` received: tensors of the layer's compute dtype.
-        linear: the tensor that its `activation=` function received; without such an argument the
-            same as `outputs`.
-        outputs: what it returns.
-        again: calls the layer once more, with its weights as they are now and the same arguments,
-            or with other positional ones if they are given, and returns the new `Call`. The hook
-            does not see it.
+        index: the number of earlier calls of this layer since the watch began. It exceeds 0 only
+            if the layer is called several times, as a shared layer is.
+        args, kwargs: the arguments of `call`; tensors have the layer's compute dtype.
+        linear: the input of the layer's `activation=` function. The same as `outputs` if the layer
+            has no such function.
+        outputs: the outputs of the call.
+        again: a function that calls the layer once more, with its current weights, and returns the
+            new `Call`. Without arguments it repeats the original arguments; positional arguments
+            replace the original positional ones. The hook is not called for this call.
     """
 
     layer: keras.layers.Layer
@@ -36,13 +36,13 @@ class Call:
 
     @property
     def inputs(self) -> Any:
-        """The first argument: a tensor, or several for a layer that merges."""
+        """The first argument: a tensor, or a list of tensors for a merging layer such as `Add`."""
         return self.args[0] if self.args else next(iter(self.kwargs.values()))
 
 
 @dataclass(frozen=True, eq=False)
 class Watch:
-    """One watch: the thread whose calls it sees, the calls of each layer so far, and the hook."""
+    """One watch: the thread to observe, the number of calls of each layer so far, and the hook."""
 
     thread: int
     counts: Counter[int]
@@ -52,29 +52,29 @@ class Watch:
 class Shadow:
     """Replaces a layer's `call` and `activation` while the layer is watched.
 
-    Keras has no public hook into a layer's call. Python looks `layer.call` up in the instance
-    before the class, so an entry in the instance's dictionary shadows the method of this layer
-    alone, and removing the entry restores the layer. The entry is written into the dictionary
-    because Keras tracks attributes that are set by `setattr`.
+    Keras has no public hook for the call of a layer. Python looks up `layer.call` in the instance
+    before the class, so an entry in the instance's `__dict__` shadows the method for this layer
+    only, and removing the entry restores the layer. The entry is written to `__dict__` directly
+    because `setattr` would make Keras track it.
     """
 
     lock = threading.Lock()
 
     def __init__(self, layer):
         self.layer = layer
-        # Keras runs another method of a quantized layer.
+        # Keras calls `quantized_call` in place of `call` if the layer is quantized.
         self.name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
         self.entries: list[Watch] = []
         self.received = threading.local()
-        self.hidden: dict[str, Any] = {}  # entries of the instance that the shadows stand before
+        self.hidden: dict[str, Any] = {}  # instance entries that the shadows replace
         self.call = getattr(layer, self.name)
         self.activation: Any = getattr(layer, "activation", None)
-        # A property, as of recurrent layers, cannot be shadowed.
+        # An instance entry cannot shadow a property. Recurrent layers have such a property.
         fixed = hasattr(type(layer), "activation")
         self.shadows_activation = callable(self.activation) and not fixed
 
     @classmethod
-    def before(cls, layer):
+    def of(cls, layer):
         """The shadow of a layer, or None if it is not watched."""
         shadows = (vars(layer).get(name) for name in ("call", "quantized_call"))
         owners = (getattr(shadow, "__self__", None) for shadow in shadows)
@@ -83,7 +83,7 @@ class Shadow:
     @classmethod
     def begin(cls, layer, entry):
         with cls.lock:
-            shadow = cls.before(layer) or cls(layer)
+            shadow = cls.of(layer) or cls(layer)
             if not shadow.entries:
                 shadow._shadow(shadow.name, shadow.run)
                 if shadow.shadows_activation:
@@ -93,7 +93,7 @@ class Shadow:
     @classmethod
     def end(cls, layer, entry):
         with cls.lock:
-            shadow = cls.before(layer)
+            shadow = cls.of(layer)
             if shadow is None:
                 return
             shadow.entries = [other for other in shadow.entries if other is not entry]
@@ -120,12 +120,12 @@ class Shadow:
             if entry.thread == here:
                 index = entry.counts[id(self.layer)]
                 entry.counts[id(self.layer)] += 1
-                call = self._called(index, args, kwargs) if call is None else call
+                call = self._call_once(index, args, kwargs) if call is None else call
                 replaced = entry.hook(replace(call, index=index))
                 call = call if replaced is None else replace(call, outputs=replaced)
         return self.call(*args, **kwargs) if call is None else call.outputs
 
-    def _called(self, index, args, kwargs):
+    def _call_once(self, index, args, kwargs):
         self.received.linear = None
         outputs = self.call(*args, **kwargs)
         linear, self.received.linear = self.received.linear, None
@@ -136,5 +136,5 @@ class Shadow:
             kwargs=kwargs,
             linear=outputs if linear is None else linear,
             outputs=outputs,
-            again=lambda *others: self._called(index, others or args, kwargs),
+            again=lambda *others: self._call_once(index, others or args, kwargs),
         )

@@ -1,4 +1,4 @@
-"""Watching the calls of a model's leaf layers as they happen."""
+"""Observing the calls of a model's leaf layers in a real forward pass."""
 
 import contextlib
 import threading
@@ -18,19 +18,19 @@ def watch(model, hook, with_operations: bool = False) -> Iterator[None]:
         print(call.layer.name, call.outputs.shape)
 
     with watch(model, show):
-        model(x)  # eager: not `predict` or `fit`, which run a compiled function
+        model(x)  # call the model eagerly: `predict` and `fit` run a compiled function
     ```
 
-    If the hook returns anything but None, it replaces the layer's outputs. The hook is called at
-    every call of a shared layer. Only calls by the thread that entered the block are seen, so other
-    threads may use the model at the same time. When the block ends, also by an exception, the
-    model is as before. Watches may be nested.
+    If the hook returns anything but None, the returned value replaces the layer's outputs. The hook
+    is called at every call of a shared layer. Only calls by the thread that entered the block are
+    observed, so other threads may use the model at the same time. The model is restored when the
+    block ends, even after an exception. Watches may be nested.
 
     Args:
-        model: a `keras.Model` or any layer, built: layers that `build` makes must be there.
-        hook: `(Call) -> outputs or None`.
-        with_operations: whether the operations of functional models that are not layers, such as
-            `keras.ops.relu` of a symbolic tensor, are watched too. Default False.
+        model: a `keras.Model` or any layer. It must be built, because `build` may create sublayers.
+        hook: a function `(Call) -> outputs or None`.
+        with_operations: whether to observe also the operations of functional models that are not
+            layers, such as `keras.ops.relu` of a symbolic tensor. Default False.
     """
     entry = Watch(threading.get_ident(), Counter(), hook)
     leaves = leaf_layers(model) + (operations(model) if with_operations else [])

@@ -21,18 +21,19 @@ class SymbolicCall:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is `layer(x)` as at inference: nothing is forced to training mode."""
-        # Masks change no output at inference of the layers that this is asked about.
+        """Whether the call is `layer(x)` at inference, without further arguments."""
+        # A mask is allowed: it does not change the inference outputs of the layers that surgery
+        # folds or skips.
         further = {key: value for key, value in self.kwargs.items() if key != "mask"}
         return len(self.args) == 1 and further in ({}, {"training": None}, {"training": False})
 
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
-    """A model as a list of calls in an order in which they can be made."""
+    """A model as a list of calls in execution order."""
 
     model: Any
-    path: str  # of the model within the one traced first, "" for that one itself
+    path: str  # the path to this model inside the outermost one, which has the path ""
     entries: Any  # an `Entry` for each input, in the structure of the inputs
     inputs: Any
     outputs: Any
@@ -44,7 +45,7 @@ class Wiring:
 
 @dataclass(frozen=True)
 class Entry:
-    """What an input of a model is made with."""
+    """The arguments that make one input of a model."""
 
     shape: tuple
     dtype: str
@@ -72,41 +73,43 @@ def tensors(structure) -> list:
 
 
 def is_traceable(layer) -> bool:
-    """Whether a layer is a model whose calls can be seen: functional, or sequential and built."""
+    """Whether a layer is a model with a readable graph: functional, or sequential and built."""
     if isinstance(layer, keras.Sequential):
         known = layer.built and hasattr(layer, "inputs")
     else:
         known = isinstance(layer, keras.Model) and isinstance(layer, keras.Function)
-    # A subclass may compute something else than its graph says.
+    # A subclass with its own `call` may compute something else than its graph says.
     return known and type(layer).call.__module__.startswith("keras.")
 
 
 def wirings(model, path: str = "") -> list[Wiring]:
-    """The wiring of a model, after those of all models nested in it, each once.
+    """The wirings of all models nested in a model, each once, and then of the model itself.
 
-    Nothing is computed and no weight is made; the model is not touched.
+    Nothing is computed, no weight is created and the model does not change.
 
     Raises:
         ValueError: if the model is neither functional nor sequential, or has not been built.
     """
     if not is_traceable(model):
         raise ValueError(
-            "`model` must be a functional model, or a Sequential that knows its input shape (begin "
-            "it with `keras.Input`, or call it once): the calls of other models cannot be seen. "
+            "`model` must be a functional model, or a Sequential with a known input shape (begin "
+            "it with `keras.Input`, or call it once): other models have no readable graph. "
             f"Received: model={model!r}"
         )
-    found: dict[int, Wiring] = {}
-    _trace(model, path, found)
-    return list(found.values())
+    traced: dict[int, Wiring] = {}
+    _trace(model, path, traced)
+    return list(traced.values())
 
 
-def _trace(model, path: str, found: dict[int, Wiring]) -> None:
+def _trace(model, path: str, traced: dict[int, Wiring]) -> None:
+    """Add the wirings of the model, and of the models nested in it, to `traced`."""
     calls: list[SymbolicCall] = []
 
     def record(layer, *args, **kwargs):
-        if is_traceable(layer) and id(layer) not in found:
-            _trace(layer, f"{path}{layer.name}/", found)
-        # A stand-in connects the tensors: calling the layer would leave traces in it.
+        if is_traceable(layer) and id(layer) not in traced:
+            _trace(layer, f"{path}{layer.name}/", traced)
+        # A stand-in operation connects the symbolic tensors. Calling the layer itself would add
+        # nodes to it.
         stand_in = _StandIn(layer.compute_output_spec(*args, **kwargs))
         outputs = stand_in(tensors((args, kwargs)))
         calls.append(SymbolicCall(layer, args, kwargs, outputs))
@@ -123,7 +126,7 @@ def _trace(model, path: str, found: dict[int, Wiring]) -> None:
             lambda tensor: _entry(tensor, layers.get(id(tensor))), model.input
         )
         inputs = make_inputs(entries)
-        # clone_model is the public way to see a functional model's calls.
+        # `clone_model` is the public way to walk over the calls of a functional model.
         twin = keras.models.clone_model(
             keras.Model(model.input, model.output),  # without the compile arguments
             input_tensors=inputs,
@@ -131,11 +134,11 @@ def _trace(model, path: str, found: dict[int, Wiring]) -> None:
             call_function=record,
         )
         outputs = twin.output
-    found[id(model)] = Wiring(model, path, entries, inputs, outputs, tuple(calls))
+    traced[id(model)] = Wiring(model, path, entries, inputs, outputs, tuple(calls))
 
 
 class _StandIn(keras.Operation):
-    """Gives outputs of a known form, whatever goes in."""
+    """An operation with given symbolic outputs, whatever its inputs are."""
 
     def __init__(self, spec):
         super().__init__()
@@ -150,7 +153,8 @@ def _is_input(layer) -> bool:
 
 
 def _entry(tensor, layer=None) -> Entry:
-    # Without a name from its user an input has one as a layer, and its tensor has another.
+    # Without a name from the user, the input layer and its tensor have different names. The layer's
+    # name is the one that counts.
     return Entry(
         shape=tuple(tensor.shape),
         dtype=tensor.dtype,

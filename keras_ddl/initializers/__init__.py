@@ -1,4 +1,4 @@
-"""Initializers that Keras core lacks, and layer-sequential ones that look at data."""
+"""Initializers that Keras core lacks, and functions that initialize a whole model from data."""
 
 from keras_ddl.initializers.fan import fans
 from keras_ddl.initializers.gain import calculate_gain

@@ -1,16 +1,17 @@
-"""How many inputs a unit has, from the shape of its kernel."""
+"""Fan-in and fan-out from the shape of a kernel."""
 
 import math
 
 
 def fans(shape) -> tuple[int, int]:
-    """Fan-in and fan-out of a kernel: (inputs, units), or (*window, channels in, channels out).
+    """Fan-in and fan-out of a kernel.
 
-    The window counts on both sides, as in PyTorch: a 3x3 convolution from 16 to 32 channels has
+    Both include the size of the window, as in PyTorch: a 3x3 convolution from 16 to 32 channels has
     fan-in 9 * 16 and fan-out 9 * 32.
 
     Args:
-        shape: tuple of at least two integers.
+        shape: tuple of at least two integers: (inputs, units), or
+            (*window, input channels, output channels).
 
     Returns:
         `(fan_in, fan_out)`, two integers.
@@ -20,8 +21,7 @@ def fans(shape) -> tuple[int, int]:
     """
     if len(shape) < 2:
         raise ValueError(
-            "`shape` must have at least two axes, inputs and units, to have a fan-in. "
-            f"Received: shape={tuple(shape)}"
+            f"`shape` must have at least two axes, inputs and units. Received: shape={tuple(shape)}"
         )
     window = math.prod(shape[:-2])
     return window * shape[-2], window * shape[-1]

@@ -1,4 +1,4 @@
-"""The gain that keeps the scale of signals through an activation function."""
+"""The gain that preserves the scale of signals through an activation function."""
 
 import math
 
@@ -27,13 +27,13 @@ def calculate_gain(nonlinearity, param=None) -> float:
 
     Args:
         nonlinearity: string, the name of the function.
-        param: float, the negative slope of "leaky_relu", default .01; other functions ignore it.
+        param: float, the negative slope of "leaky_relu". Default .01. Other functions ignore it.
 
     Returns:
         A float.
 
     Raises:
-        ValueError: if the function is not known, or the slope is no number.
+        ValueError: if the function is not known, or the slope is not a number.
 
     Reference: He et al., "Delving Deep into Rectifiers", arXiv 1502.01852.
     """

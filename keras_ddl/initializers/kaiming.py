@@ -10,13 +10,14 @@ from keras_ddl.initializers.seeding import FreshDraws
 
 _ARGUMENTS = """
     Args:
-        negative_slope: float, the slope of the leaky ReLU that follows; used by the nonlinearity
-            "leaky_relu" alone. Default 0, which is ReLU.
-        mode: "fan_in" keeps the scale of signals going forward, "fan_out" of gradients going back.
-            Default "fan_in".
-        nonlinearity: the function that follows, a name that `calculate_gain` knows. Default
-            "leaky_relu".
-        seed: optional integer or `keras.random.SeedGenerator`. Without one every call draws anew.
+        negative_slope: float, the slope of the leaky ReLU after the layer. It is used only by the
+            nonlinearity "leaky_relu". Default 0, which is ReLU.
+        mode: "fan_in" preserves the scale of signals in the forward pass, "fan_out" that of
+            gradients in the backward pass. Default "fan_in".
+        nonlinearity: the activation function after the layer, a name that `calculate_gain` knows.
+            Default "leaky_relu".
+        seed: optional integer or `keras.random.SeedGenerator`. Without a seed every call returns
+            new random values.
 
     Raises:
         ValueError: if `mode` is neither of the two, or the nonlinearity is not known.
@@ -46,15 +47,15 @@ class _Kaiming(FreshDraws, keras.initializers.VarianceScaling):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class KaimingUniform(_Kaiming):
-    __doc__ = f"""Uniform in +-gain * sqrt(3 / fan), the fan being fan-in or fan-out.
+    __doc__ = f"""Uniform in +-gain * sqrt(3 / fan), where fan is fan-in or fan-out.
 {_ARGUMENTS}"""
     distribution_name = "uniform"
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class KaimingNormal(_Kaiming):
-    __doc__ = f"""Normal with standard deviation gain / sqrt(fan), the fan being fan-in or fan-out.
+    __doc__ = f"""Normal with standard deviation gain / sqrt(fan), where fan is fan-in or fan-out.
 
-    Not truncated, as in PyTorch; `keras.initializers.HeNormal` is truncated.
+    The distribution is not truncated, as in PyTorch; `keras.initializers.HeNormal` truncates it.
 {_ARGUMENTS}"""
     distribution_name = "untruncated_normal"

@@ -1,4 +1,4 @@
-"""The kernels of a layer, and orthonormal values for them."""
+"""The kernels of a layer, and random orthonormal values for them."""
 
 import math
 
@@ -7,28 +7,28 @@ import numpy as np
 
 
 def kernels(layer) -> list[keras.Variable]:
-    """The kernels of a layer's linear part, in the order they are applied; empty if it has none.
+    """The kernels of a layer's linear part, in the order in which they are applied.
 
-    A scale on the last one scales the linear part. Of a recurrent layer it is the kernel of its
-    cell, applied to the inputs.
+    The list is empty if the layer has no kernel. Multiplying the last kernel by a factor multiplies
+    the linear part by it. For a recurrent layer, the result is the cell's kernel for the inputs.
     """
-    layer = holder(layer)
+    layer = kernel_layer(layer)
     separable = hasattr(layer, "pointwise_kernel")
     names = ["depthwise_kernel", "pointwise_kernel"] if separable else ["kernel"]
-    found = [getattr(layer, name, None) for name in names]
-    return [kernel for kernel in found if isinstance(kernel, keras.Variable)]
+    attributes = [getattr(layer, name, None) for name in names]
+    return [kernel for kernel in attributes if isinstance(kernel, keras.Variable)]
 
 
 def hides_kernels(layer) -> bool:
-    """Whether a layer has a linear part, though `kernels` finds nothing in it that can be scaled.
+    """Whether a layer has a linear part although `kernels` cannot return its kernel.
 
-    Under LoRA and int4 a layer's `kernel` is computed anew at each reading. `TimeDistributed` may
-    hold a model, and a recurrent layer cells of any kind.
+    With LoRA or int4 the attribute `kernel` is computed at each access and cannot be assigned.
+    `TimeDistributed` may contain a model, and a recurrent layer may have cells of any kind.
     """
     if isinstance(layer, keras.layers.RNN):
         return True
     if isinstance(layer, keras.layers.TimeDistributed):
-        inner = layer.layer._flatten_layers()  # Keras makes only a model's sublayers public
+        inner = layer.layer._flatten_layers()  # a plain layer has no public list of sublayers
         return any(kernels(one) or hides_kernels(one) for one in inner)
     kernel = getattr(layer, "kernel", None)
     return kernel is not None and not isinstance(kernel, keras.Variable)
@@ -40,8 +40,8 @@ def recurrent_kernel(layer) -> keras.Variable | None:
     return kernel if isinstance(kernel, keras.Variable) and len(kernel.shape) == 2 else None
 
 
-def holder(layer) -> keras.layers.Layer:
-    """The layer that has the kernel: one inside `TimeDistributed`, a recurrent layer's cell."""
+def kernel_layer(layer) -> keras.layers.Layer:
+    """The layer that has the kernel: the one in `TimeDistributed`, the cell, or `layer` itself."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return layer.layer
     return layer.cell if recurrent_kernel(layer) is not None else layer
@@ -50,11 +50,11 @@ def holder(layer) -> keras.layers.Layer:
 def orthonormal_value(layer, kernel, rng) -> np.ndarray:
     """A random orthonormal value for a kernel of a layer, float32.
 
-    The kernel counts as a matrix from the inputs that a unit sums over to the units; a depthwise
-    kernel, and an einsum that keeps an axis of its input, as one such matrix for each channel; a
-    recurrent one as one for each gate.
+    The kernel is treated as a matrix with one row per summed input and one column per unit. Some
+    kernels are treated as several matrices: a depthwise kernel, and an einsum that keeps an axis of
+    its input, as one matrix per channel; a recurrent layer's kernel as one matrix per gate.
     """
-    each, inputs, units = _axes(holder(layer), kernel)
+    each, inputs, units = _axes(kernel_layer(layer), kernel)
     if (recurrent := recurrent_kernel(layer)) is not None:
         parts = kernel.shape[1] // recurrent.shape[0]
         return np.concatenate(_orthonormal(parts, kernel.shape[0], recurrent.shape[0], rng), axis=1)
@@ -67,11 +67,12 @@ def orthonormal_value(layer, kernel, rng) -> np.ndarray:
 
 
 def _orthonormal(matrices, rows, columns, rng):
-    """Matrices with orthonormal columns, or rows if these are fewer, uniform among all such."""
+    """Uniformly distributed matrices with orthonormal columns, or rows if there are fewer rows."""
     longer, shorter = max(rows, columns), min(rows, columns)
     a = rng.standard_normal((matrices, longer, shorter), dtype="float32")
-    # Q of the QR decomposition by way of Cholesky, several times faster than Householder's. It
-    # squares the condition number, which is small for a tall random matrix, not for a square one.
+    # Compute Q of the QR decomposition by Cholesky, which is several times faster than Householder
+    # reflections but squares the condition number. A tall random matrix has a small condition
+    # number; a nearly square one may not, and needs float64.
     a = a if longer >= 2 * shorter else a.astype("float64")
     triangle = np.linalg.cholesky(a.swapaxes(1, 2) @ a)
     q = (a @ _inverse(triangle).swapaxes(1, 2)).astype("float32")
@@ -79,7 +80,7 @@ def _orthonormal(matrices, rows, columns, rng):
 
 
 def _inverse(triangle):
-    """The inverses of lower triangular matrices, which NumPy would take for full ones."""
+    """The inverses of lower triangular matrices. NumPy has no function that uses the structure."""
     size = triangle.shape[-1]
     if size <= 128:
         return np.linalg.inv(triangle)
@@ -92,7 +93,7 @@ def _inverse(triangle):
 
 
 def _axes(layer, kernel):
-    """The axes of a kernel: one matrix for each, summed over, and of units."""
+    """The axes of a kernel in three groups: of separate matrices, of summed inputs, of units."""
     axes = range(len(kernel.shape))
     if isinstance(layer, keras.layers.EinsumDense):
         operands, output = layer.equation.replace(" ", "").split("->")

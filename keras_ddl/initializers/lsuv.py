@@ -1,4 +1,4 @@
-"""Layer-sequential unit-variance initialization, in one sweep."""
+"""Layer-sequential unit-variance (LSUV) initialization in one forward pass."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from keras_ddl.initializers.report import LSUVReport
 from keras_ddl.initializers.scaling import Scaled
 from keras_ddl.initializers.tracing import traced
 
-SAMPLE = 8  # examples that show the order of the layers and the variances before
+SAMPLE = 8  # the number of examples for tracing the layers and measuring the variances before
 MEASURES = ("pre_activation", "post_activation")
 
 
@@ -27,13 +27,14 @@ def lsuv_init(
     batch_size=128,
     seed=None,
 ) -> LSUVReport:
-    """Give every layer's output the same variance on real examples, by scaling its kernel.
+    """Scale kernels so that every layer's output has the same variance on real examples.
 
-    Kernels become orthonormal, then one forward pass goes through the layers in the order in which
-    they run: at each the variance of what comes out is measured, the kernel is rescaled, and the
-    rescaled output goes on. A linear layer needs a single rescaling, so a network of any depth
-    costs one forward pass and its orthonormal kernels. Layers that are called several times are
-    rescaled for all their calls together, and the pass is repeated until they have settled.
+    First, kernels are replaced by orthonormal ones. Then one forward pass visits the layers in
+    execution order. At each layer the variance of the output is measured, the kernel is rescaled,
+    and the rescaled output is passed to the next layer. A linear layer needs only one rescaling, so
+    the cost for any depth is one forward pass plus the orthonormal kernels. A layer that is called
+    several times is rescaled for all its calls together, and the pass is repeated until such layers
+    have converged.
 
     ```python
     report = lsuv_init(model, x_train)
@@ -41,38 +42,42 @@ def lsuv_init(
     assert report.converged
     ```
 
-    Every layer with a kernel takes part, first and last included: dense, convolutional, transposed,
-    depthwise, separable and einsum layers, nested and in any graph. Biases are kept, and counted
-    in. Of a recurrent layer the kernel is scaled that its inputs meet, so that this product has the
-    variance, and the kernel that its state meets becomes orthonormal. Nothing else changes: no
-    frozen layer, no moving statistics, no recurrent state, no random state. A layer that cannot
-    be scaled is in the report, with the reason: a quantized one, `TimeDistributed` around a model.
+    Every layer with a kernel is rescaled, including the first and the last one: dense,
+    convolutional, transposed, depthwise, separable and einsum layers, also in nested models and in
+    any graph. Biases do not change, and the measured variance includes them. In a recurrent layer
+    the kernel for the inputs is scaled, so that the product of inputs and kernel has the target
+    variance, and the recurrent kernel becomes orthonormal. Nothing else changes: neither frozen
+    layers nor moving statistics, recurrent states or random states. A layer that cannot be scaled,
+    such as a quantized one or `TimeDistributed` around a model, appears in the report with the
+    reason.
 
     Args:
-        model: a `keras.Model`. If it is not built, it is.
-        x: inputs: arrays, or several in a list or dictionary; or a `tf.data.Dataset`,
-            `keras.utils.PyDataset`, data loader or generator of batches. Labels are not used.
-        target_variance: positive float, the variance that each layer gets. Default 1.
-        tolerance: positive float, how far from it a variance may be. Default .02.
-        max_iterations: how often a layer is rescaled at most, where one time is not enough: after
-            an activation function, or if it is called several times. Default 10.
-        orthonormal: whether kernels are made orthonormal first, or keep their directions. Default
-            True.
-        measure: "pre_activation" (default): the variance of a layer's linear part, or
-            "post_activation": after the activation function that follows, be it the layer's
-            `activation=` or an activation layer, see `keras_ddl.graph.trace`. Where no scale
-            gives the variance, as with tanh and 1, the linear part gets it instead.
-        batch_size: how many examples the variances are measured on, in one forward pass. Default
-            128. A model whose inputs have a fixed batch size is measured on one such batch.
-        seed: optional integer, seed of the orthonormal kernels and of the choice of examples.
+        model: a `keras.Model`. An unbuilt model is built.
+        x: inputs: an array, or a list or dictionary of arrays for several inputs; or a
+            `tf.data.Dataset`, `keras.utils.PyDataset`, data loader or generator of batches. Labels
+            are not used.
+        target_variance: positive float, the target variance of each layer. Default 1.
+        tolerance: positive float, the largest accepted distance from the target. Default .02.
+        max_iterations: the largest number of rescalings of a layer. More than one is needed after
+            an activation function, or if the layer is called several times. Default 10.
+        orthonormal: whether to replace kernels by orthonormal ones first. If False, kernels are
+            only scaled. Default True.
+        measure: "pre_activation" (default) for the variance of a layer's linear part, or
+            "post_activation" for the variance after the next activation function, which may be the
+            layer's `activation=` or an activation layer (see `keras_ddl.graph.trace`). If no scale
+            reaches the target after the activation, as with tanh and variance 1, the linear part
+            gets the target variance instead.
+        batch_size: the number of examples on which variances are measured, in one forward pass.
+            Default 128. A model with a fixed batch size is measured on one batch of that size.
+        seed: optional integer, the seed of the orthonormal kernels and of the choice of examples.
 
     Returns:
-        `LSUVReport`: for each layer the variance before and after, how often it was rescaled, and
-        whether it converged; if not, why. Printed it is a table.
+        `LSUVReport`: for each layer the variance before and after, the number of rescalings,
+        whether it converged and, if not, the reason. Printing the report shows a table.
 
     Raises:
-        ValueError: if an argument is not as said above, the model cannot run `x`, or the model has
-            no layer with a kernel.
+        ValueError: if an argument is invalid, the model cannot run `x`, or the model has no layer
+            with a kernel.
 
     Reference: Mishkin & Matas, "All you need is a good init", arXiv 1511.06422.
     """
@@ -87,16 +92,16 @@ def lsuv_init(
     layers = _layers(steps, target_variance, tolerance, max_iterations, measure)
     if not layers:
         raise ValueError(
-            f"`model` must have a layer with a kernel to be scaled. Received: {model.name!r}"
+            f"`model` must have a layer with a kernel to scale. Received: {model.name!r}"
         )
     with stateless(model, keep=[kernel for one in layers.values() for kernel in one.kernels]):
         for call in calls:
             if id(call.layer) in layers:
-                layers[id(call.layer)].before(call)
+                layers[id(call.layer)].measure_before(call)
         calls.clear()
         for layer in layers.values():
-            layer.begin()
-            if orthonormal and layer.open:
+            layer.end_before()
+            if orthonormal and layer.can_scale:
                 _make_orthonormal(layer, rng)
         _sweep(model, whole_batch(model, batch), layers, max_iterations)
     reports = tuple(layer.report() for layer in layers.values())
@@ -104,27 +109,27 @@ def lsuv_init(
 
 
 def _layers(steps, *settings):
-    """By identity, in execution order, the layers that are scaled or would be if they could."""
-    found: dict[int, list] = {}
+    """All layers with a linear part, as `Scaled` by the layer's id, in execution order."""
+    calls: dict[int, list] = {}
     for step in steps:
         if kernels(step.layer) or hides_kernels(step.layer):
-            found.setdefault(id(step.layer), []).append(step)
-    return {key: Scaled(steps, *settings) for key, steps in found.items()}
+            calls.setdefault(id(step.layer), []).append(step)
+    return {key: Scaled(steps, *settings) for key, steps in calls.items()}
 
 
 def _sweep(model, batch, layers, max_iterations):
-    """One pass that rescales every layer in turn, and more while layers of several calls move."""
+    """Rescale every layer in one pass. Repeat it until layers with several calls converge."""
     visits = {key: layer.visit for key, layer in layers.items()}
     _pass(model, batch, visits)
     for _ in range(max_iterations):
-        moved = [layer.move() for layer in layers.values()]
-        if not any(moved):
+        rescaled = [layer.rescale_shared() for layer in layers.values()]
+        if not any(rescaled):
             break
         _pass(model, batch, visits)
 
 
 def _pass(model, batch, visits):
-    """One forward pass at inference in which each layer's calls are visited."""
+    """Run one forward pass at inference that calls each layer's `visit` function."""
 
     def hook(call):
         visit = visits.get(id(call.layer))

@@ -1,4 +1,4 @@
-"""Orthonormal kernels."""
+"""Initializers with orthonormal kernels."""
 
 import math
 from typing import Any
@@ -14,16 +14,17 @@ from keras_ddl.initializers.seeding import FreshDraws
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Orthonormal(FreshDraws, keras.initializers.Orthogonal):
-    """Kernels whose columns, one for each unit, are orthonormal.
+    """Kernels with orthonormal columns, one column for each unit.
 
-    A kernel `(*window, channels in, channels out)` counts as the matrix of fan-in rows and one
-    column for each output channel. With more units than inputs the rows are orthonormal instead.
-    Core's `Orthogonal`, but every call draws anew unless seeded, and half-precision kernels are
-    computed in float32.
+    A kernel `(*window, input channels, output channels)` is treated as a matrix with one row per
+    fan-in and one column per output channel. If there are more units than inputs, the rows are
+    orthonormal instead. The differences from core's `Orthogonal` are that without a seed every call
+    returns new random values, and that half-precision kernels are computed in float32.
 
     Args:
         gain: float, the factor on the orthonormal matrix; see `calculate_gain`. Default 1.
-        seed: optional integer or `keras.random.SeedGenerator`. Without one every call draws anew.
+        seed: optional integer or `keras.random.SeedGenerator`. Without a seed every call returns
+            new random values.
 
     Example:
 
@@ -40,7 +41,7 @@ class Orthonormal(FreshDraws, keras.initializers.Orthogonal):
 
     def __call__(self, shape, dtype=None):
         dtype = keras.backend.standardize_dtype(dtype)
-        wide = dtype if dtype == "float64" else "float32"  # no backend factorizes half precision
+        wide = dtype if dtype == "float64" else "float32"  # backends lack half-precision QR
         return ops.cast(super().__call__(shape, dtype=wide), dtype)
 
 
@@ -49,9 +50,11 @@ class OrthonormalMSRA(Orthonormal):
     """Orthonormal kernels scaled to the standard deviation of Kaiming initialization.
 
     Args:
-        negative_slope: float, the slope of the leaky ReLU that follows. Default 0, which is ReLU.
-        mode: "fan_in" or "fan_out", as of `KaimingNormal`. Default "fan_in".
-        seed: optional integer or `keras.random.SeedGenerator`. Without one every call draws anew.
+        negative_slope: float, the slope of the leaky ReLU after the layer. Default 0, which is
+            ReLU.
+        mode: "fan_in" or "fan_out", as for `KaimingNormal`. Default "fan_in".
+        seed: optional integer or `keras.random.SeedGenerator`. Without a seed every call returns
+            new random values.
 
     Raises:
         ValueError: if `mode` is neither of the two.

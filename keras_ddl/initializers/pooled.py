@@ -1,4 +1,4 @@
-"""Mean and variance of several tensors taken together."""
+"""The mean and variance over several tensors together."""
 
 import math
 from typing import Any
@@ -7,10 +7,10 @@ from keras import ops
 
 
 class Pooled:
-    """Mean and variance over all entries of the tensors added, in float32 at least.
+    """Mean and variance over all entries of the added tensors, in float32 or better.
 
-    Each tensor is centred on its own mean first: the mean of squares less the square of the mean
-    would lose the variance of signals far from zero.
+    The variance of each tensor is computed after subtracting its mean. The formula "mean of squares
+    minus square of the mean" would be inaccurate for signals with a large mean.
     """
 
     def __init__(self):
@@ -35,12 +35,12 @@ class Pooled:
 
     @property
     def flat(self) -> bool:
-        """Whether all entries are equal, but for rounding."""
+        """Whether all entries are equal up to rounding."""
         return self.variance <= 1e-10 * self.mean**2 + 1e-30
 
 
 def wide(tensor) -> Any:
-    """A tensor in float32, if it is in half precision."""
+    """The tensor, cast to float32 if it has half precision."""
     narrow = ops.dtype(tensor) in {"float16", "bfloat16"}
     return ops.cast(tensor, "float32") if narrow else tensor
 

@@ -19,10 +19,10 @@ VISIBLE_UNITS = ("bernoulli", "gaussian")
 
 @dataclass(frozen=True)
 class RBMReport:
-    """What `rbm_pretrain` did, layer by layer; printed, a table.
+    """The result of `rbm_pretrain` for each layer. Printing it shows a table.
 
     Args:
-        errors: by layer name, the mean squared error of the reconstruction of its input, in each
+        errors: for each layer's path, the mean squared reconstruction error of its input in each
             epoch.
     """
 
@@ -52,40 +52,41 @@ def rbm_pretrain(
 ) -> RBMReport:
     """Pre-train the dense layers of a network one by one, each as a restricted Boltzmann machine.
 
-    The first machine learns the inputs, the next what the hidden units of the first make of them,
-    and so on. A layer's kernel and bias become the machine's weights and hidden biases; the bias of
-    the visible units is dropped. What comes after the last hidden layer is left alone, as are
-    frozen layers: their output is what the next machine learns.
+    The first machine is trained on the inputs, the second on the hidden probabilities of the first,
+    and so on. A layer's kernel and bias are the machine's weights and hidden biases. The bias of
+    the visible units is discarded after training. The last dense layer, which is the output layer,
+    is not pre-trained. A frozen layer is not trained either, but its machine computes the training
+    data of the next one.
 
     ```python
     print(rbm_pretrain(model, x_train / 255, epochs=5))
     model.fit(x_train / 255, y_train)
     ```
 
-    Hidden units are Bernoulli units, so the layers should have the activation function "sigmoid";
-    with another one the weights are learned the same way, and the next machine is shown the
-    probabilities all the same.
+    Hidden units are Bernoulli units, so the layers should have the activation function "sigmoid".
+    Another activation function does not change the pre-training: the next machine is still trained
+    on the hidden probabilities.
 
     Args:
-        model: a `keras.Model` whose dense layers, called once each, follow one another; flattening,
-            dropout and the like may stand between.
-        x: array of inputs, or a data set or finite generator of batches; in [0, 1] for Bernoulli
-            units, standardized for Gaussian ones.
-        epochs: passes over `x` for each layer. Default 10.
-        visible: kind of the model's input units: "bernoulli" (default) or "gaussian", of unit
-            variance. The hidden units of one machine are the Bernoulli units of the next.
-        steps: Gibbs steps of contrastive divergence, the k of CD-k. Default 1.
-        learning_rate: default .05; with Gaussian units .001 is a usual value.
-        momentum: of the updates. Default .5.
-        weight_decay: L2 penalty on the kernel. Default 2e-4.
-        batch_size: default 100.
-        seed: optional integer.
+        model: a `keras.Model` that calls each dense layer once, one after the other. Flattening,
+            dropout and similar layers may lie between them.
+        x: array of inputs, or a data set or finite generator of batches. Values must lie in [0, 1]
+            for Bernoulli units and should be standardized for Gaussian ones.
+        epochs: the number of passes over `x` for each layer. Default 10.
+        visible: the kind of the model's input units: "bernoulli" (default) or "gaussian" with unit
+            variance. The visible units of all later machines are Bernoulli units.
+        steps: the number of Gibbs steps of contrastive divergence, the k of CD-k. Default 1.
+        learning_rate: positive float. Default .05. A usual value for Gaussian units is .001.
+        momentum: float in [0, 1], the momentum of the updates. Default .5.
+        weight_decay: float, the L2 penalty on the kernel. Default 2e-4.
+        batch_size: positive integer, the number of examples per update. Default 100.
+        seed: optional integer, the seed of the order of examples and of Gibbs sampling.
 
     Returns:
         `RBMReport` with the reconstruction error of every layer in every epoch.
 
     Raises:
-        ValueError: if an argument is not as said above, or there is no hidden dense layer.
+        ValueError: if an argument is invalid, or the model has no hidden dense layer.
 
     Reference: Hinton, Osindero & Teh, "A fast learning algorithm for deep belief nets", Neural
     Computation 18 (2006); Hinton, "A Practical Guide to Training Restricted Boltzmann Machines".
@@ -100,7 +101,7 @@ def rbm_pretrain(
     inputs = _matrix(x, rng)
     if visible == "bernoulli" and not (inputs.min() >= 0 and inputs.max() <= 1):
         raise ValueError(
-            "`x` must lie in [0, 1] for Bernoulli units; scale it, or give visible='gaussian'. "
+            "`x` must lie in [0, 1] for Bernoulli units; scale it, or use visible='gaussian'. "
             f"Received: x from {inputs.min()} to {inputs.max()}"
         )
     called = [step.layer for step in traced(model, inputs, 2)]
@@ -108,7 +109,7 @@ def rbm_pretrain(
     *hidden, _ = dense or [None]
     if not hidden or len(set(map(id, dense))) < len(dense):
         raise ValueError(
-            "`model` must have hidden dense layers, each called once, to be pre-trained. "
+            "`model` must have hidden dense layers, and each must be called once. "
             f"Received: {model.name!r} with {len(dense)} calls of dense layers"
         )
     for layer in hidden:
@@ -118,13 +119,13 @@ def rbm_pretrain(
                 f"adapted by LoRA. Received: {model.name!r} with {layer!r}"
             )
     errors: dict[str, tuple[float, ...]] = {}
-    shown = _input_of(model, hidden[0], inputs, batch_size)
+    data = _input_of(model, hidden[0], inputs, batch_size)
     for position, layer in enumerate(hidden):
         machine = _Machine(layer, gaussian=visible == "gaussian" and position == 0, rng=rng)
         if layer.trainable:
             errors[layer.path] = tuple(
                 machine.epoch(
-                    shown,
+                    data,
                     steps=steps,
                     learning_rate=learning_rate,
                     momentum=momentum,
@@ -133,47 +134,47 @@ def rbm_pretrain(
                 )
                 for _ in range(epochs)
             )
-            machine.give_weights()
-        shown = machine.hidden(shown)
+            machine.assign_weights()
+        data = machine.hidden(data)
     return RBMReport(errors)
 
 
 def _matrix(x, rng):
     """All examples of `x` as one array of numbers."""
-    found = keras.tree.flatten(take(x, None, rng))
-    if len(found) != 1 or found[0].dtype.kind not in "biuf":
-        kinds = [f"{array.dtype} {array.shape}" for array in found]
+    arrays = keras.tree.flatten(take(x, None, rng))
+    if len(arrays) != 1 or arrays[0].dtype.kind not in "biuf":
+        kinds = [f"{array.dtype} {array.shape}" for array in arrays]
         raise ValueError(f"`x` must be one array of numbers. Received: {', '.join(kinds)}")
-    return found[0]
+    return arrays[0]
 
 
 def _input_of(model, layer, inputs, batch_size):
-    """What a layer receives for some inputs of the model, as a matrix."""
+    """The inputs of a layer, as a matrix, when the model runs on `inputs`."""
     received = []
 
     def keep(call):
         if call.layer is layer:
             received.append(ops.convert_to_numpy(call.inputs).astype("float32"))
 
-    demanded = model_batch_size(model)
+    required = model_batch_size(model)
     with watch(model, keep), stateless(model):
-        for part in batches(inputs, demanded or batch_size):
+        for part in batches(inputs, required or batch_size):
             model(whole_batch(model, part), training=False)
-    found = np.concatenate(received)[: len(inputs)]  # the last batch may have been filled up
-    if found.ndim != 2:
+    matrix = np.concatenate(received)[: len(inputs)]  # the last batch may be padded
+    if matrix.ndim != 2:
         raise ValueError(
             "`model` must flatten its inputs before the first dense layer. "
-            f"Received: an input of shape {found.shape} there"
+            f"Received: a first dense layer with inputs of shape {matrix.shape}"
         )
-    return found
+    return matrix
 
 
 class _Machine:
     """A restricted Boltzmann machine with the weights of a dense layer.
 
     Args:
-        layer: a built dense layer; its weights are read now.
-        gaussian: whether the visible units are Gaussian with unit variance, or else Bernoulli.
+        layer: a built dense layer. The machine starts from a copy of its weights.
+        gaussian: True for Gaussian visible units with unit variance, False for Bernoulli units.
         rng: `numpy.random.Generator`.
     """
 
@@ -187,19 +188,19 @@ class _Machine:
         self.velocity = [np.zeros_like(w) for w in (self.kernel, self.bias, self.visible_bias)]
 
     def hidden(self, visible):
-        """The probabilities that the hidden units are on."""
+        """The probability of each hidden unit to be on."""
         return _sigmoid(visible @ self.kernel + self.bias)
 
     def epoch(self, data, *, steps, learning_rate, momentum, weight_decay, batch_size):
-        """Train on all rows once, in random order; the mean squared error of reconstruction."""
+        """Train on all rows once, in random order. Return the mean squared reconstruction error."""
         order, squared = self.rng.permutation(len(data)), 0.0
         for start in range(0, len(data), batch_size):
             batch = data[order[start : start + batch_size]]
             on = self.hidden(batch)
             model_on = on
             for _ in range(steps):
-                # Hidden units are sampled, or else they would carry more than one bit each; for
-                # the visible ones probabilities (or means) do, with less noise.
+                # Hidden units are sampled, so that each carries at most one bit. Visible units use
+                # probabilities (or means) instead, which have less noise.
                 reconstruction = self._visible(self._sampled(model_on))
                 model_on = self.hidden(reconstruction)
             squared += float(np.square(batch - reconstruction).sum())
@@ -217,8 +218,8 @@ class _Machine:
                 self.bias[:] = 0
         return squared / data.size
 
-    def give_weights(self):
-        """Put the weights into the layer."""
+    def assign_weights(self):
+        """Assign the machine's weights to the layer."""
         self.layer.kernel.assign(self.kernel)
         if self.layer.use_bias:
             self.layer.bias.assign(self.bias)

@@ -1,4 +1,4 @@
-"""What `lsuv_init` did to each layer."""
+"""The report of `lsuv_init`."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ REFUSED = "refused"
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What `lsuv_init` did to one layer.
+    """The result of `lsuv_init` for one layer.
 
     Args:
         name: the layer's path in the model.
-        variance_before: the variance in the model as it was given, on the first few examples.
-        variance_after: the variance as it is now.
-        iterations: how often the kernel was rescaled.
-        status: "converged", "not converged", "dead" (zero variance, whatever the scale),
-            "not finite" (NaN or infinite signals), "frozen" or "refused". Kernels of the last four
-            were not rescaled.
-        note: why, in words; empty if converged.
+        variance_before: the variance before `lsuv_init`, on the first few examples.
+        variance_after: the variance after `lsuv_init`.
+        iterations: the number of times the kernel was rescaled.
+        status: "converged", "not converged", "dead" (zero variance at any scale), "not finite" (NaN
+            or infinite signals), "frozen" or "refused" (the kernel cannot be scaled). A layer with
+            one of the last four was not rescaled.
+        note: the reason for the status, or an empty string.
     """
 
     name: str
@@ -40,11 +40,11 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class LSUVReport:
-    """What `lsuv_init` did, layer by layer in execution order; printed, a table.
+    """The result of `lsuv_init` for all layers. Printing it shows a table.
 
     Args:
-        layers: tuple of `LayerReport`.
-        target_variance, tolerance, measure: as they were given.
+        layers: tuple of `LayerReport`, in execution order.
+        target_variance, tolerance, measure: the arguments of `lsuv_init`.
     """
 
     layers: tuple[LayerReport, ...]

@@ -1,4 +1,4 @@
-"""One layer under `lsuv_init`: what is measured of it, and how its kernel is scaled."""
+"""How `lsuv_init` measures one layer and scales its kernel."""
 
 import math
 from dataclasses import replace
@@ -8,17 +8,17 @@ from keras import ops
 
 from keras_ddl.graph import own_activation
 from keras_ddl.initializers import report
-from keras_ddl.initializers.kernels import holder, kernels, recurrent_kernel
+from keras_ddl.initializers.kernels import kernel_layer, kernels, recurrent_kernel
 from keras_ddl.initializers.pooled import Pooled, number, wide
 from keras_ddl.initializers.search import ScaleSearch
 
 
 class Scaled:
-    """A layer whose kernel is scaled.
+    """One layer, the state of its scaling and its measured variance.
 
     Args:
-        steps: the layer's calls in a forward pass, `keras_ddl.graph.Step`.
-        target, tolerance, max_iterations, measure: of `lsuv_init`.
+        steps: the `keras_ddl.graph.Step` of each call of the layer in a forward pass.
+        target, tolerance, max_iterations, measure: the arguments of `lsuv_init`.
     """
 
     def __init__(self, steps, target, tolerance, max_iterations, measure):
@@ -35,13 +35,13 @@ class Scaled:
 
     @property
     def kernels(self) -> list[keras.Variable]:
-        """The variables that may be assigned to: the linear part's, and a recurrent one."""
+        """The kernels that `lsuv_init` may change: those of the linear part and a recurrent one."""
         recurrent = recurrent_kernel(self.layer)
         return [*kernels(self.layer), *([] if recurrent is None else [recurrent])]
 
     @property
-    def open(self):
-        """Whether its kernel may be changed."""
+    def can_scale(self):
+        """Whether the kernel may be changed."""
         return self.status not in {report.FROZEN, report.REFUSED}
 
     def report(self):
@@ -54,31 +54,31 @@ class Scaled:
             note=self.note,
         )
 
-    def before(self, call):
-        """Measure a call in the model as it was given."""
+    def measure_before(self, call):
+        """Measure a call of the unchanged model."""
         self.pooled.add(self._measured(call, self._linear(call)))
 
-    def begin(self):
-        """All calls have been measured as the model was given."""
+    def end_before(self):
+        """Store the variance of the unchanged model, after all its calls have been measured."""
         self.variance_before, self.pooled = self.pooled.variance, Pooled()
 
     def visit(self, call):
-        """Measure a call, and rescale the kernel at once if it is the only one.
+        """Measure a call. If it is the layer's only call, rescale the kernel immediately.
 
         Returns:
-            The outputs that go on.
+            The outputs to pass to the next layer.
         """
         if call.index == 0:
             self.pooled = Pooled()
-        if self.open and len(self.steps) == 1:
-            call = self._settle(call)
+        if self.can_scale and len(self.steps) == 1:
+            call = self._rescale(call)
         self.pooled.add(self._measured(call, self._linear(call)))
-        if self.open:
-            self._judge()
+        if self.can_scale:
+            self._update_status()
         return call.outputs
 
-    def move(self):
-        """Rescale a kernel of several calls after a pass; whether it was."""
+    def rescale_shared(self):
+        """Rescale the kernel of a layer with several calls. Return whether this was necessary."""
         due = self.status == report.NOT_CONVERGED and len(self.steps) > 1
         if not due or self.iterations >= self.max_iterations:
             return False
@@ -86,57 +86,62 @@ class Scaled:
         return True
 
     def _obstacle(self):
+        """The initial status and note. They say whether something prevents scaling."""
         timed = isinstance(self.layer, keras.layers.TimeDistributed)
         if not kernels(self.layer):
             return report.REFUSED, _why_no_kernel(self.layer)
-        if timed and own_activation(holder(self.layer)) is not None:
+        if timed and own_activation(kernel_layer(self.layer)) is not None:
             return report.REFUSED, "put the activation inside TimeDistributed into a separate layer"
         kernel = kernels(self.layer)[-1]
-        if not (self.layer.trainable and holder(self.layer).trainable and kernel.trainable):
+        if not (self.layer.trainable and kernel_layer(self.layer).trainable and kernel.trainable):
             return report.FROZEN, ""
         return report.NOT_CONVERGED, ""
 
-    def _judge(self):
+    def _update_status(self):
         if not math.isfinite(self.pooled.variance):
             self.status, self.note = report.NOT_FINITE, "NaN or infinite signals"
         elif self.pooled.flat:
-            self.status, self.note = report.DEAD, "no variance, whatever the scale"
+            self.status, self.note = report.DEAD, "zero variance at any scale"
         elif abs(self.pooled.variance - self.target) <= self.tolerance:
             self.status, self.note = report.CONVERGED, ""
         else:
             self.status = report.NOT_CONVERGED
 
     def _linear(self, call):
-        """The linear part of a call; of a recurrent layer, the product of inputs and kernel."""
+        """The linear part of a call. For a recurrent layer, the product of inputs and kernel."""
         if self.recurrent:
             kernel = ops.cast(kernels(self.layer)[-1], call.inputs.dtype)
             return ops.matmul(call.inputs, kernel)
         return call.linear
 
     def _measured(self, call, linear):
-        """What the variance is taken of, given a value of the linear part."""
+        """The tensor whose variance is measured, if the linear part has the value `linear`."""
         if not self.post:
             return linear
         step = self.steps[call.index]
         if step.through:
             for layer in step.through:
-                linear = layer(linear)  # not in training, as the model that calls
+                linear = layer(linear)  # at inference, like the surrounding call of the model
             return linear
         return linear if step.activation is None else step.activation(linear)
 
     def _scale(self, factor):
         kernel = kernels(self.layer)[-1]
-        self._outside_casts(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
+        self._without_autocast(lambda: kernel.assign(ops.convert_to_tensor(kernel) * factor))
         self.iterations += 1
 
-    def _outside_casts(self, action):
-        """What a function returns that reads or assigns the kernel in its own precision."""
-        layer = holder(self.layer)
+    def _without_autocast(self, action):
+        """Call a function that reads or assigns the kernel in the precision of its variable."""
+        layer = kernel_layer(self.layer)
         mixed = layer.compute_dtype != layer.variable_dtype
-        return in_full_precision(action) if mixed else action()
+        return without_autocast(action) if mixed else action()
 
-    def _settle(self, call):
-        """Rescale the kernel of the only call until its variance is the target."""
+    def _rescale(self, call):
+        """Rescale the kernel until the variance of the layer's only call reaches the target.
+
+        Returns:
+            The call with the new kernel.
+        """
         linear = wide(self._linear(call))
         bias = None if self.recurrent else _bias(call)
         free = linear if bias is None else linear - bias
@@ -151,33 +156,41 @@ class Scaled:
         if part.flat or not math.isfinite(part.variance):
             return call
         factor, reached = self._factor(call, free, bias, part)
-        first = self._outside_casts(kernels(self.layer)[-1].numpy)
+        first = self._without_autocast(kernels(self.layer)[-1].numpy)
         self._scale(factor)
         if self.recurrent or not reached:
             return call.again()
         scaled = free * factor if bias is None else free * factor + bias
         if (predicted := _predicted(call, scaled)) is not None:
             return predicted
-        return self._again_and_again(call, first)
+        return self._rescale_by_trial(call, first)
 
     def _factor(self, call, free, bias, part):
-        """The scale that gives the target, and whether it does; the bias stays as it is."""
-        alone = math.sqrt(self.target / part.variance)
+        """The factor on the kernel, and whether it reaches the target. The bias is not scaled.
+
+        Args:
+            call: the layer's only call.
+            free: the linear part without the bias.
+            bias: the bias, or None.
+            part: the mean and variance of `free`.
+        """
+        # The factor at which the linear part without the bias has the target variance.
+        linear_factor = math.sqrt(self.target / part.variance)
         if not self.post:
             if bias is None:
-                return alone, True
-            # Var(a u + b) = a^2 Var(u) + 2 a Cov(u, b) + Var(b), with every unit's own bias.
-            own, both = Pooled(), Pooled()
-            own.add(ops.broadcast_to(bias, ops.shape(free)))
+                return linear_factor, True
+            # Solve Var(a u + b) = a^2 Var(u) + 2 a Cov(u, b) + Var(b) = target for the factor a.
+            biases, both = Pooled(), Pooled()
+            biases.add(ops.broadcast_to(bias, ops.shape(free)))
             both.add(free + bias)
-            covariance = (both.variance - part.variance - own.variance) / 2
-            root = covariance**2 + part.variance * (self.target - own.variance)
+            covariance = (both.variance - part.variance - biases.variance) / 2
+            root = covariance**2 + part.variance * (self.target - biases.variance)
             factor = (-covariance + math.sqrt(max(root, 0.0))) / part.variance
             if root < 0 or factor <= 0:
-                self.note = f"the biases alone have variance {own.variance:.3g}"
-                return alone, False
+                self.note = f"the biases alone have variance {biases.variance:.3g}"
+                return linear_factor, False
             return factor, True
-        factor, search = alone, ScaleSearch(self.target)
+        factor, search = linear_factor, ScaleSearch(self.target)
         for _ in range(self.max_iterations):
             scaled = free * factor if bias is None else free * factor + bias
             after = Pooled()
@@ -187,44 +200,47 @@ class Scaled:
             if not 0 < after.variance < math.inf:
                 break
             factor *= search.step(after.variance)
-        self.note = "no scale gives it after the activation; the linear part has it instead"
-        return alone, False
+        self.note = (
+            "no scale reaches the target after the activation; the linear part has it instead"
+        )
+        return linear_factor, False
 
-    def _again_and_again(self, call, first):
-        """Rescale by what is measured, for a layer whose output is not the kernel's multiple.
+    def _rescale_by_trial(self, call, first):
+        """Rescale and measure repeatedly, for a layer whose output is not linear in its kernel.
 
-        If that does not do either, the kernel becomes what it was at first.
+        If this does not reach the target, the kernel gets its original value `first` again.
         """
         search = ScaleSearch(self.target)
         for _ in range(self.max_iterations):
             call = call.again()
-            found = Pooled()
-            found.add(self._measured(call, call.linear))
-            if abs(found.variance - self.target) <= self.tolerance:
+            measured = Pooled()
+            measured.add(self._measured(call, call.linear))
+            if abs(measured.variance - self.target) <= self.tolerance:
                 return call
-            if found.flat or not math.isfinite(found.variance):
+            if measured.flat or not math.isfinite(measured.variance):
                 break
-            self._scale(search.step(found.variance))
-        self._outside_casts(lambda: kernels(self.layer)[-1].assign(first))
-        self.note = "scaling the kernel does not scale the output as it should"
+            self._scale(search.step(measured.variance))
+        self._without_autocast(lambda: kernels(self.layer)[-1].assign(first))
+        self.note = "scaling the kernel does not scale the output accordingly"
         return call.again()
 
 
 def _why_no_kernel(layer):
     if isinstance(layer, keras.layers.RNN):
         return "a recurrent layer whose cell has no plain kernel"
-    inner = holder(layer)
+    inner = kernel_layer(layer)
     if getattr(inner, "lora_enabled", False):
         return "its kernel is frozen under LoRA"
     if getattr(inner, "quantization_mode", None):
         return "its kernel is quantized"
-    return "the calls of the layers inside TimeDistributed cannot be seen"
+    return "the calls of the layers inside TimeDistributed cannot be observed"
 
 
-class _FullPrecision(keras.layers.Layer):
-    """Leaves the scope of the layer around it, in which variables read in half precision.
+class _WithoutAutocast(keras.layers.Layer):
+    """Disables the autocast of an outer layer's call, in which variables have half precision.
 
-    On PyTorch an assignment there is lost: it goes to the variable's half-precision copy.
+    On PyTorch an assignment under autocast would be lost: it changes only a half-precision copy of
+    the variable.
     """
 
     def __init__(self):
@@ -235,23 +251,23 @@ class _FullPrecision(keras.layers.Layer):
         return inputs
 
 
-def in_full_precision(action):
-    """What a function returns that is called within a layer's call, without mixed precision."""
+def without_autocast(action):
+    """Call a function without autocast, within the call of a layer, and return its result."""
     results = []
-    _FullPrecision()(ops.zeros(()), action=lambda: results.append(action()))
+    _WithoutAutocast()(ops.zeros(()), action=lambda: results.append(action()))
     return results[0]
 
 
 def _sample(call):
-    """The first example of a call's input, or None if the arguments cannot be cut to it."""
+    """The first example of a call's input, or None if the call has several tensor arguments."""
     tensors = [x for x in keras.tree.flatten((call.args, call.kwargs)) if hasattr(x, "shape")]
     alone = len(tensors) == 1 and len(call.args) == 1 and tensors[0] is call.args[0]
     return call.args[0][:1] if alone else None
 
 
 def _bias(call):
-    """What a layer adds to its linear part: what is left of it at input 0. None if nothing."""
-    layer = holder(call.layer)
+    """The bias that a layer adds, computed as its linear part for the input 0. None if it is 0."""
+    layer = kernel_layer(call.layer)
     others = len(layer.weights) - len(kernels(layer))
     bias = getattr(layer, "bias", None)
     if not others or (
@@ -265,10 +281,10 @@ def _bias(call):
 
 
 def _predicted(call, scaled):
-    """The call with a rescaled linear part, computed without another call.
+    """The call with the rescaled linear part, without running the layer on the whole batch.
 
-    The first example is computed anew and compared. None if it differs, as it does if something
-    normalizes the kernel, or if the kernel is rounded.
+    As a check, the layer runs on the first example. The result is None if the outputs differ, for
+    instance because the layer normalizes or rounds its kernel.
     """
     sample = _sample(call)
     if sample is None or ops.dtype(call.linear) not in {"float32", "float64"}:

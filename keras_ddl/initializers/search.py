@@ -1,13 +1,13 @@
-"""Search for the scale that gives a variance."""
+"""Search for the scale at which a signal has the target variance."""
 
 import math
 
 
 class ScaleSearch:
-    """Secant steps in the logarithms of scale and variance, where they are all but linear.
+    """Secant steps in log(scale) and log(variance), whose relation is nearly linear.
 
     Args:
-        target: the variance that is wanted.
+        target: the target variance.
         slope: the expected d log(variance) / d log(scale); 2 for one linear layer.
     """
 
@@ -18,11 +18,16 @@ class ScaleSearch:
         self._last: tuple[float, float] | None = None
 
     def step(self, variance) -> float:
-        """The factor to put on the scale, given the positive variance that it has now."""
+        """The next factor by which to multiply the scale.
+
+        Args:
+            variance: the measured variance at the current scale, positive.
+        """
         here = math.log(self.scale), math.log(variance)
         if self._last is not None and here[0] != self._last[0]:
             slope = (here[1] - self._last[1]) / (here[0] - self._last[0])
-            # More scale never means less variance but by noise; a flat stretch is crossed slowly.
+            # The variance grows with the scale, except for noise, so the slope is positive. The
+            # lower bound limits the step where the curve is flat.
             self.slope = min(max(slope, 0.25), 100.0)
         self._last = here
         move = (math.log(self.target) - here[1]) / self.slope

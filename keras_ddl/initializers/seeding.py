@@ -1,4 +1,4 @@
-"""Seeds: an initializer without one draws anew at every call."""
+"""Initializers that return new random values at every call, unless they have a seed."""
 
 import random
 
@@ -6,12 +6,12 @@ import keras
 
 
 class FreshDraws(keras.initializers.Initializer):
-    """Mixin for core's random initializers: unless seeded, two calls of one instance differ.
+    """Mixin for core's random initializers: without a seed, every call returns new values.
 
-    Core draws one seed when the initializer is made and uses it again at every call, so two layers
-    that share an initializer start with equal weights. The new seeds come from Python's `random`,
-    so `keras.utils.set_random_seed` makes them repeatable. A given integer seed stays as in core:
-    the same values at every call.
+    Core draws one seed when the initializer is created and reuses it at every call, so two layers
+    that share an initializer start with equal weights. This mixin draws a new seed at every call.
+    The seeds come from Python's `random`, so `keras.utils.set_random_seed` makes them reproducible.
+    With an integer seed the behaviour is that of core: every call returns the same values.
     """
 
     def __init__(self, *args, seed=None, **kwargs):

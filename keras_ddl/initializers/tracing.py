@@ -1,4 +1,4 @@
-"""The calls of a model on examples that its user gave."""
+"""Tracing a model on the user's examples."""
 
 import keras
 import numpy as np
@@ -19,6 +19,6 @@ def traced(model, x, count, hook=None) -> list[Step]:
     except Exception as error:
         shapes = keras.tree.map_structure(np.shape, x)
         raise ValueError(
-            "`model` cannot run `x`. Give inputs as the model takes them, without labels. "
-            f"Received: x of shape {shapes}; {error}"
+            "`model` cannot run `x`. Pass inputs in the structure of the model's inputs, without "
+            f"labels. Received: x of shape {shapes}; {error}"
         ) from error

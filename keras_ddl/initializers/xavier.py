@@ -10,7 +10,8 @@ from keras_ddl.initializers.seeding import FreshDraws
 _ARGUMENTS = """
     Args:
         gain: positive float, the factor on the standard deviation; see `calculate_gain`. Default 1.
-        seed: optional integer or `keras.random.SeedGenerator`. Without one every call draws anew.
+        seed: optional integer or `keras.random.SeedGenerator`. Without a seed every call returns
+            new random values.
 
     Raises:
         ValueError: if `gain` is not positive.
@@ -38,7 +39,7 @@ class _Xavier(FreshDraws, keras.initializers.VarianceScaling):
 class XavierUniform(_Xavier):
     __doc__ = f"""Uniform in +-gain * sqrt(6 / (fan_in + fan_out)).
 
-    `keras.initializers.GlorotUniform` with a gain.
+    This is `keras.initializers.GlorotUniform` with a gain.
 {_ARGUMENTS}"""
     distribution_name = "uniform"
 
@@ -47,6 +48,7 @@ class XavierUniform(_Xavier):
 class XavierNormal(_Xavier):
     __doc__ = f"""Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)).
 
-    Not truncated, as in PyTorch; `keras.initializers.GlorotNormal` is truncated.
+    The distribution is not truncated, as in PyTorch; `keras.initializers.GlorotNormal` truncates
+    it.
 {_ARGUMENTS}"""
     distribution_name = "untruncated_normal"

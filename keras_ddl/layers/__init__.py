@@ -17,6 +17,7 @@ from keras_ddl.layers.normalization import (
     WeightStandardization,
 )
 from keras_ddl.layers.pelu import PELU
+from keras_ddl.layers.preprocessing import ChannelMean, MeanImage, PCAWhitening, ZCAWhitening
 from keras_ddl.layers.recurrent import LayerNormGRUCell, LayerNormLSTMCell, LayerNormSimpleRNNCell
 from keras_ddl.layers.rrelu import RReLU
 from keras_ddl.layers.srelu import SReLU
@@ -25,6 +26,7 @@ from keras_ddl.layers.stochastic_pooling import StochasticPooling1D, StochasticP
 
 __all__ = [
     "PELU",
+    "ChannelMean",
     "DropBlock2D",
     "DropConnect",
     "EvoNormB0",
@@ -39,6 +41,8 @@ __all__ = [
     "Maxout",
     "MaxoutConv2D",
     "MaxoutDense",
+    "MeanImage",
+    "PCAWhitening",
     "RReLU",
     "SReLU",
     "StochasticDepth",
@@ -49,4 +53,5 @@ __all__ = [
     "VariableDropout",
     "WeightNormalization",
     "WeightStandardization",
+    "ZCAWhitening",
 ]

@@ -1,4 +1,4 @@
-"""Sizes that are integers, or tensors where a graph does not know them."""
+"""Sizes of axes: integers, or scalar tensors if the size is unknown while a graph is traced."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from keras import ops
 
 
 def at_least(size, minimum) -> Any:
-    """The larger of a size and an integer; an integer wherever the size is one."""
+    """The larger of a size and an integer. The result is an integer if the size is one."""
     return max(size, minimum) if isinstance(size, int) else ops.maximum(size, minimum)

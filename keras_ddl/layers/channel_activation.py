@@ -1,4 +1,4 @@
-"""Activation functions with trained weights for every channel."""
+"""The base class of activation functions with trainable weights for every channel."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from keras_ddl.layers.normalization.affine import GETTERS, ChannelLayer, weight_
 
 
 class ChannelActivation(ChannelLayer):
-    """An activation function with weights that have one entry for every channel.
+    """An activation function whose weights have one entry for every channel.
 
     Subclasses name their weights in `weight_names` and define `activate`.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        options: `<weight>_initializer`, `<weight>_regularizer` and `<weight>_constraint` of each
-            weight. The initializer must be given.
+        options: a dictionary with `<weight>_initializer`, `<weight>_regularizer` and
+            `<weight>_constraint` for each weight. Only the initializer is required.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -42,7 +42,7 @@ class ChannelActivation(ChannelLayer):
         return self.activate(x, *(ops.reshape(ops.cast(one, x.dtype), shape) for one in weights))
 
     def activate(self, x, *weights) -> Any:
-        """The function of the input and of the weights, which broadcast against it."""
+        """Apply the function to the input. The weights broadcast against the input."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from keras_ddl.layers.dropout import VariableDropout
 class DropBlock2D(VariableDropout):
     """Drops square regions of feature maps.
 
-    Neighbouring units of a feature map are much alike, so dropping single units hides little.
-    In training, each channel of each example loses squares of `block_size` by `block_size` units,
-    placed at random so that about a share `rate` of units is lost (fewer where squares overlap);
-    the example's other units are divided by the share that is kept. At inference the input passes
-    unchanged.
+    Neighbouring units of a feature map are strongly correlated, so dropping single units removes
+    little information. In training, squares of `block_size` by `block_size` units are dropped at
+    random positions in each channel of each example. The expected fraction of dropped units is
+    about `rate`, and lower where squares overlap. The other units of an example are divided by the
+    fraction that remains in this example. At inference the layer is the identity.
 
-    The paper lets the rate grow linearly from 0 during training. `rate` is a weight, as in
-    `VariableDropout`: assign to it, and nothing is compiled again.
+    In the paper the rate grows linearly from 0 during training. `rate` is a weight, as in
+    `VariableDropout`: assigning a new value does not recompile the model.
 
     Args:
-        rate: float in [0, 1], the share of units to drop.
-        block_size: positive integer, the side of the squares. On smaller feature maps, a square
-            takes the whole side. Default 7.
+        rate: float in [0, 1], the fraction of units to drop.
+        block_size: positive integer, the side length of the squares. If the feature map is
+            smaller, a square covers its whole side. Default 7.
         seed: optional integer, the seed of the layer's random stream.
         data_format: "channels_last", "channels_first", or None for Keras' setting.
         **kwargs: passed to `keras.layers.Layer`.
@@ -36,7 +36,7 @@ class DropBlock2D(VariableDropout):
         inputs: feature maps `(batch, rows, columns, channels)`, or with the channels first.
         training: whether units are dropped. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -65,20 +65,21 @@ class DropBlock2D(VariableDropout):
         first = self.data_format == "channels_first"
         shape = ops.shape(inputs)
         kept = 1.0 - self._lost(shape, rows=2 if first else 1)
-        # The scale is each example's own, so that examples do not depend on each other.
+        # Each example has its own scale, so that examples do not depend on each other.
         share = ops.mean(kept, axis=(1, 2, 3), keepdims=True)
         scale = kept / ops.maximum(share, keras.config.epsilon())
         return inputs * ops.cast(scale, inputs.dtype)
 
     def _lost(self, shape, rows):
-        """1 where a square lies, else 0; float32."""
+        """A float32 mask: 1 inside the dropped squares, 0 elsewhere."""
         side = self.block_size
         sizes = shape[rows : rows + 2]
-        # A square lies within the map: places for its upper left corner.
+        # Squares lie entirely within the feature map. This is the number of possible positions of
+        # the upper left corner along each axis.
         places = [at_least(size - side, 0) + 1 for size in sizes]
         share = self._rate
         for size, count in zip(sizes, places, strict=True):
-            length = size - count + 1  # of the square: `side`, or the map's if that is smaller
+            length = size - count + 1  # of the square: `side`, or the map's size if smaller
             share = share * ops.cast(size, "float32") / ops.cast(count * length, "float32")
         noise = (*shape[:rows], *places, *shape[rows + 2 :])
         uniform = keras.random.uniform(noise, dtype="float32", seed=self.seed_generator)
@@ -86,7 +87,7 @@ class DropBlock2D(VariableDropout):
         widths = [(0, 0)] * 4
         widths[rows] = widths[rows + 1] = (side - 1, side - 1)
         squares = ops.pad(corners, widths)
-        for window in ((side, 1), (1, side)):  # side + side comparisons, and not their product
+        for window in ((side, 1), (1, side)):  # 2 * side comparisons per unit instead of side**2
             squares = ops.max_pool(squares, window, strides=1, data_format=self.data_format)
         rest = (slice(None),) * rows
         return squares[(*rest, slice(sizes[0]), slice(sizes[1]))]

@@ -1,4 +1,4 @@
-"""DropConnect: weights are dropped, not units."""
+"""DropConnect: dropout of weights instead of units."""
 
 import math
 from typing import Any
@@ -14,31 +14,31 @@ _PER_EXAMPLE = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class DropConnect(KernelWrapper):
-    """Runs Dense or a convolution with a random share of its weights set to zero.
+    """Wraps Dense or a convolution and sets a random part of its weights to zero in training.
 
     In training every weight and every bias is set to zero with probability `rate`, and the others
-    are scaled by `1 / (1 - rate)`; at inference the layer runs unchanged, with the mean of these
-    weights. (The paper instead samples the layer's input to the activation from a normal
-    distribution at inference.) As in the paper biases are dropped like weights.
+    are scaled by `1 / (1 - rate)`. At inference the layer runs with its unchanged weights, which
+    are the mean of the dropped ones. (The paper instead samples the pre-activations from a normal
+    distribution at inference.) Biases are dropped like weights, as in the paper.
 
-    Sampling a mask for each example, as the paper does, holds the weights of the layer once for
-    every example of the batch, and a convolution is then computed from patches of its input. One
-    mask for the batch costs no more than the weights themselves, and its gradients are noisier.
+    The paper samples a mask for each example. This needs memory for one copy of the layer's weights
+    per example of the batch, and a convolution is computed from patches of its input. One mask for
+    the whole batch needs memory for one copy only, but its gradients are noisier.
 
     Args:
-        layer: Dense, a convolution, and for `sampling="batch"` also a depthwise or a transposed
-            convolution; not shared with other wrappers.
-        rate: float in [0, 1), the share of weights dropped. Default 0.5.
-        sampling: "example" for a mask of each example's own, or "batch" for one that all examples
-            of a step share. Default "example".
+        layer: Dense or a convolution; with `sampling="batch"` also a depthwise or a transposed
+            convolution. Other wrappers must not share it.
+        rate: float in [0, 1), the probability of dropping a weight. Default 0.5.
+        sampling: "example" for a separate mask for each example, or "batch" for one mask that all
+            examples of a step share. Default "example".
         seed: optional integer, the seed of the layer's random stream.
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
         training: whether weights are dropped. `fit` sets it; default False.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 
@@ -47,9 +47,9 @@ class DropConnect(KernelWrapper):
     (8, 64)
 
     Raises:
-        ValueError: if `layer` is of another kind, `rate` is not in [0, 1), or `sampling` is
-            neither; for `sampling="example"` also if `layer` is a depthwise, transposed or grouped
-            convolution, or has an activity regularizer.
+        ValueError: if `layer` is of another kind, `rate` is not in [0, 1), or `sampling` is neither
+            of the two. With `sampling="example"` also if `layer` is a depthwise, transposed or
+            grouped convolution, or has an activity regularizer.
 
     Reference: Wan et al., "Regularization of Neural Networks using DropConnect", ICML 2013
     (proceedings.mlr.press/v28/wan13).
@@ -59,7 +59,7 @@ class DropConnect(KernelWrapper):
         super().__init__(layer, **kwargs)
         self.rate = unit_interval("rate", rate)
         if rate == 1:
-            raise ValueError(f"`rate` must be below 1, or no weight is left. Received: rate={rate}")
+            raise ValueError(f"`rate` must be below 1: 1 drops all weights. Received: rate={rate}")
         self.sampling = one_of("sampling", sampling, ("example", "batch"))
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -81,7 +81,7 @@ class DropConnect(KernelWrapper):
         return self._call_layer(inputs, **tensors)
 
     def effective_kernel(self) -> Any:
-        """The kernel at inference, which is the wrapped layer's own."""
+        """The kernel at inference, which is the wrapped layer's unchanged kernel."""
         return self._kernel()
 
     def _drop(self, values):
@@ -125,7 +125,7 @@ def _takes_masks_per_example(layer):
 
 
 def _windows(layer, inputs):
-    """For each position of a convolution what its window sees, laid along the channels."""
+    """The patches of a convolution's input: for each position, its window along the channels."""
     padding = layer.padding
     if padding == "causal":  # Conv1D only
         widths = [(0, 0)] * 3

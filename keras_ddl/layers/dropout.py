@@ -12,10 +12,10 @@ from keras_ddl._checks import is_integer, unit_interval
 class VariableDropout(keras.layers.Layer):
     """Dropout whose rate is a non-trainable weight, so it can change without recompiling.
 
-    In training every input unit is set to zero with probability `rate` and the others are scaled
-    by `1 / (1 - rate)`; at inference the input passes unchanged. `keras.layers.Dropout` bakes its
-    rate into the compiled step; here it is read at every step. Models that differ only in their
-    rates share one graph, and a schedule may move the rate during training:
+    In training every input unit is set to zero with probability `rate`, and the others are scaled
+    by `1 / (1 - rate)`. At inference the layer is the identity. In `keras.layers.Dropout` the rate
+    is a constant of the compiled step; here it is a weight that every step reads. Models that
+    differ only in their rates share one graph, and the rate may change during training:
 
     ```python
     dropout = VariableDropout(0.5)
@@ -26,18 +26,18 @@ class VariableDropout(keras.layers.Layer):
     ```
 
     Args:
-        rate: float in [0, 1], the share of units dropped. At 1 every unit is dropped.
+        rate: float in [0, 1], the probability of dropping a unit. At 1 every unit is dropped.
         seed: optional integer, the seed of the layer's random stream.
-        noise_shape: optional tuple, the shape of the mask, with None for the input's own size and
-            1 where units are kept or dropped together: `(None, 1, None)` drops a feature at all
-            steps of `(batch, steps, features)`.
+        noise_shape: optional tuple, the shape of the mask. None stands for the size of the input,
+            and 1 means that all units along this axis are kept or dropped together. For inputs of
+            shape `(batch, steps, features)`, `(None, 1, None)` drops a feature at all steps.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
         inputs: floating-point tensor of any rank and shape.
         training: whether units are dropped. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Raises:
         ValueError: if `rate` is not a number in [0, 1].
@@ -46,7 +46,7 @@ class VariableDropout(keras.layers.Layer):
     Overfitting", JMLR 15 (2014).
     """
 
-    arguments_in_weights = frozenset({"rate"})  # members of a Population may differ in it
+    arguments_in_weights = frozenset({"rate"})  # members of a Population may have different rates
 
     def __init__(self, rate, seed=None, *, noise_shape=None, **kwargs):
         super().__init__(**kwargs)
@@ -62,7 +62,7 @@ class VariableDropout(keras.layers.Layer):
         self.seed = seed
         self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed)
-        # float32 and outside autocast: bfloat16 cannot tell a rate of .999 from 1.
+        # float32 without autocast: bfloat16 rounds a rate of .999 to 1.
         self._rate = self.add_weight(
             shape=(),
             initializer=keras.initializers.Constant(unit_interval("rate", rate)),
@@ -71,11 +71,11 @@ class VariableDropout(keras.layers.Layer):
             autocast=False,
             name="rate",
         )
-        self.built = True  # its only weight exists, whatever the input
+        self.built = True  # its only weight does not depend on the input shape
 
     @property
     def rate(self) -> float:
-        """The share of units dropped, a float. Assign a number in [0, 1] to change it."""
+        """The probability of dropping a unit. Assign a number in [0, 1] to change it."""
         return float(self._rate)
 
     @rate.setter
@@ -86,15 +86,16 @@ class VariableDropout(keras.layers.Layer):
         inputs = ops.cast(inputs, self.compute_dtype)  # integers too
         if not training:
             return inputs
-        # One draw whatever the rate is, so runs that differ in rate see the same uniforms: a unit
-        # kept at one rate is kept at every lower rate, and their comparison is paired.
+        # The uniform numbers do not depend on the rate. Runs with the same seed and different rates
+        # use the same numbers, so a unit kept at one rate is kept at every lower rate, and the
+        # comparison of such runs is paired.
         shape = ops.shape(inputs)
         if self.noise_shape is not None:
             sizes = zip(self.noise_shape, shape, strict=True)
             shape = tuple(size if noise is None else noise for noise, size in sizes)
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         kept = uniform >= self._rate
-        # At rate 1 nothing is kept; the guard turns 0 * inf into 0.
+        # At rate 1 no unit is kept. `epsilon` avoids the division by 0.
         scale = 1.0 / ops.maximum(1.0 - self._rate, keras.config.epsilon())
         return inputs * ops.cast(ops.where(kept, scale, 0.0), inputs.dtype)
 

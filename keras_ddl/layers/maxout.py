@@ -9,7 +9,7 @@ from keras import ops
 from keras_ddl._checks import is_integer, positive_integer
 from keras_ddl.layers._precision import maximum
 
-# Arguments that the layers below pass to the linear layer inside them.
+# Arguments that the maxout layers pass to their inner linear layer.
 _LINEAR = (
     "use_bias",
     "kernel_initializer",
@@ -19,34 +19,35 @@ _LINEAR = (
     "kernel_constraint",
     "bias_constraint",
 )
-# What quantization changes in the linear layer's config.
+# Entries of the linear layer's config that quantization changes.
 _QUANTIZED = ("dtype", "quantization_config")
 _CONVOLUTION = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
 
 
 def _max_of_pieces(inputs, num_pieces, axis):
-    """The elementwise maximum of `num_pieces` equal stretches along an axis."""
-    # Faster than reshaping and reducing: TensorFlow's gradient of a split is one concatenation,
-    # and the gradient of `maximum` compares once, where that of `max` counts ties and divides.
+    """The elementwise maximum of `num_pieces` equal parts along an axis."""
+    # This is faster than `max` over a reshaped axis. TensorFlow's gradient of `split` is one
+    # concatenation, and the gradient of `maximum` needs one comparison, while that of `max` counts
+    # ties and divides.
     return functools.reduce(maximum, ops.split(inputs, num_pieces, axis=axis))
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Maxout(keras.layers.Layer):
-    """The largest of several channels, for each of `num_units` units.
+    """The maximum over groups of channels, one group for each of `num_units` units.
 
-    Unit `u` takes the channels `u`, `u + num_units`, `u + 2 * num_units` and so on, as in
-    TensorFlow Addons, whose layer of this name it replaces.
+    Unit `u` is the maximum of the channels `u`, `u + num_units`, `u + 2 * num_units` and so on.
+    The layer replaces the one of the same name in TensorFlow Addons.
 
     Args:
-        num_units: positive integer, the number of channels that come out. The input's channels
+        num_units: positive integer, the number of output channels. The number of input channels
             must be a multiple of it.
-        axis: integer, the axis of the channels; not the batch. Default -1.
+        axis: integer, the axis of the channels. It cannot be the batch axis. Default -1.
         **kwargs: passed to `keras.layers.Layer`.
 
-    Input shape: any, with a known size of `axis`.
+    Input shape: any, but the size of `axis` must be known.
 
-    Output shape: the input's, with `num_units` in place of the size of `axis`.
+    Output shape: same as the input shape, but with size `num_units` along `axis`.
 
     Example:
 
@@ -55,8 +56,8 @@ class Maxout(keras.layers.Layer):
     [[1., 5., 9.]]
 
     Raises:
-        ValueError: if `num_units` or `axis` is not such an integer, or if the channels of an input
-            are not a multiple of `num_units`.
+        ValueError: if `num_units` is not a positive integer, `axis` is not an integer or is the
+            batch axis, or the number of input channels is not a multiple of `num_units`.
 
     Reference: Goodfellow et al., "Maxout Networks", arXiv 1302.4389 (2013).
     """
@@ -66,8 +67,7 @@ class Maxout(keras.layers.Layer):
         self.num_units = positive_integer("num_units", num_units)
         if not is_integer(axis) or axis == 0:
             raise ValueError(
-                "`axis` must be an integer other than 0, the axis of the batch. "
-                f"Received: axis={axis!r}"
+                f"`axis` must be an integer other than 0, the batch axis. Received: axis={axis!r}"
             )
         self.axis = int(axis)
         self.supports_masking = True
@@ -88,13 +88,13 @@ class Maxout(keras.layers.Layer):
         rank = len(shape)
         if not -rank < self.axis < rank:
             raise ValueError(
-                f"`axis` must be an axis of the input, and not the batch. Received: "
+                f"`axis` must be an axis of the input, but not the batch axis. Received: "
                 f"axis={self.axis} and an input of shape {tuple(shape)}"
             )
         channels = shape[self.axis]
         if not channels or channels % self.num_units:
             raise ValueError(
-                f"The input's channels must be a multiple of `num_units`. Received: {channels} "
+                f"The number of channels must be a multiple of `num_units`. Received: {channels} "
                 f"channels in axis {self.axis} of an input of shape {tuple(shape)}, and "
                 f"num_units={self.num_units}"
             )
@@ -105,10 +105,10 @@ class Maxout(keras.layers.Layer):
 
 
 class _MaxoutOfLinear(keras.layers.Layer):
-    """The largest of the pieces that one wide linear layer computes side by side.
+    """The maximum of several linear pieces, which one wide linear layer computes together.
 
-    It has such a layer and is no subclass of it, because the output of a `Dense` or `Conv2D` is
-    expected to be linear in its kernel.
+    This class contains a linear layer and is not a subclass of it, because other code assumes that
+    the output of a `Dense` or `Conv2D` is linear in its kernel.
     """
 
     def __init__(self, linear, num_pieces, axis, activity_regularizer, **kwargs):
@@ -125,7 +125,7 @@ class _MaxoutOfLinear(keras.layers.Layer):
 
     @property
     def bias(self) -> Any:
-        """The biases of all pieces, one piece after the other; None without bias."""
+        """The biases of all pieces, one piece after the other. None if `use_bias` is False."""
         return self.linear.bias
 
     def build(self, input_shape) -> None:
@@ -133,7 +133,7 @@ class _MaxoutOfLinear(keras.layers.Layer):
 
     def call(self, inputs) -> Any:
         outputs = _max_of_pieces(self.linear(inputs), self.num_pieces, self._axis)
-        return ops.cast(outputs, self.compute_dtype)  # on PyTorch core's float64 product is float32
+        return ops.cast(outputs, self.compute_dtype)  # on PyTorch core rounds float64 to float32
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         shape = list(self.linear.compute_output_shape(input_shape))
@@ -148,7 +148,7 @@ class _MaxoutOfLinear(keras.layers.Layer):
             **{name: linear[name] for name in (*names, *_LINEAR)},
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
         }
-        if self.linear.quantization_mode:  # which `quantize` sets on the linear layer alone
+        if self.linear.quantization_mode:  # `quantize` sets it on the linear layer only
             config["quantized"] = {name: linear[name] for name in _QUANTIZED}
         return config
 
@@ -168,23 +168,24 @@ class _MaxoutOfLinear(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class MaxoutDense(_MaxoutOfLinear):
-    """A dense layer whose units are the largest of several linear pieces.
+    """A dense layer in which each unit is the maximum of several linear pieces.
 
-    Each unit gives `max(w1 x + b1, ..., wk x + bk)` with `k = num_pieces`, a convex piecewise
-    linear function that is learned: with two pieces it can become ReLU, leaky ReLU or the absolute
-    value. It has `num_pieces` times the weights of a dense layer of as many units. All pieces are
-    computed in one matrix product.
+    Each unit computes `max(w1 x + b1, ..., wk x + bk)` with `k = num_pieces`, a learned, convex and
+    piecewise linear function. With two pieces it can become ReLU, leaky ReLU or the absolute value.
+    The layer has `num_pieces` times as many weights as a dense layer with the same number of units.
+    All pieces are computed in one matrix product.
 
     Args:
         units: positive integer, the size of the output.
-        num_pieces: positive integer, the linear pieces of each unit. Default 2.
+        num_pieces: positive integer, the number of linear pieces of each unit. Default 2.
         use_bias: whether each piece has a bias. Default True.
-        kernel_initializer: of the kernel `(inputs, num_pieces * units)`; its fans are those of this
-            shape. Piece `i` of unit `u` is column `i * units + u`. Default "glorot_uniform".
-        bias_initializer: of the bias `(num_pieces * units,)`. Default "zeros".
-        kernel_regularizer, bias_regularizer: optional, of these weights.
-        activity_regularizer: optional, of the output.
-        kernel_constraint, bias_constraint: optional, of these weights.
+        kernel_initializer: initializer of the kernel `(inputs, num_pieces * units)`. Fan-in and
+            fan-out are computed from this shape. Piece `i` of unit `u` is column `i * units + u`.
+            Default "glorot_uniform".
+        bias_initializer: initializer of the bias `(num_pieces * units,)`. Default "zeros".
+        kernel_regularizer, bias_regularizer: optional regularizers of the kernel and the bias.
+        activity_regularizer: optional regularizer of the output.
+        kernel_constraint, bias_constraint: optional constraints of the kernel and the bias.
         **kwargs: passed to `keras.layers.Layer`.
 
     Input shape: `(batch, ..., inputs)`.
@@ -238,26 +239,28 @@ class MaxoutDense(_MaxoutOfLinear):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class MaxoutConv2D(_MaxoutOfLinear):
-    """A two-dimensional convolution whose filters are the largest of several linear pieces.
+    """A two-dimensional convolution in which each filter is the maximum of several linear pieces.
 
-    `MaxoutDense` at every position. All pieces are computed in one convolution.
+    It applies a `MaxoutDense` to the window at every position. All pieces are computed in one
+    convolution.
 
     Args:
-        filters: positive integer, the channels of the output.
+        filters: positive integer, the number of output channels.
         kernel_size: integer or pair of integers, height and width of the window.
-        num_pieces: positive integer, the linear pieces of each filter. Default 2.
+        num_pieces: positive integer, the number of linear pieces of each filter. Default 2.
         strides: integer or pair of integers. Default 1.
         padding: "valid" or "same". Default "valid".
         data_format: "channels_last", "channels_first", or None for Keras' setting.
         dilation_rate: integer or pair of integers. Default 1.
         use_bias: whether each piece has a bias. Default True.
-        kernel_initializer: of the kernel `(height, width, channels, num_pieces * filters)`; its
-            fans are those of this shape. Piece `i` of filter `f` is number `i * filters + f` on
-            the last axis. Default "glorot_uniform".
-        bias_initializer: of the bias `(num_pieces * filters,)`. Default "zeros".
-        kernel_regularizer, bias_regularizer: optional, of these weights.
-        activity_regularizer: optional, of the output.
-        kernel_constraint, bias_constraint: optional, of these weights.
+        kernel_initializer: initializer of the kernel
+            `(height, width, channels, num_pieces * filters)`. Fan-in and fan-out are computed from
+            this shape. Piece `i` of filter `f` has index `i * filters + f` on the last axis.
+            Default "glorot_uniform".
+        bias_initializer: initializer of the bias `(num_pieces * filters,)`. Default "zeros".
+        kernel_regularizer, bias_regularizer: optional regularizers of the kernel and the bias.
+        activity_regularizer: optional regularizer of the output.
+        kernel_constraint, bias_constraint: optional constraints of the kernel and the bias.
         **kwargs: passed to `keras.layers.Layer`.
 
     Input shape: `(batch, rows, columns, channels)`, or with the channels first.
@@ -271,8 +274,8 @@ class MaxoutConv2D(_MaxoutOfLinear):
     (4, 28, 28, 8)
 
     Raises:
-        ValueError: if `filters` or `num_pieces` is not a positive integer, or for another argument
-            as `keras.layers.Conv2D` does.
+        ValueError: if `filters` or `num_pieces` is not a positive integer, or if
+            `keras.layers.Conv2D` rejects another argument.
 
     Reference: Goodfellow et al., "Maxout Networks", arXiv 1302.4389 (2013).
     """

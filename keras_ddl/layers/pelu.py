@@ -11,7 +11,7 @@ from keras_ddl.layers.channel_activation import ChannelActivation
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class AtLeast(keras.constraints.Constraint):
-    """Raises weights to a smallest value.
+    """Constrains weights to be at least `minimum`.
 
     Args:
         minimum: float. Default .1.
@@ -29,15 +29,15 @@ class AtLeast(keras.constraints.Constraint):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class PELU(ChannelActivation):
-    """ELU with a trained scale `alpha` and a trained decay `beta` for every channel.
+    """ELU with a trainable scale `alpha` and a trainable decay `beta` for every channel.
 
-    `alpha / beta * x` where `x` is positive, else `alpha * (exp(x / beta) - 1)`: differentiable at
-    0, and ELU as it starts. It replaces `keras_contrib.layers.PELU`, whose weights have an entry
-    for every unit.
+    The output is `alpha / beta * x` where `x > 0`, else `alpha * (exp(x / beta) - 1)`. The function
+    is differentiable at 0. With the default initializers it starts as ELU. The layer replaces
+    `keras_contrib.layers.PELU`, whose weights have one entry for every unit.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        alpha_initializer, beta_initializer: initializers. Default ones.
+        alpha_initializer, beta_initializer: initializers. Default "ones".
         alpha_regularizer, beta_regularizer: optional regularizers.
         alpha_constraint, beta_constraint: constraints. Default: at least .1, as in the paper.
         **kwargs: passed to `keras.layers.Layer`.
@@ -45,7 +45,7 @@ class PELU(ChannelActivation):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -81,6 +81,6 @@ class PELU(ChannelActivation):
         super().__init__(axis, options, **kwargs)
 
     def activate(self, x, alpha, beta) -> Any:
-        # The exponential of a positive number could overflow, and its gradient with it.
+        # `where` comes first: for positive `x` the exponential and its gradient could overflow.
         below = alpha * ops.expm1(ops.where(x > 0, ops.zeros_like(x), x) / beta)
         return ops.where(x > 0, alpha / beta * x, below)

@@ -10,9 +10,9 @@ from keras_ddl.layers.normalization.affine import weight_config
 
 
 class _LayerNormCell(keras.layers.Layer):
-    """What both cells share: their arguments, their normalization layers, and one dropout mask."""
+    """Base class of the cells: common arguments, normalization layers and dropout."""
 
-    _norms: tuple[tuple[str, int], ...] = ()  # attribute names, and widths in units
+    _norms: tuple[tuple[str, int], ...] = ()  # attribute names, and widths as multiples of `units`
 
     def __init__(
         self,
@@ -35,16 +35,17 @@ class _LayerNormCell(keras.layers.Layer):
         self.norm_beta_regularizer = regularizers.get(norm_beta_regularizer)
         self.norm_gamma_constraint = constraints.get(norm_gamma_constraint)
         self.norm_beta_constraint = constraints.get(norm_beta_constraint)
-        # The gates are normalized together, so they share their input and its dropout mask. Core
-        # draws a mask for each gate if there is recurrent dropout.
+        # All gates are normalized together and so need the same input with one dropout mask.
+        # With recurrent dropout, core would draw a separate mask for each gate; these two settings
+        # prevent that.
         self.implementation = 2
         self.dropout_mask_count = None
         for name, _ in self._norms:
             layer = keras.layers.LayerNormalization(
                 epsilon=norm_epsilon,
-                # Two layers must not share an initializer that draws.
-                gamma_initializer=_another(self.norm_gamma_initializer),
-                beta_initializer=_another(self.norm_beta_initializer),
+                # Each layer needs a copy: a shared random initializer would repeat its values.
+                gamma_initializer=_copy_of(self.norm_gamma_initializer),
+                beta_initializer=_copy_of(self.norm_beta_initializer),
                 gamma_regularizer=self.norm_gamma_regularizer,
                 beta_regularizer=self.norm_beta_regularizer,
                 gamma_constraint=self.norm_gamma_constraint,
@@ -60,7 +61,7 @@ class _LayerNormCell(keras.layers.Layer):
             getattr(self, name).build((None, width * self.units))
 
     def _dropped(self, inputs, state, training):
-        """The input and the state, each with its dropout where it is due."""
+        """The input and the state, with dropout applied in training."""
         if training and 0 < self.dropout < 1:
             inputs = inputs * self.get_dropout_mask(inputs)
         if training and 0 < self.recurrent_dropout < 1:
@@ -74,7 +75,7 @@ class _LayerNormCell(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def _another(initializer):
+def _copy_of(initializer):
     return initializers.get(initializers.serialize(initializer))
 
 
@@ -82,8 +83,9 @@ def _another(initializer):
 class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
     """`keras.layers.LSTMCell` with layer normalization.
 
-    The contributions of the input and of the state to the gates are normalized separately, over
-    all four gates together, and the cell state c is before it forms the output:
+    The gates receive a contribution of the input and one of the state. Each contribution is
+    normalized separately, over all four gates together. The cell state c is normalized before the
+    output is computed from it:
 
     ```
     i, f, g, o = split(LN(x @ kernel) + LN(h @ recurrent_kernel) + bias)
@@ -104,12 +106,12 @@ class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
         norm_gamma_initializer: initializer of the scales of the normalizations. Default "ones".
         norm_beta_initializer: initializer of their offsets. Default "zeros".
         norm_epsilon: float, added to their variances. Default 1e-3.
-        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
-        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
-        normalize_carry: whether the next step gets LN(c) instead of c, as TensorFlow Addons does,
-            not the paper. Default False.
-        **kwargs: the other arguments of `keras.layers.LSTMCell`, at its defaults. `dropout` and
-            `recurrent_dropout` draw one mask for all gates.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of scales and offsets.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of scales and offsets.
+        normalize_carry: whether the next step receives LN(c) instead of c, as in TensorFlow Addons.
+            The paper passes c. Default False.
+        **kwargs: the other arguments of `keras.layers.LSTMCell`, with its defaults. `dropout` and
+            `recurrent_dropout` each use one mask for all gates.
 
     Call arguments:
         inputs: tensor of shape `(batch, features)`.
@@ -148,8 +150,8 @@ class LayerNormLSTMCell(_LayerNormCell, keras.layers.LSTMCell):
 class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
     """`keras.layers.GRUCell` with layer normalization.
 
-    The contributions of the input and of the state are normalized separately; those to the two
-    gates together, those to the candidate by themselves:
+    The contributions of the input and of the state are normalized separately. For each of them, the
+    two gates are normalized together, and the candidate is normalized separately:
 
     ```
     z, r = split(LN(x @ kernel[:, :2n]) + LN(h @ recurrent_kernel[:, :2n]) + biases)
@@ -158,7 +160,8 @@ class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
     h = sigmoid(z) * h + (1 - sigmoid(z)) * candidate
     ```
 
-    with n units. Core, and so this cell, lets z keep the state where the paper lets it replace it.
+    Here n is `units`. As in Keras core, the gate z is the weight of the old state; in the paper it
+    is the weight of the candidate.
 
     ```python
     outputs = keras.layers.Bidirectional(keras.layers.RNN(LayerNormGRUCell(64)))(inputs)
@@ -169,11 +172,12 @@ class LayerNormGRUCell(_LayerNormCell, keras.layers.GRUCell):
         norm_gamma_initializer: initializer of the scales of the normalizations. Default "ones".
         norm_beta_initializer: initializer of their offsets. Default "zeros".
         norm_epsilon: float, added to their variances. Default 1e-3.
-        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
-        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
-        **kwargs: the other arguments of `keras.layers.GRUCell`, at its defaults. With
-            `reset_after=False` the candidate sees LN((sigmoid(r) * h) @ recurrent_kernel[:, 2n:]).
-            `dropout` and `recurrent_dropout` draw one mask for all gates.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of scales and offsets.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of scales and offsets.
+        **kwargs: the other arguments of `keras.layers.GRUCell`, with its defaults. With
+            `reset_after=False` the contribution of the state to the candidate is
+            LN((sigmoid(r) * h) @ recurrent_kernel[:, 2n:]). `dropout` and `recurrent_dropout` each
+            use one mask for all gates.
 
     Call arguments:
         inputs: tensor of shape `(batch, features)`.
@@ -235,9 +239,9 @@ class LayerNormSimpleRNNCell(_LayerNormCell, keras.layers.SimpleRNNCell):
         norm_gamma_initializer: initializer of the scale of the normalization. Default "ones".
         norm_beta_initializer: initializer of its offset. Default "zeros".
         norm_epsilon: float, added to its variance. Default 1e-3.
-        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of both.
-        norm_gamma_constraint, norm_beta_constraint: optional constraints of both.
-        **kwargs: the other arguments of `keras.layers.SimpleRNNCell`, at its defaults.
+        norm_gamma_regularizer, norm_beta_regularizer: optional regularizers of scale and offset.
+        norm_gamma_constraint, norm_beta_constraint: optional constraints of scale and offset.
+        **kwargs: the other arguments of `keras.layers.SimpleRNNCell`, with its defaults.
 
     Call arguments:
         inputs: tensor of shape `(batch, features)`.

@@ -10,11 +10,12 @@ from keras_ddl._checks import finite
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class RReLU(keras.layers.Layer):
-    """Leaky ReLU with a random slope below zero.
+    """Leaky ReLU with a random slope for negative inputs.
 
-    `x` where it is positive, else `slope * x`. In training every entry has a slope of its own,
-    uniform in [`lower`, `upper`]; at inference all have the mean of the two. The random slopes
-    regularize, most on small data sets. It replaces `tfa.activations.rrelu`.
+    The output is `x` where `x > 0`, else `slope * x`. In training the slope of every entry is drawn
+    uniformly from [`lower`, `upper`]. At inference the slope is the mean of `lower` and `upper`.
+    The random slopes regularize, most of all on small data sets. The layer replaces
+    `tfa.activations.rrelu`.
 
     Args:
         lower: float, the smallest slope. Default 1/8.
@@ -26,7 +27,7 @@ class RReLU(keras.layers.Layer):
         inputs: tensor of any shape.
         training: whether slopes are random. `fit` sets it; default False.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -34,10 +35,11 @@ class RReLU(keras.layers.Layer):
     [-0.2, 2.]
 
     Raises:
-        ValueError: if `lower` or `upper` is not a number, or `lower` is the larger one.
+        ValueError: if `lower` or `upper` is not a number, or `lower` exceeds `upper`.
 
     Reference: Xu et al., "Empirical Evaluation of Rectified Activations in Convolutional Network",
-    arXiv 1505.00853 (2015). The paper divides by a number uniform in [3, 8].
+    arXiv 1505.00853 (2015). The paper instead divides negative inputs by a number drawn uniformly
+    from [3, 8].
     """
 
     def __init__(self, lower=1 / 8, upper=1 / 3, seed=None, **kwargs):

@@ -10,7 +10,7 @@ from keras_ddl.layers.channel_activation import ChannelActivation
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class SReLU(ChannelActivation):
-    """Three straight lines, with trained corners and slopes for every channel.
+    """Three linear pieces, with trainable corners and slopes for every channel.
 
     ```
     t_left + a_left * (x - t_left)       where x <= t_left
@@ -18,27 +18,30 @@ class SReLU(ChannelActivation):
     right + a_right * (x - right)        where x >= right = t_left + |t_right|
     ```
 
-    It replaces `keras_contrib.layers.SReLU`, whose weights have an entry for every unit.
+    The layer replaces `keras_contrib.layers.SReLU`, whose weights have one entry for every unit.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        t_left_initializer: of the left corner. Default zeros.
-        a_left_initializer: of the slope on the left. Default uniform in [0, 1].
-        t_right_initializer: of the distance of the right corner. Default uniform in [0, 5].
-        a_right_initializer: of the slope on the right. Default ones.
-        t_left_regularizer, a_left_regularizer, t_right_regularizer, a_right_regularizer: optional.
-        t_left_constraint, a_left_constraint, t_right_constraint, a_right_constraint: optional.
+        t_left_initializer: initializer of the left corner. Default "zeros".
+        a_left_initializer: initializer of the left slope. Default: uniform in [0, 1].
+        t_right_initializer: initializer of the distance between the corners. Default: uniform in
+            [0, 5].
+        a_right_initializer: initializer of the right slope. Default "ones".
+        t_left_regularizer, a_left_regularizer, t_right_regularizer, a_right_regularizer: optional
+            regularizers of these weights.
+        t_left_constraint, a_left_constraint, t_right_constraint, a_right_constraint: optional
+            constraints of these weights.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
     >>> layer = SReLU(a_left_initializer="zeros")
-    >>> layer(np.array([[-1.0, 2.0]]))  # ReLU until it is trained
+    >>> layer(np.array([[-1.0, 2.0]]))  # before training this is ReLU
     [[0., 2.]]
 
     Reference: Jin et al., "Deep Learning with S-shaped Rectified Linear Activation Units",

@@ -1,4 +1,4 @@
-"""Stochastic depth: residual branches are dropped as a whole."""
+"""Stochastic depth: dropout of whole residual branches."""
 
 from typing import Any
 
@@ -10,24 +10,25 @@ from keras_ddl._checks import one_of, unit_interval
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class StochasticDepth(keras.layers.Layer):
-    """Adds a residual branch to its shortcut, in training only with a given probability.
+    """Adds a residual branch to its shortcut, and randomly drops the branch in training.
 
-    In training the output is `shortcut + b * residual`, with `b` 1 with probability
-    `survival_probability` and else 0; at inference it is
-    `shortcut + survival_probability * residual`. It replaces the layer of this name of TensorFlow
-    Addons.
+    In training the output is `shortcut + b * residual`, where `b` is 1 with probability
+    `survival_probability` and 0 otherwise. At inference the output is
+    `shortcut + survival_probability * residual`. The layer replaces the one of the same name in
+    TensorFlow Addons.
 
     Args:
-        survival_probability: float in [0, 1], how often the residual branch is kept. The paper lets
-            it fall linearly with depth, from 1 at the input to .5 at the last block. Default 0.5.
-        sampling: "batch" to keep or drop the branch of all examples of a step together, as the
-            paper does, or "example" to decide for each example. Default "batch".
+        survival_probability: float in [0, 1], the probability of keeping the residual branch. In
+            the paper it falls linearly with depth, from 1 at the input to .5 at the last block.
+            Default 0.5.
+        sampling: "batch" to keep or drop the branch for all examples of a step together, as in the
+            paper, or "example" to decide for each example separately. Default "batch".
         seed: optional integer, the seed of the layer's random stream.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
-        inputs: a list `[shortcut, residual]` of tensors of one shape, or `residual` alone, and then
-            the layer returns what is to be added to the shortcut.
+        inputs: a list `[shortcut, residual]` of tensors of the same shape, or `residual` alone. In
+            the second case the layer returns the scaled residual, without the shortcut.
         training: whether branches are dropped. `fit` sets it; default False.
 
     Output shape: that of `residual`.
@@ -40,8 +41,8 @@ class StochasticDepth(keras.layers.Layer):
     (8, 32, 32, 16)
 
     Raises:
-        ValueError: if `survival_probability` is not in [0, 1], `sampling` is neither, or `inputs`
-            is a list of other than two tensors.
+        ValueError: if `survival_probability` is not in [0, 1], `sampling` is neither of the two, or
+            `inputs` is a dictionary or a list that does not have two tensors.
 
     Reference: Huang et al., "Deep Networks with Stochastic Depth", arXiv 1603.09382 (2016).
     """
@@ -71,12 +72,12 @@ class StochasticDepth(keras.layers.Layer):
             return self.survival_probability
         examples = ops.shape(residual)[0] if self.sampling == "example" else 1
         shape = (examples, *[1] * (len(residual.shape) - 1))
-        # In float32: bfloat16 cannot tell a probability of .999 from 1.
+        # In float32: bfloat16 rounds a probability of .999 to 1.
         uniform = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         return uniform < self.survival_probability
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
-        if isinstance(input_shape, dict):  # refused by `call`, with a message
+        if isinstance(input_shape, dict):  # `call` raises an error for it
             return next(iter(input_shape.values()))
         return tuple(input_shape[-1] if isinstance(input_shape[0], list | tuple) else input_shape)
 

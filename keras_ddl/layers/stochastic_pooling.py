@@ -1,4 +1,4 @@
-"""Stochastic pooling: one activation of each region, drawn by its size."""
+"""Stochastic pooling: sample one activation of each region."""
 
 import functools
 import itertools
@@ -12,11 +12,11 @@ from keras_ddl.layers._sizes import at_least
 
 
 def _offsets(x, axis, window, stride):
-    """For each offset in a window along an axis, the values there of all windows."""
+    """For each offset within a window along an axis, the values of all windows at this offset."""
     before = (slice(None),) * axis
     if window == stride:
-        # Windows that do not overlap come apart by a reshape, which is faster than slices with a
-        # stride, and much faster to differentiate.
+        # Windows that do not overlap can be separated by a reshape. It is faster than strided
+        # slices, and its gradient is much faster.
         shape = ops.shape(x)
         whole = shape[axis] // window
         x = x[(*before, slice(whole * window))]
@@ -31,7 +31,7 @@ class _StochasticPooling(keras.layers.Layer):
 
     def __init__(self, average, seed, **kwargs):
         super().__init__(**kwargs)
-        # Sums leave the range of float16.
+        # Sums of activations can overflow float16.
         dtype = "float64" if self.compute_dtype == "float64" else "float32"
         self._average = average(dtype)
         self.input_spec = self._average.input_spec
@@ -53,7 +53,7 @@ class _StochasticPooling(keras.layers.Layer):
         return list(zip(itertools.count(first), average.pool_size, average.strides, strict=False))
 
     def _padded(self, activations):
-        """Zeros around, which are never drawn, so that every region is whole."""
+        """Pad with zeros, so that every region is complete. A zero is never sampled."""
         widths = [(0, 0)] * len(activations.shape)
         for axis, window, stride in self._windows():
             size = ops.shape(activations)[axis]
@@ -62,20 +62,20 @@ class _StochasticPooling(keras.layers.Layer):
         return ops.pad(activations, widths)
 
     def _candidates(self, activations):
-        """Regions as whole tensors, one for each offset in the window, and their maximum.
+        """The activations of all regions, one tensor per offset in the window, and their maximum.
 
-        Sums and squares of activations may leave the range of numbers; those of the candidates
-        divided by the maximum do not.
+        Sums and squares of activations may overflow. Callers divide the candidates by the maximum
+        first, which prevents that.
         """
         candidates = [activations]
         for axis, window, stride in self._windows():
             candidates = [part for x in candidates for part in _offsets(x, axis, window, stride)]
         largest = ops.stop_gradient(functools.reduce(maximum, candidates))
-        # A region of zeros is divided by 1.
+        # In a region of zeros the maximum is replaced by 1, to avoid a division by 0.
         return candidates, ops.where(largest > 0, largest, 1)
 
     def _expect(self, activations):
-        """The activations' mean in each region, weighted by themselves."""
+        """The expected sample: the mean of each region's activations, weighted by themselves."""
         candidates, largest = self._candidates(activations)
         parts = [candidate / largest for candidate in candidates]
         total = sum(parts)
@@ -83,9 +83,10 @@ class _StochasticPooling(keras.layers.Layer):
         return largest * (squares / ops.where(total > 0, total, 1))
 
     def _sample(self, activations):
-        """One activation of each region, drawn with a probability proportional to itself."""
+        """Sample one activation of each region, with probabilities proportional to the values."""
         candidates, largest = self._candidates(activations)
-        # A uniform number in [0, sum) falls into the stretch of one candidate.
+        # The interval [0, sum) is divided into one part per candidate, whose length is its value. A
+        # uniform number in the interval selects a candidate.
         ends = list(itertools.accumulate(candidate / largest for candidate in candidates))
         uniform = keras.random.uniform(
             ops.shape(ends[-1]), dtype=ends[-1].dtype, seed=self.seed_generator
@@ -93,7 +94,7 @@ class _StochasticPooling(keras.layers.Layer):
         threshold = ops.stop_gradient(uniform * ends[-1])
         drawn = candidates[0]
         for start, candidate in zip(ends, candidates[1:], strict=False):
-            # The last stretch that begins at or before the threshold and is not empty.
+            # Take the last non-empty part that starts at or before the threshold.
             drawn = ops.where((start <= threshold) & (candidate > 0), candidate, drawn)
         return drawn
 
@@ -109,21 +110,21 @@ class _StochasticPooling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class StochasticPooling1D(_StochasticPooling):
-    """Pools each stretch of steps to one of its activations, drawn at random.
+    """Pools each window of time steps to one of its activations, sampled at random.
 
-    `StochasticPooling2D` for sequences.
+    This is `StochasticPooling2D` for sequences.
 
     Args:
         pool_size: positive integer, the length of a region. Default 2.
-        strides: positive integer, steps between regions; default `pool_size`.
+        strides: positive integer, the distance between regions. Default: `pool_size`.
         padding: "valid" or "same". Default "valid".
         data_format: "channels_last", "channels_first", or None for Keras' setting.
         seed: optional integer, the seed of the layer's random stream.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
-        inputs: activations of at least 0, `(batch, steps, channels)`, or with the channels first.
-        training: whether to draw. `fit` sets it; default False.
+        inputs: nonnegative activations `(batch, steps, channels)`, or with the channels first.
+        training: whether to sample. `fit` sets it; default False.
 
     Output shape: that of `keras.layers.AveragePooling1D`.
 
@@ -144,25 +145,25 @@ class StochasticPooling1D(_StochasticPooling):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class StochasticPooling2D(_StochasticPooling):
-    """Pools each region to one of its activations, drawn at random.
+    """Pools each region to one of its activations, sampled at random.
 
-    In training an activation of a region is drawn with a probability proportional to its value, and
-    the gradient flows to it alone. At inference the output is the mean of the region's activations,
-    weighted by these probabilities. A region of zeros gives 0. Activations are those of ReLU or
-    another function that is nowhere below 0; what is below counts as 0.
+    In training an activation is sampled with a probability proportional to its value, and only this
+    activation receives a gradient. At inference the output is the mean of the region's activations,
+    weighted by these probabilities. The output for a region of zeros is 0. Use the layer after ReLU
+    or another nonnegative activation function: negative inputs count as 0.
 
     Args:
         pool_size: positive integer or pair of them, height and width of a region. Default 2.
-        strides: integer or pair of integers, steps between regions; default `pool_size`.
+        strides: integer or pair of integers, the distance between regions. Default: `pool_size`.
         padding: "valid" or "same". Default "valid".
         data_format: "channels_last", "channels_first", or None for Keras' setting.
         seed: optional integer, the seed of the layer's random stream.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
-        inputs: activations of at least 0, `(batch, rows, columns, channels)`, or with the channels
+        inputs: nonnegative activations `(batch, rows, columns, channels)`, or with the channels
             first.
-        training: whether to draw. `fit` sets it; default False.
+        training: whether to sample. `fit` sets it; default False.
 
     Output shape: that of `keras.layers.AveragePooling2D`.
 
@@ -173,7 +174,7 @@ class StochasticPooling2D(_StochasticPooling):
     [1.5]
 
     Raises:
-        ValueError: as `keras.layers.AveragePooling2D` does.
+        ValueError: if `keras.layers.AveragePooling2D` rejects an argument.
 
     Reference: Zeiler and Fergus, "Stochastic Pooling for Regularization of Deep Convolutional
     Neural Networks", arXiv 1301.3557 (2013).

@@ -1,4 +1,4 @@
-"""SGD whose update of a weight is one operation."""
+"""SGD that updates each weight in one operation."""
 
 import keras
 from keras import ops
@@ -6,13 +6,13 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class FusedSGD(keras.optimizers.SGD):
-    """`keras.optimizers.SGD` with an update in one operation on TensorFlow.
+    """`keras.optimizers.SGD` that updates each weight in one operation on TensorFlow.
 
-    Core composes the update of multiplications, a subtraction and two assignments, each of which
-    passes over memory: for wide layers and small batches, and for a `Population`, that is a good
-    part of the step on a CPU. XLA (`jit_compile=True`, JAX) fuses them itself. The result is
-    core's, to float rounding. Other backends, sparse gradients, bfloat16 weights and
-    `tf.distribute` take core's.
+    Core's update consists of multiplications, a subtraction and two assignments, and each of them
+    reads and writes the whole weight. On a CPU this takes a considerable part of the step for wide
+    layers with small batches, and for a `Population`. XLA (`jit_compile=True`, JAX) fuses these
+    operations by itself. The results equal core's up to float rounding. On other backends, and for
+    sparse gradients, bfloat16 weights and `tf.distribute`, core's update runs.
 
     Args:
         learning_rate: float, `LearningRateSchedule` or callable. Default .01.
@@ -55,6 +55,6 @@ def _can_fuse(weight, gradient):
     plain = isinstance(gradient, tf.Tensor) and not isinstance(
         weight, tf.distribute.DistributedValues
     )
-    # Every device has kernels for these; bfloat16 is left to core.
+    # The fused operations have kernels for these dtypes on every device, but not for bfloat16.
     known = weight.dtype in (tf.float16, tf.float32, tf.float64)
     return plain and known and not tf.distribute.has_strategy()

@@ -13,47 +13,49 @@ from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Instrumented(OptimizerWrapper):
-    """Watches another optimizer: gradient, update and weight norms of each variable.
+    """Wraps an optimizer and measures the gradient, update and weight norms of each variable.
 
-    Callbacks of Keras 3 never see gradients; an optimizer does. The measurements stay in variables
-    on the device until `measurements` reads them: nothing is fetched in a step, and training is the
-    same as without. `keras_ddl.callbacks.GradientStats` attaches it to a model for the time of a
-    `fit` and takes it off afterwards.
+    Callbacks of Keras 3 never see gradients, but an optimizer does. The measurements stay in
+    variables on the device until `measurements` reads them. No step transfers data to the host, and
+    training gives the same results as without the wrapper. `keras_ddl.callbacks.GradientStats`
+    attaches the wrapper to a model during `fit` and removes it afterwards.
 
-    Norms read every weight twice and would cost some percent of a step of a large dense network,
-    so they are measured at one update in `every`. For vectors (biases, scales, offsets) it is also
-    recorded, at every step, whether an entry ever had a gradient other than zero: a ReLU unit that
-    never fires has none.
+    Norms read every weight twice, which costs several percent of a step of a large dense network.
+    Therefore they are measured only at every `every`-th update. For vectors (biases, scales,
+    offsets) the wrapper also records, at every step, whether an entry ever had a nonzero gradient.
+    The bias of a ReLU unit that never fires has a zero gradient.
 
     ```python
     optimizer = Instrumented(keras.optimizers.Adam(1e-3))
     model.compile(optimizer, "mse")
     model.fit(x, y)
-    for found in optimizer.measurements():
-        print(found["variable"].path, found["gradient"], found["update"] / found["weight"])
+    for norms in optimizer.measurements():
+        print(norms["variable"].path, norms["gradient"], norms["update"] / norms["weight"])
     ```
 
-    Gradients are measured as they arrive, averaged over the batch and before clipping. Under mixed
-    precision it stands inside the `LossScaleOptimizer`, so that they are unscaled: compile does so
-    by itself. With gradient accumulation they are those of single batches, and an update is
-    counted only where one happens.
+    Gradients are averaged over the batch and measured before clipping. Under mixed precision
+    `compile` places the wrapper inside the `LossScaleOptimizer`, so gradients are measured without
+    the loss scale. With gradient accumulation the gradients are those of single batches, and a step
+    counts as an update only if it changes the weights.
 
-    Under `tf.distribute` gradients are those of all replicas together, and a bias entry moved if it
-    did on some replica.
+    Under `tf.distribute` gradients are summed over all replicas. A vector entry counts as moved if
+    it had a nonzero gradient on any replica.
 
     Args:
-        optimizer: the optimizer to watch, or what `keras.optimizers.get` makes one of.
-        every: int > 0, norms are measured at updates 0, `every`, 2 `every` ... since `reset`.
+        optimizer: the optimizer to wrap: an instance, or another argument that
+            `keras.optimizers.get` accepts.
+        every: int > 0. Norms are measured at updates 0, `every`, 2 `every` ... since `reset`.
             Default 16.
-        name: optional string.
+        name: optional string, the wrapper's name.
 
     Attributes:
-        measures: None (default): the compiled step itself decides when to measure. On JAX that
-            costs a large dense network a fifth of a step or more, because a branch in the step
-            keeps weights from being updated in place; under `tf.distribute`, which allows no
-            updates within a branch, norms are taken at every step. A boolean is read when a step
-            is traced: the callbacks compile two steps there, one that measures and one that does
-            not, and ask `is_due` which one to run.
+        measures: None (default) or a boolean. With None, the compiled step itself decides when to
+            measure. On JAX the branch in the step then prevents weights from being updated in
+            place, which costs a large dense network a fifth of a step or more. `tf.distribute`
+            allows no updates within a branch, so norms are computed at every step there. A boolean
+            is read when a step is traced: True always measures, False never does. On JAX and under
+            `tf.distribute` the callbacks compile one step of each kind, and `is_due` tells which
+            one to run.
 
     Raises:
         ValueError: if `every` is not positive.
@@ -64,7 +66,7 @@ class Instrumented(OptimizerWrapper):
         self.every = positive_integer("every", every)
         self.measures: bool | None = None
         self._batches = 0
-        self._passed: set[int] = set()  # places of the variables that `apply` received
+        self._passed: set[int] = set()  # indices of the variables that `apply` received
 
     def build(self, variables) -> None:
         super().build(variables)
@@ -81,7 +83,7 @@ class Instrumented(OptimizerWrapper):
         )
 
     def reset(self) -> None:
-        """Forget all measurements, as at the beginning of an epoch. Not for a compiled step."""
+        """Set all measurements to zero, as for a new epoch. Not for use in a compiled step."""
         self._batches = 0
         if self.built:
             self._first.assign(host_integer(self.optimizer.iterations))
@@ -89,42 +91,49 @@ class Instrumented(OptimizerWrapper):
                 variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
 
     def is_due(self, batches=1) -> bool:
-        """Whether the next batches since `reset`, so many in a call of the step, are measured."""
+        """Whether the next call of the training step should measure. Advances the batch count.
+
+        Args:
+            batches: the number of batches that one call of the step processes. Default 1.
+        """
         update = self._batches // (self.optimizer.gradient_accumulation_steps or 1)
         self._batches += batches
         return update % self.every < batches
 
     @property
     def asked(self) -> bool:
-        """Whether `apply` ran since `reset`. A model's own `train_step` may never call it."""
+        """Whether `apply` ran since `reset`. A custom `train_step` may never call it."""
         return self.measured > 0 or (
             self.built and host_integer(self.optimizer.iterations) > host_integer(self._first)
         )
 
     @property
     def measured(self) -> int:
-        """How many updates were measured since `reset`."""
+        """The number of steps measured since `reset`."""
         return host_integer(self._measured.value) if self.built else 0
 
     def measurements(self) -> list[dict[str, Any]]:
-        """The measurements since `reset`, one dictionary for each variable it was built with.
+        """The measurements since `reset`, one dictionary for each trainable variable.
 
         Returns:
-            List of dictionaries: "variable"; "gradient", "update" and "weight", L2 norms averaged
-            over the measured steps (NaN where there were none); and for a vector "moved", a
-            boolean array: whether the entry had a gradient other than zero at some step. "passed":
-            whether the variable was ever among those that `apply` received.
+            List of dictionaries with these keys:
+            - "variable": the variable.
+            - "gradient", "update", "weight": L2 norms, averaged over the measured steps. NaN if no
+              step was measured.
+            - "passed": whether `apply` ever received the variable.
+            - "moved": only for vectors, a boolean array: whether each entry had a nonzero gradient
+              at any step.
         """
         if not self.built:
             return []
         sums = ops.convert_to_numpy(self._norms.value)
         moved = ops.convert_to_numpy(self._moved.value)
-        # As arrays: 0 / 0 is then the NaN that "nothing was measured" asks for.
+        # Divide as arrays: 0 / 0 then gives NaN, which stands for "nothing was measured".
         measured = np.asarray(ops.convert_to_numpy(self._measured.value))
         updated = np.asarray(ops.convert_to_numpy(self._updated.value))
         with np.errstate(invalid="ignore"):
             gradient, update, weight = sums / np.array([[measured], [updated], [measured]])
-        found = []
+        entries = []
         ends = np.cumsum(self._sizes)
         for i, size in enumerate(self._sizes):
             norms = {
@@ -134,8 +143,8 @@ class Instrumented(OptimizerWrapper):
                 "weight": float(weight[i]),
                 "passed": i in self._passed,
             }
-            found.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
-        return found
+            entries.append(norms | ({"moved": moved[ends[i] - size : ends[i]]} if size else {}))
+        return entries
 
     def apply(self, grads, trainable_variables=None) -> None:
         grads = list(grads)
@@ -161,12 +170,13 @@ class Instrumented(OptimizerWrapper):
         if self.measures is not None:
             (measured if self.measures else plain)()
             return
-        # All batches of one update, where gradients are accumulated.
+        # With gradient accumulation, `iterations` changes only after all batches of an update, so
+        # all of them are measured.
         since = ops.cast(self.optimizer.iterations, self._first.dtype) - self._first
         due = since % self.every == 0
         if keras.backend.backend() == "jax" or distributed:
-            # Branches of JAX's `cond` are pure, and replicas cannot meet in one: only the norms
-            # stand in it, or are weighted by 0.
+            # A branch of JAX's `cond` must have no side effects, and replicas cannot communicate
+            # inside one. So the branch only computes the norms, which are zeros if not due.
             before = {i: ops.copy(v) for i, (_, v) in pairs.items()}
             whole = _summed(pairs) if distributed else pairs
             plain()
@@ -174,7 +184,7 @@ class Instrumented(OptimizerWrapper):
             (norms,) = ops.cond(due, lambda: [self._norms_of(whole, before)], zeros)
             self._add(norms, ops.cast(due, "float32"))
         else:
-            # A copy of the weights before the step is made only where it is measured.
+            # Only a measured step copies the weights beforehand.
             ops.cond(due, measured, plain)
 
     def _norms_of(self, pairs, before):
@@ -193,7 +203,7 @@ class Instrumented(OptimizerWrapper):
     def _add(self, norms, count):
         self._norms.assign_add(norms)
         self._measured.assign_add(count)
-        # With gradient accumulation most steps change nothing, and are no updates.
+        # With gradient accumulation most steps change no weight. They do not count as updates.
         changed = ops.cast(ops.any(norms[1] > 0), "float32")
         self._updated.assign_add(changed)
 
@@ -216,7 +226,7 @@ class Instrumented(OptimizerWrapper):
 
 
 def _summed(pairs):
-    """The pairs, with gradients summed over the replicas."""
+    """The same (gradient, variable) pairs, with gradients summed over the replicas."""
     places = [i for i, (gradient, _) in pairs.items() if gradient is not None]
     sums = sum_of_replicas([_dense(pairs[i][0]) for i in places])
     whole = {i: (None, variable) for i, (_, variable) in pairs.items()}
@@ -224,7 +234,7 @@ def _summed(pairs):
 
 
 def _dense(gradient):
-    """Embedding gradients are sparse on TensorFlow."""
+    """The gradient as a dense tensor. Gradients of embeddings are sparse on TensorFlow."""
     return ops.convert_to_tensor(gradient, sparse=False)
 
 

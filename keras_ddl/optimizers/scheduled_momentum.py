@@ -18,9 +18,9 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
     weight = weight + velocity
     ```
 
-    The schedule is evaluated inside the compiled step: nothing is traced again when it moves.
-    Raising the momentum while the learning rate falls is the classic recipe for ReLU networks
-    with dropout:
+    The schedule is evaluated inside the compiled step, so a change of the momentum does not trace
+    the step again. A rising momentum with a falling learning rate is the classic recipe for ReLU
+    networks with dropout:
 
     ```python
     optimizer = ScheduledMomentumSGD(
@@ -31,7 +31,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: float, `LearningRateSchedule` or callable. Default .01.
-        momentum: float in [0, 1] or a `LearningRateSchedule` giving such values. Default .9.
+        momentum: float in [0, 1], or a `LearningRateSchedule` with such values. Default .9.
         nesterov: whether to apply Nesterov momentum. Default False.
         **kwargs: passed to `keras.optimizers.SGD`.
 
@@ -46,7 +46,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
         scheduled = isinstance(momentum, LearningRateSchedule)
         if not scheduled:
             momentum = unit_interval("momentum", momentum, " or a LearningRateSchedule")
-        # Core's `build` makes velocities whenever its momentum is not 0: any other number serves.
+        # Core's `build` creates velocities if its momentum is not 0, so 1 stands for the schedule.
         super().__init__(
             learning_rate=learning_rate,
             momentum=1.0 if scheduled else momentum,
@@ -57,7 +57,7 @@ class ScheduledMomentumSGD(keras.optimizers.SGD):
 
     @property
     def current_momentum(self) -> Any:
-        """The momentum that the next step will use: a float, or a scalar tensor of a schedule."""
+        """The momentum of the next step: a float, or a scalar tensor if there is a schedule."""
         if self._momentum_schedule is None:
             return self.momentum
         return self._momentum_schedule(self.iterations)

@@ -1,4 +1,4 @@
-"""A schedule put on an optimizer that was made without one."""
+"""A learning rate schedule for an optimizer that was created without one."""
 
 import inspect
 from typing import Any
@@ -11,18 +11,18 @@ from keras_ddl.optimizers.wrapper import OptimizerWrapper, host_integer
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class ScheduledRate(OptimizerWrapper):
-    """Sets the learning rate of an optimizer by a schedule, inside the compiled step.
+    """Wraps an optimizer and sets its learning rate by a schedule, inside the compiled step.
 
-    The rate stays a variable, which holds the last step's value: it can be read, logged and, when
-    the wrapper is gone, set. `keras_ddl.callbacks.LearningRateSchedule` attaches it to a model for
-    the time of a `fit`.
+    The learning rate remains a variable with the value of the last step. It can be read and logged,
+    and after the wrapper is removed it can be set. `keras_ddl.callbacks.LearningRateSchedule`
+    attaches the wrapper to a model during `fit`.
 
     Args:
-        optimizer: the optimizer to steer, its learning rate a number.
-        schedule: a `LearningRateSchedule` or a function `(step) -> rate`, or
-            `(step, last_rate) -> rate`, in backend operations. The step is an integer tensor. Step
-            0 is the first update after the wrapper was made.
-        name: optional string.
+        optimizer: the optimizer to wrap. Its learning rate must be a number, not a schedule.
+        schedule: a `LearningRateSchedule`, or a function `(step) -> rate` or
+            `(step, last_rate) -> rate` that uses backend operations. The step is an integer tensor.
+            Step 0 is the first update after the wrapper was created.
+        name: optional string, the wrapper's name.
     """
 
     def __init__(self, optimizer, schedule, name=None) -> None:
@@ -32,7 +32,7 @@ class ScheduledRate(OptimizerWrapper):
         self._first.assign(host_integer(self.optimizer.iterations))
 
     def begin_at(self, step: int) -> None:
-        """Count so that the next update is number `step`. Not for a compiled step."""
+        """Make `step` the number of the next update. Not for use in a compiled step."""
         self._first.assign(host_integer(self.optimizer.iterations) - step)
 
     def apply(self, grads, trainable_variables=None) -> None:
@@ -53,10 +53,10 @@ class ScheduledRate(OptimizerWrapper):
 
 
 def rate_at(schedule, step, last_rate) -> Any:
-    """The rate of a schedule, which may take the last rate as a second argument.
+    """The learning rate of a schedule at a step.
 
-    A second parameter is the last rate if it has no default, as in core's `LearningRateScheduler`,
-    or is called `lr`, `rate` or `learning_rate`.
+    The schedule receives the last rate as its second argument if its second parameter has no
+    default, as with core's `LearningRateScheduler`, or is called `lr`, `rate` or `learning_rate`.
     """
     try:
         parameters = list(inspect.signature(schedule).parameters.values())

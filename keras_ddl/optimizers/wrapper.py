@@ -1,4 +1,4 @@
-"""An optimizer around another one: the base of those that watch or steer it."""
+"""The base class of optimizers that wrap another optimizer."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -8,33 +8,34 @@ from keras import ops
 
 
 class OptimizerWrapper(keras.optimizers.Optimizer):
-    """Passes everything on to the optimizer it holds; subclasses add to `apply`.
+    """Forwards everything to the wrapped optimizer. Subclasses extend `apply`.
 
-    Saved weights are those of the held optimizer alone, so a checkpoint taken while a wrapper is
-    attached loads into a model compiled without one.
+    Only the wrapped optimizer's variables are saved. A checkpoint of a model with an attached
+    wrapper therefore loads into a model that was compiled without one.
 
     Args:
-        optimizer: the optimizer to hold, or what `keras.optimizers.get` makes one of.
-        name: optional string.
+        optimizer: the optimizer to wrap: an instance, or another argument that
+            `keras.optimizers.get` accepts.
+        name: optional string, the wrapper's name.
 
     Attributes:
-        finalized: None, or a function to call when `fit` has finalized the weights.
+        finalized: None, or a function that is called after `fit` has finalized the weights.
     """
 
     def __init__(self, optimizer, name=None) -> None:
-        super().__init__(learning_rate=0.0, name=name)  # never used: the held one's counts
+        super().__init__(learning_rate=0.0, name=name)  # unused: the wrapped optimizer has its own
         self.finalized = None
-        # Behind a namespace Keras' saving does not meet it a second time, as a child.
-        self._held = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
+        # The namespace hides the optimizer from Keras' saving, which would store it a second time.
+        self._wrapped = SimpleNamespace(optimizer=keras.optimizers.get(optimizer))
 
     @property
     def optimizer(self) -> keras.optimizers.Optimizer:
-        """The optimizer inside. It may be replaced by one built for the same variables."""
-        return self._held.optimizer
+        """The wrapped optimizer. It may be replaced by one built for the same variables."""
+        return self._wrapped.optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer) -> None:
-        self._held.optimizer = optimizer
+        self._wrapped.optimizer = optimizer
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -56,7 +57,7 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
         if not self.optimizer.built:
             self.optimizer.build(variables)
         super().build(variables)
-        # Where core's SwapEMAWeights looks for the averages. The wrapper itself makes none.
+        # Core's SwapEMAWeights looks for the moving averages here. The wrapper has none itself.
         self.use_ema = getattr(self.optimizer, "use_ema", False)
         if self.use_ema:
             self._model_variables_moving_average = self.optimizer._model_variables_moving_average
@@ -96,5 +97,8 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
 
 def host_integer(x) -> int:
-    """A scalar tensor as a number: assigned, it shares no buffer with its source, as JAX wants."""
+    """A scalar tensor as a Python integer.
+
+    Assigning an integer shares no buffer with the tensor, which JAX could delete.
+    """
     return int(ops.convert_to_numpy(ops.convert_to_tensor(x)))

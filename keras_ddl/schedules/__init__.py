@@ -1,4 +1,4 @@
-"""Schedules that Keras core lacks. Each works for a learning rate and for a momentum."""
+"""Schedules that Keras core lacks. Each can be used for a learning rate or a momentum."""
 
 from keras_ddl.schedules.approach import ExponentialApproach
 from keras_ddl.schedules.cycles import Cyclical, OneCycle

@@ -10,25 +10,26 @@ from keras_ddl._checks import finite, positive
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class ExponentialApproach(keras.optimizers.schedules.LearningRateSchedule):
-    """A value that leaves `initial_value` and approaches `final_value` exponentially.
+    """A value that starts at `initial_value` and approaches `final_value` exponentially.
 
     ```
     value(step) = final_value - (final_value - initial_value) * exp(-step / time_constant)
     ```
 
-    With `ExponentialApproach(0.5, 0.99, 100_000)` as the momentum it is the ramp of the original
-    dropout experiments: .5 at first, .80 after 100,000 updates, .99 in the end.
+    The momentum of the original dropout experiments is `ExponentialApproach(0.5, 0.99, 100_000)`:
+    .5 at the start, .80 after 100,000 updates, .99 in the limit.
 
     Args:
         initial_value: float, the value at step 0.
         final_value: float, the limit.
-        time_constant: float > 0, in optimizer steps: after it 63 % of the way is done.
+        time_constant: float > 0, in optimizer steps. After this many steps, 63 % of the change is
+            done.
 
     Raises:
         ValueError: if `time_constant` is not positive.
 
-    Reference: Srivastava et al. (2014), JMLR 15; the schedule is that of the author's published
-    configuration.
+    Reference: Srivastava et al. (2014), JMLR 15. The schedule comes from the configuration files
+    that the authors published.
     """
 
     def __init__(self, initial_value, final_value, time_constant):

@@ -1,4 +1,4 @@
-"""Values that rise and fall."""
+"""Cyclical schedules: values that rise and fall."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ MODES = ("triangular", "triangular2", "exp_range")
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Cyclical(LearningRateSchedule):
-    """A value that climbs and falls between two bounds, again and again.
+    """A value that rises and falls linearly between two bounds, repeatedly.
 
     ```
     cycle(step) = floor(1 + step / (2 * step_size))
@@ -22,15 +22,16 @@ class Cyclical(LearningRateSchedule):
     value(step) = minimum + (maximum - minimum) * height * scale
     ```
 
-    with `scale` 1 in mode "triangular", `2 ** (1 - cycle)` in "triangular2" (each cycle is half as
-    high as the last) and `decay ** step` in "exp_range".
+    `scale` is 1 in mode "triangular", `2 ** (1 - cycle)` in "triangular2" (each cycle is half as
+    high as the one before) and `decay ** step` in "exp_range".
 
     Args:
         minimum: float, the lower bound, where each cycle begins and ends.
         maximum: float, the upper bound.
-        step_size: half a cycle, in steps, > 0. The paper takes 2 to 10 epochs' worth.
+        step_size: half the length of a cycle, in steps, > 0. The paper recommends the number of
+            steps in 2 to 10 epochs.
         mode: "triangular" (the default), "triangular2" or "exp_range".
-        decay: float > 0, for "exp_range" alone. Default .9999.
+        decay: float > 0, used by "exp_range" only. Default .9999.
 
     Raises:
         ValueError: if `step_size` or `decay` is not positive, or `mode` is none of the three.
@@ -68,12 +69,12 @@ class Cyclical(LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class OneCycle(LearningRateSchedule):
-    """One climb to a peak and one long fall, along half cosines.
+    """One rise to a peak and one long fall, each along half a cosine wave.
 
     The value goes from `initial_value` at step 0 to `peak_value` at step `rise * total_steps - 1`,
-    and from there to `final_value` at the last step, `total_steps - 1`; it stays there. These are
-    the values of PyTorch's `OneCycleLR`. `momentum` gives the schedule that the recipe pairs with
-    it: the momentum falls while the rate rises.
+    and from there to `final_value` at the last step, `total_steps - 1`. Later steps keep
+    `final_value`. These are the values of PyTorch's `OneCycleLR`. The method `momentum` returns the
+    matching momentum schedule, in which the momentum falls while the learning rate rises.
 
     ```python
     rate = OneCycle(peak_value=0.5, total_steps=2000)
@@ -82,16 +83,16 @@ class OneCycle(LearningRateSchedule):
 
     Args:
         peak_value: float, the highest value.
-        total_steps: the cycle's length, in steps, > 0.
+        total_steps: the length of the cycle, in steps, > 0.
         initial_value: float. Default: `peak_value / 25`.
         final_value: float. Default: `initial_value / 10_000`.
-        rise: the share of the steps until the peak, in [0, 1]. Default .3.
+        rise: the fraction of the steps before the peak, in [0, 1]. Default .3.
 
     Raises:
-        ValueError: if `total_steps` is not positive, or `rise` is no number in [0, 1].
+        ValueError: if `total_steps` is not positive, or `rise` is not a number in [0, 1].
 
     Reference: Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using
-    Large Learning Rates", arXiv:1708.07120; cosines and defaults as usual today.
+    Large Learning Rates", arXiv:1708.07120. The cosines and defaults follow PyTorch.
     """
 
     def __init__(self, peak_value, total_steps, initial_value=None, final_value=None, rise=0.3):
@@ -110,7 +111,7 @@ class OneCycle(LearningRateSchedule):
         last = self.total_steps - 1
         peak = min(max(self.rise * self.total_steps - 1, 0), last)
         step = ops.minimum(ops.cast(step, "float32"), float(last))
-        # The guards keep a rise of 0 or 1, and a single step, from dividing by 0.
+        # `1e-7` avoids a division by 0 where `rise` is 0 or 1, or `total_steps` is 1.
         up = ops.minimum(step / max(peak, 1e-7), 1.0)
         down = ops.clip((step - peak) / max(last - peak, 1e-7), 0.0, 1.0)
         climb = _half_cosine(self.initial_value, self.peak_value, up)
@@ -118,10 +119,10 @@ class OneCycle(LearningRateSchedule):
         return ops.where(step < peak, climb, fall)
 
     def momentum(self, low=0.85, high=0.95) -> "OneCycle":
-        """The momentum that goes with it, in step: from `high` to `low` at the peak, and back.
+        """The matching momentum schedule: from `high` to `low` at the peak, and back to `high`.
 
         Args:
-            low: float in [0, 1], the momentum at the peak. Default .85.
+            low: float in [0, 1], the momentum at the peak of the learning rate. Default .85.
             high: float in [0, 1], the momentum at both ends. Default .95.
         """
         return OneCycle(
@@ -143,5 +144,5 @@ class OneCycle(LearningRateSchedule):
 
 
 def _half_cosine(start, end, done):
-    """From `start` to `end` while `done` goes from 0 to 1, flat at both ends."""
+    """Go from `start` to `end` while `done` goes from 0 to 1, with slope 0 at both ends."""
     return start + (end - start) * (1.0 - ops.cos(math.pi * done)) / 2.0

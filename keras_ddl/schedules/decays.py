@@ -1,4 +1,4 @@
-"""Decays that Keras core lacks."""
+"""Decay schedules that Keras core lacks."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from keras_ddl._checks import finite, positive
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class StepDecay(LearningRateSchedule):
-    """Multiply by a factor every so many steps.
+    """Multiply a value by a factor at regular intervals.
 
     ```
     value(step) = initial_value * factor ** floor(step / step_size)
     ```
 
-    Core's `PiecewiseConstantDecay` wants every boundary and every value spelled out; its
-    `ExponentialDecay(staircase=True)` is this schedule with other names.
+    Core's `ExponentialDecay(staircase=True)` is the same schedule with other argument names. Core's
+    `PiecewiseConstantDecay` needs a list of all boundaries and values.
 
     Args:
         initial_value: float, the value before the first drop.
-        step_size: steps from one drop to the next, > 0.
-        factor: float > 0, what each drop multiplies by. Default .1.
+        step_size: the number of steps between two drops, > 0.
+        factor: float > 0, the factor of each drop. Default .1.
 
     Raises:
         ValueError: if `step_size` or `factor` is not positive.
@@ -49,7 +49,7 @@ class StepDecay(LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class LinearDecay(LearningRateSchedule):
-    """A straight line from one value to another, constant from then on.
+    """A straight line from one value to another, and constant afterwards.
 
     ```
     value(step) = initial_value + (final_value - initial_value) * min(step / decay_steps, 1)
@@ -57,8 +57,8 @@ class LinearDecay(LearningRateSchedule):
 
     Args:
         initial_value: float, the value at step 0.
-        decay_steps: steps until `final_value` is reached, > 0.
-        final_value: float, the value from then on. Default 0. It may lie above the first one.
+        decay_steps: the number of steps until `final_value` is reached, > 0.
+        final_value: float, the value afterwards. It may exceed `initial_value`. Default 0.
 
     Raises:
         ValueError: if `decay_steps` is not positive.
@@ -84,18 +84,20 @@ class LinearDecay(LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class InverseSqrtDecay(LearningRateSchedule):
-    """Decay with the square root of time.
+    """Decay with the inverse square root of time.
 
     ```
     value(step) = initial_value / sqrt(1 + step / decay_steps)
     ```
 
-    The rate for which stochastic gradient descent has its classic guarantee on convex losses. The
-    Transformer's schedule is this one behind a warm-up: `WarmUp(InverseSqrtDecay(...), 4000)`.
+    The classic convergence guarantee of stochastic gradient descent on convex losses assumes this
+    schedule. The Transformer's schedule is this one after a warm-up:
+    `WarmUp(InverseSqrtDecay(...), 4000)`.
 
     Args:
         initial_value: float, the value at step 0.
-        decay_steps: the time scale, in steps, > 0: after three of them half is left. Default 1.
+        decay_steps: the time scale, in steps, > 0. After `3 * decay_steps` steps the value is half
+            of `initial_value`. Default 1.
 
     Raises:
         ValueError: if `decay_steps` is not positive.

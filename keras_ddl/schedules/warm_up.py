@@ -1,4 +1,4 @@
-"""A gentle start for any schedule."""
+"""A linear warm-up before any schedule."""
 
 from numbers import Real
 from typing import Any
@@ -12,7 +12,7 @@ from keras_ddl._checks import finite, positive
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class WarmUp(LearningRateSchedule):
-    """Climb in a straight line to where a schedule begins, then follow it.
+    """Rise linearly to the first value of a schedule, then follow the schedule.
 
     ```
     value(step) = start + (schedule(0) - start) * step / warm_up_steps   while step < warm_up_steps
@@ -24,12 +24,13 @@ class WarmUp(LearningRateSchedule):
     ```
 
     Args:
-        schedule: any `LearningRateSchedule`, or a number, which is kept after the climb.
-        warm_up_steps: how long the climb takes, in steps, > 0.
+        schedule: any `LearningRateSchedule`, or a number, which stays constant after the warm-up.
+        warm_up_steps: the length of the warm-up, in steps, > 0.
         start: float, the value at step 0. Default 0.
 
     Raises:
-        ValueError: if `warm_up_steps` is not positive, or `schedule` is neither of the two.
+        ValueError: if `warm_up_steps` is not positive, or `schedule` is neither a schedule nor a
+            number.
 
     Reference: Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour",
     arXiv:1706.02677, section 2.2.
@@ -50,12 +51,12 @@ class WarmUp(LearningRateSchedule):
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
-        begin = self._followed(ops.zeros_like(step))
+        begin = self._scheduled(ops.zeros_like(step))
         climb = self.start + (begin - self.start) * step / self.warm_up_steps
-        later = self._followed(ops.maximum(step - self.warm_up_steps, 0.0))
+        later = self._scheduled(ops.maximum(step - self.warm_up_steps, 0.0))
         return ops.where(step < self.warm_up_steps, climb, later)
 
-    def _followed(self, step):
+    def _scheduled(self, step):
         if isinstance(self.schedule, float):
             return ops.cast(self.schedule, "float32")
         return self.schedule(step)

@@ -1,4 +1,4 @@
-"""Models rebuilt: normalization folded away, or swapped for another."""
+"""Model surgery: folding or replacing the normalization layers of a model."""
 
 from keras_ddl.surgery.folding import fold_batch_normalization, plan_folding
 from keras_ddl.surgery.plan import Folding

@@ -1,6 +1,6 @@
 """The arithmetic of folding `scale * x + shift` into the weights of a layer.
 
-Weights are float64 arrays by attribute name; the bias is always among them.
+Weights are float64 arrays in a dictionary by attribute name. The dictionary always has a "bias".
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Weights = dict[str, np.ndarray]
 
 
 def weights_of(layer) -> Weights:
-    """What folding works on."""
+    """The kernels and the bias of a layer. The bias is zeros if the layer has none."""
     kind = KINDS[type(layer)]
-    found = {name: as_array(getattr(layer, name)) for name in kind.kernels}
+    weights = {name: as_array(getattr(layer, name)) for name in kind.kernels}
     if layer.use_bias:
-        found["bias"] = as_array(layer.bias)
+        weights["bias"] = as_array(layer.bias)
     else:
-        found["bias"] = np.zeros(kind.width(layer, found[kind.kernels[-1]]))
-    return found
+        weights["bias"] = np.zeros(kind.width(layer, weights[kind.kernels[-1]]))
+    return weights
 
 
 def as_array(variable) -> np.ndarray:
@@ -28,7 +28,7 @@ def as_array(variable) -> np.ndarray:
 
 
 def scale_and_shift(normalization) -> tuple[np.ndarray, np.ndarray]:
-    """Batch normalization at inference, y = scale * x + shift."""
+    """The constants of batch normalization at inference, y = scale * x + shift."""
     variance = as_array(normalization.moving_variance)
     scale = 1 / np.sqrt(variance + normalization.epsilon)
     if normalization.scale:
@@ -40,7 +40,7 @@ def scale_and_shift(normalization) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fold_after(layer, weights: Weights, scale: np.ndarray, shift: np.ndarray) -> Weights:
-    """Weights with which a layer without activation gives scale * layer(x) + shift."""
+    """New weights, with which a layer without activation returns scale * layer(x) + shift."""
     kind = KINDS[type(layer)]
     name = kind.kernels[-1]
     kernel = kind.scale_outputs(weights[name], scale)
@@ -48,11 +48,11 @@ def fold_after(layer, weights: Weights, scale: np.ndarray, shift: np.ndarray) ->
 
 
 def fold_before(layer, weights: Weights, scale: np.ndarray, shift: np.ndarray) -> Weights:
-    """Weights with which a layer without padding gives layer(scale * x + shift)."""
+    """New weights, with which a layer without padding returns layer(scale * x + shift)."""
     kind = KINDS[type(layer)]
-    assert kind.inputs is not None, "the plan folds nothing into these"
+    assert kind.inputs is not None, "the plan never folds into this class from the front"
     name, *following = kind.kernels
-    # What reaches the output from the constant input `shift`: every window sees the same.
+    # The layer's output for the constant input `shift`. It is the same at every position.
     constant = kind.inputs.of_constant(layer, weights[name], shift)
     for further in following:
         constant = constant @ weights[further].reshape(-1, weights[further].shape[-1])
@@ -62,20 +62,23 @@ def fold_before(layer, weights: Weights, scale: np.ndarray, shift: np.ndarray) -
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a class of layers does with its input channels."""
+    """How a class of layers uses its input channels."""
 
     scale: Callable  # (layer, first kernel, scale of each channel) -> kernel
-    of_constant: Callable  # (layer, first kernel, value of each channel) -> what comes out
+    of_constant: Callable  # (layer, first kernel, value of each channel) -> output channels
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a class of layers uses its kernels; the first sees the input, the last the output."""
+    """How a class of layers uses its kernels: the first reads the input, the last the others.
+
+    Most classes have only one kernel. Separable convolutions have two.
+    """
 
     kernels: tuple[str, ...]
     width: Callable  # (layer, last kernel) -> number of output channels
     scale_outputs: Callable  # (last kernel, scale of each output channel) -> kernel
-    inputs: Inputs | None = None  # None where not all outputs see equally many inputs
+    inputs: Inputs | None = None  # None if outputs at the edges see fewer inputs than others
 
 
 def _over_last(kernel, scale):
@@ -86,12 +89,12 @@ def _over_transposed(kernel, scale):  # (..., filters, inputs)
     return kernel * scale[:, None]
 
 
-def _over_depthwise(kernel, scale):  # (..., inputs, multiplier), outputs in that order
+def _over_depthwise(kernel, scale):  # (..., inputs, multiplier); outputs are in the same order
     return kernel * scale.reshape(kernel.shape[-2:])
 
 
 def _by_filter(layer, kernel, values):
-    """Values of the input channels laid out as the last two axes of a grouped kernel."""
+    """Values of the input channels, arranged like the last two axes of a grouped kernel."""
     per_group = values.reshape(getattr(layer, "groups", 1), kernel.shape[-2])
     return np.repeat(per_group, kernel.shape[-1] // len(per_group), axis=0).T
 
@@ -134,7 +137,7 @@ _SEPARABLE = Kind(
     Inputs(_depthwise_inputs, _depthwise_constant),
 )
 
-# Core's own classes alone: a subclass may use its weights in another way.
+# Only the exact classes of Keras core: a subclass may use its weights differently.
 KINDS = {
     layers.Dense: _FULL,
     layers.Conv1D: _FULL,

@@ -1,4 +1,4 @@
-"""Batch normalization folded into the layers around it."""
+"""Folding batch normalization into the neighbouring layers."""
 
 import keras
 
@@ -9,38 +9,39 @@ from keras_ddl.surgery.rebuilding import copy_of, copy_state, rebuild
 
 
 def fold_batch_normalization(model, strict=False) -> keras.Model:
-    """A model for inference whose BatchNormalization layers are part of the layers around them.
+    """A new inference model with BatchNormalization layers folded into neighbouring layers.
 
-    At inference batch normalization is a multiplication and an addition with constants. They are
-    folded into the weights of the layer before it (Dense, Conv, DepthwiseConv, SeparableConv,
-    ConvTranspose, if nothing but the identity lies between) or, where that is impossible, of the
-    layer after it (Dense, Conv, DepthwiseConv, SeparableConv without padding). A layer without
-    bias gets one. Only what is exact is done: the outputs equal the model's at inference but for
-    rounding, whatever stays behind.
+    At inference, batch normalization multiplies by a constant and adds a constant. Both are folded
+    into the weights of the layer before it (Dense, Conv, DepthwiseConv, SeparableConv or
+    ConvTranspose), provided that only identities lie between the two. Where that is impossible,
+    they are folded into the layer after it (Dense, Conv, DepthwiseConv or SeparableConv, without
+    padding). A layer without bias gets one. Folding is done only where it is exact: at inference
+    the new model's outputs equal the old model's up to rounding, and a BatchNormalization that
+    cannot be folded stays in the model.
 
     ```python
     small = fold_batch_normalization(model)
     for folding in plan_folding(model):
-        print(folding)  # what was folded into what, and why the others stayed
+        print(folding)  # which layer was folded into which, and why the others stayed
     ```
 
-    The given model is not changed. Names, data types, shared layers and nested models are kept; a
-    layer that is called several times is folded if every call allows it. The new model is not
-    compiled; train the given one, and fold it again. The new model has copies of the layers; only
-    a layer whose config cannot make another one, such as a subclassed model without `get_config`,
-    is in both models.
+    The original model does not change. The new model keeps names, data types, shared layers and
+    nested models. A layer that is called several times is folded if every call allows it. The new
+    model is not compiled: to train further, train the original model and fold it again. The new
+    model contains copies of the layers. The only exception is a layer that cannot be copied from
+    its config, such as a subclassed model without `get_config`: both models share it.
 
     Args:
         model: a functional model, or a Sequential that has been built. Nested models of these
-            kinds are folded too; other models and layers that hold layers stay as they are.
+            kinds are folded too. Other models, and layers with sublayers, are not folded.
         strict: whether to raise an error if any BatchNormalization would stay. Default False.
 
     Returns:
-        A new model, functional or Sequential as the given one.
+        A new model, functional or Sequential like the original.
 
     Raises:
-        ValueError: if the model is of another kind or has not been built; or with `strict`, naming
-            every BatchNormalization that would stay and why.
+        ValueError: if the model is of another kind or has not been built. With `strict=True` also
+            if any BatchNormalization would stay; the message names each one and the reason.
 
     Reference: Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference", arXiv 1712.05877, section 3.2.
@@ -81,7 +82,7 @@ def fold_batch_normalization(model, strict=False) -> keras.Model:
 
 
 def plan_folding(model) -> list[Folding]:
-    """What `fold_batch_normalization` does with each BatchNormalization, in the order of calls.
+    """What `fold_batch_normalization` would do with each BatchNormalization, in call order.
 
     Args:
         model: as for `fold_batch_normalization`.

@@ -1,4 +1,4 @@
-"""Which batch normalization can be folded into which layer, and why others cannot."""
+"""Which batch normalization can be folded into which layer, and why others cannot be folded."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from keras_ddl.layers import GhostBatchNormalization, VariableDropout
 from keras_ddl.surgery import arithmetic
 from keras_ddl.surgery.rebuilding import layers_inside
 
-# Exact classes: another subclass may normalize in another way at inference.
+# Only these exact classes: another subclass may normalize differently at inference.
 NORMALIZATIONS = {layers.BatchNormalization, GhostBatchNormalization}
 IDENTITY_AT_INFERENCE = {
     layers.ActivityRegularization,
@@ -34,9 +34,10 @@ class Folding:
     """What `fold_batch_normalization` does with one BatchNormalization layer.
 
     Attributes:
-        layer: its name; within nested models with their names before it, as "encoder/bn".
-        into: the name of the layer that it is folded into, or None if it stays.
-        reason: why it stays, or None if it is folded.
+        layer: the name of the layer. In a nested model it is preceded by the model's name, such as
+            "encoder/bn".
+        into: the name of the layer into which it is folded, or None if it stays.
+        reason: the reason why it stays, or None if it is folded.
     """
 
     layer: str
@@ -46,7 +47,7 @@ class Folding:
 
 @dataclass(frozen=True)
 class FoldingStep:
-    """One folding to be done."""
+    """One normalization to fold, and the layer to fold it into."""
 
     normalization: Any
     target: Any
@@ -54,11 +55,11 @@ class FoldingStep:
 
 
 class _NotExact(Exception):  # noqa: N818  (an answer, not an error)
-    """Why a normalization cannot be folded in one direction."""
+    """The reason why a normalization cannot be folded into the layer before or after it."""
 
 
 class Plan:
-    """Which normalization is folded into which layer, in the order in which it is to be done."""
+    """The folding steps of a model, in the order in which they must be carried out."""
 
     def __init__(self, wirings: list[Wiring]):
         self.wirings = wirings
@@ -83,7 +84,8 @@ class Plan:
         ]
         self.reasons: dict[int, list[str]] = defaultdict(list)
         self.steps: list[FoldingStep] = []
-        # What lies nearest to its target must be folded first: then the next one touches it.
+        # In a chain of normalizations, the one nearest to the target is folded first. It then
+        # counts as an identity, so that the next one is adjacent to the target.
         self._fold(self.normalizations, self._before, arithmetic.fold_after)
         self._fold(self.normalizations[::-1], self._after, arithmetic.fold_before)
 
@@ -95,9 +97,10 @@ class Plan:
             else Folding(self.names[id(layer)], None, "; ".join(self.reasons[id(layer)]))
             for layer in self.normalizations
         ]
-        return [*known, *self._hidden()]
+        return [*known, *self._unreachable()]
 
-    def _hidden(self) -> Iterator[Folding]:
+    def _unreachable(self) -> Iterator[Folding]:
+        """Normalizations inside layers whose calls are not part of the symbolic graph."""
         for calls in self.calls.values():
             layer = calls[0].layer
             if not isinstance(layer, layers.Layer) or is_traceable(layer):
@@ -105,7 +108,7 @@ class Plan:
             for inner in layers_inside(layer):
                 if isinstance(inner, layers.BatchNormalization):
                     name = self.names[id(layer)]
-                    reason = f"the calls inside {name} ({type(layer).__name__}) cannot be seen"
+                    reason = f"the calls inside {name} ({type(layer).__name__}) cannot be traced"
                     yield Folding(f"{name}/{inner.name}", None, reason)
 
     def _fold(self, normalizations, find: Callable, fold: Callable) -> None:
@@ -124,7 +127,7 @@ class Plan:
                 self.identities.add(id(layer))
 
     def _before(self, layer):
-        """The layer that all inputs of a normalization come from, if they go nowhere else."""
+        """The one layer that produces all inputs of a normalization, which nothing else uses."""
         reached = []
         for call in self.calls[id(layer)]:
             tensor = call.args[0]
@@ -146,7 +149,7 @@ class Plan:
         return target
 
     def _after(self, layer):
-        """The layer that all outputs of a normalization go to, and nothing else does."""
+        """The one layer that uses all outputs of a normalization, and has no other inputs."""
         reached = []
         for call in self.calls[id(layer)]:
             tensor = call.outputs
@@ -163,7 +166,7 @@ class Plan:
         kind = arithmetic.KINDS[type(target)]
         name = self.names[id(target)]
         if kind.inputs is None:
-            raise _NotExact(f"{name} after it sees edges")
+            raise _NotExact(f"{name} after it sees fewer inputs at the edges")
         if getattr(target, "padding", "valid") != "valid":
             raise _NotExact(f"{name} after it pads its input with zeros")
         self._check_axis(layer, target, reached[0].args[0])
@@ -173,7 +176,7 @@ class Plan:
         if self.uses[id(tensor)] > 1:
             maker = self.producer.get(id(tensor))
             name = self.names[id(maker.layer)] if maker else "an input"
-            raise _NotExact(f"the output of {name} is used elsewhere too")
+            raise _NotExact(f"the output of {name} is also used elsewhere")
 
     def _is_identity(self, call: SymbolicCall) -> bool:
         layer = call.layer
@@ -187,20 +190,18 @@ class Plan:
         target = reached[0].layer
         name = self.names[id(target)]
         if type(target) not in arithmetic.KINDS:
-            raise _NotExact(f"{name} ({type(target).__name__}) is no layer to fold into")
+            raise _NotExact(f"{name} ({type(target).__name__}) is not a layer to fold into")
         if len({id(call) for call in reached}) < len(self.calls[id(target)]) or any(
             call.layer is not target for call in reached
         ):
-            raise _NotExact(f"{name} and it are not always called together")
+            raise _NotExact(f"{name} is not always called together with it")
         if not all(call.is_plain for call in reached):
             raise _NotExact(f"{name} is called with further arguments")
         return target
 
     def _check_normalization(self, layer) -> None:
         if type(layer) not in NORMALIZATIONS:
-            raise _NotExact(
-                f"{type(layer).__name__} may normalize in another way than its base class"
-            )
+            raise _NotExact(f"{type(layer).__name__} may normalize differently than its base class")
         if not all(call.is_plain for call in self.calls[id(layer)]):
             raise _NotExact("it is called with training=True or further arguments")
 

@@ -1,4 +1,4 @@
-"""A model built anew from its calls, with other layers."""
+"""Rebuilding a model from its symbolic calls, with replaced layers."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -10,44 +10,50 @@ from keras_ddl.graph.wiring import Wiring, make_inputs, tensors
 
 
 def rebuild(wirings: list[Wiring], replace: Callable[[Any], Any]) -> keras.Model:
-    """The model of the last wiring anew, with other layers.
+    """A new version of the last wiring's model, with replaced layers.
 
     Args:
-        wirings: as `trace` gives them.
-        replace: called once with every layer and operation that is no traceable model; gives what
-            is called in its place, or None to pass its first argument on.
+        wirings: the wirings of the nested models and, last, of the whole model, as returned by
+            `keras_ddl.graph.wiring.wirings`.
+        replace: a function called once with every layer and operation that is not a traceable
+            model. It returns the layer to call instead, or None to remove the layer, which passes
+            its first argument on.
     """
     new: dict[int, Any] = {}
     for wiring in wirings:
         for call in wiring.calls:
             if id(call.layer) not in new:
                 new[id(call.layer)] = replace(call.layer)
-        play = _play_sequential if isinstance(wiring.model, keras.Sequential) else _play_functional
-        new[id(wiring.model)] = play(wiring, new)
-    for wiring in reversed(wirings):  # the outermost first: it freezes what is inside
+        rebuild_model = (
+            _rebuild_sequential
+            if isinstance(wiring.model, keras.Sequential)
+            else _rebuild_functional
+        )
+        new[id(wiring.model)] = rebuild_model(wiring, new)
+    for wiring in reversed(wirings):  # outermost first: freezing a model freezes all inside it
         if not wiring.model.trainable:
             new[id(wiring.model)].trainable = False
     return new[id(wirings[-1].model)]
 
 
-def _play_sequential(wiring: Wiring, new: dict[int, Any]):
+def _rebuild_sequential(wiring: Wiring, new: dict[int, Any]):
     layers = [new[id(call.layer)] for call in wiring.calls]
     kept = [layer for layer in layers if layer is not None]
     return keras.Sequential([wiring.entries.make(), *kept], name=wiring.model.name)
 
 
-def _play_functional(wiring: Wiring, new: dict[int, Any]):
+def _rebuild_functional(wiring: Wiring, new: dict[int, Any]):
     inputs = make_inputs(wiring.entries)
-    known: dict[int, Any] = {}
+    replacements: dict[int, Any] = {}  # new symbolic tensors by the id of the old ones
 
-    def make_known(old, current):
+    def record(old, current):
         pairs = zip(tensors(old), tensors(current), strict=True)
-        known.update((id(before), after) for before, after in pairs)
+        replacements.update((id(before), after) for before, after in pairs)
 
     def current(structure):
-        return keras.tree.map_structure(lambda leaf: known.get(id(leaf), leaf), structure)
+        return keras.tree.map_structure(lambda leaf: replacements.get(id(leaf), leaf), structure)
 
-    make_known(wiring.inputs, inputs)
+    record(wiring.inputs, inputs)
     for call in wiring.calls:
         args, kwargs = current(call.args), current(call.kwargs)
         layer = new[id(call.layer)]
@@ -55,27 +61,27 @@ def _play_functional(wiring: Wiring, new: dict[int, Any]):
             outputs = next(iter([*args, *kwargs.values()]))
         else:
             outputs = layer(*args, **_accepted(layer, kwargs))
-        make_known(call.outputs, outputs)
+        record(call.outputs, outputs)
     return keras.Model(inputs, current(wiring.outputs), name=wiring.model.name)
 
 
 def _accepted(layer, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Without what Keras passes to those layers alone that take it."""
-    takes = inspect.signature(layer.call).parameters
-    optional = {"mask", "training"} - set(takes)
+    """The keyword arguments without `mask` and `training`, if the layer's `call` lacks them."""
+    parameters = inspect.signature(layer.call).parameters
+    optional = {"mask", "training"} - set(parameters)
     return {key: value for key, value in kwargs.items() if key not in optional}
 
 
 def copy_of(layer, **changes) -> Any:
-    """A layer or operation of the same class and configuration, but for `changes`; not built.
+    """An unbuilt layer or operation of the same class and config, updated with `changes`.
 
-    A layer whose configuration is not enough to make another one, such as a subclassed model
-    without `get_config`, is returned itself.
+    A layer that cannot be copied from its config, such as a subclassed model without `get_config`,
+    is returned itself.
     """
     try:
         config = {**layer.get_config(), **changes}
         if isinstance(layer, keras.layers.Lambda):
-            # The function comes from this program, not from a file, so it is safe to run.
+            # The function comes from the running program, not from a file, so it is safe to run.
             return type(layer).from_config(config, safe_mode=False)
         return type(layer).from_config(config)
     except (TypeError, NotImplementedError):
@@ -85,11 +91,12 @@ def copy_of(layer, **changes) -> Any:
 
 
 def copy_state(source, target) -> None:
-    """Give a layer the values of another of the same structure: weights, and random state."""
+    """Copy the weights and the random state of a layer to another layer of the same structure."""
     if source is target:
         return
     for old, new in zip(_variables(source), _variables(target), strict=True):
-        # A copy: training on JAX deletes the arrays of a model, also where others refer to them.
+        # Copy the values: training on JAX deletes a model's arrays even if other variables share
+        # them.
         new.assign(keras.ops.copy(old.value))
 
 
@@ -98,7 +105,7 @@ def _variables(layer) -> list:
 
 
 def layers_inside(layer) -> Iterator[Any]:
-    """All layers that are attributes of a layer, at any depth, each once."""
+    """All layers among the attributes of a layer, at any depth, each once."""
     seen = {id(layer)}
     waiting = [*vars(layer).values()]
     while waiting:

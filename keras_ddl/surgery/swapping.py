@@ -1,4 +1,4 @@
-"""One normalization swapped for another."""
+"""Replacing the normalization layers of a model."""
 
 import inspect
 
@@ -19,7 +19,7 @@ NORMALIZATIONS = (
 
 
 def swap_normalization(model, to, which=NORMALIZATIONS) -> keras.Model:
-    """A model with another normalization, or none, and all its other weights.
+    """A new model with another normalization, or none. All other weights are copied.
 
     ```python
     by_layer = swap_normalization(model, keras.layers.LayerNormalization)
@@ -29,33 +29,36 @@ def swap_normalization(model, to, which=NORMALIZATIONS) -> keras.Model:
     without = swap_normalization(model, None)
     ```
 
-    The given model is not changed. Weights, random state, names, shared layers and nested models
-    are kept; the new normalization layers start from their own initial weights. What is frozen
-    stays frozen, and so do the layers that replace frozen ones. The new model is not compiled. A
-    layer whose config cannot make another one, such as a subclassed model without `get_config`, is
-    in both models; all others are copies. Removing normalization leaves layers that have no bias
-    without one, and activations of a scale that was never trained: initialize anew.
+    The original model does not change. The new model keeps weights, random state, names, shared
+    layers and nested models. The new normalization layers have their initial weights. Frozen layers
+    stay frozen, and the replacement of a frozen layer is frozen too. The new model is not compiled.
+    It contains copies of the layers. The only exception is a layer that cannot be copied from its
+    config, such as a subclassed model without `get_config`: both models share it. If normalization
+    is removed, layers without a bias still have none, and activations reach a scale for which the
+    other weights were not trained: initialize the model again.
 
     Args:
         model: a functional model, or a Sequential that has been built. Nested models of these
             kinds are rebuilt too.
-        to: what comes instead of each such layer.
-            - a layer class: made with the name and data type of the old layer, and its `axis`,
-              `center` and `scale` where both have them; other settings by default.
-            - a function: it gets the old layer, and gives the new one, None to remove the layer,
-              or the old layer itself to keep it with its weights.
-            - None: all are removed.
-        which: what is swapped: a layer class, a tuple of classes, or a function that gets a layer
-            and tells whether it is one. Default: core's BatchNormalization, LayerNormalization,
-            GroupNormalization and RMSNormalization, all of `keras_ddl.layers.normalization` that
-            normalize activations, and subclasses.
+        to: the replacement of each normalization layer.
+            - a layer class: a new layer gets the name and data type of the old one, and its
+              `axis`, `center` and `scale` if both layers have them. Other arguments keep their
+              defaults.
+            - a function of the old layer: it returns the new layer, None to remove the layer, or
+              the old layer itself to keep it with its weights.
+            - None: all normalization layers are removed.
+        which: the layers to replace: a layer class, a tuple of classes, or a function that takes a
+            layer and returns whether to replace it. Default: core's BatchNormalization,
+            LayerNormalization, GroupNormalization and RMSNormalization, all layers of
+            `keras_ddl.layers.normalization` that normalize activations, and subclasses of these.
 
     Returns:
-        A new model, functional or Sequential as the given one.
+        A new model, functional or Sequential like the original.
 
     Raises:
-        ValueError: if the model is of another kind or has not been built, a layer to swap is
-            inside a layer or model whose calls cannot be seen, or `to` gives no layer.
+        ValueError: if the model is of another kind or has not been built, if a layer to replace is
+            inside a layer or model whose calls cannot be traced, or if `to` returns something that
+            is not a layer.
     """
     make = _maker(to)
     chosen = _chooser(which)
@@ -87,16 +90,16 @@ def _maker(to):
         return lambda old: _like(to, old)
     if not callable(to) or isinstance(to, layers.Layer):
         raise ValueError(
-            "`to` must be a layer class, a function of the old layer that makes a new one, as "
-            "`lambda old: GroupNormalization(8, axis=old.axis, name=old.name)`, or None to remove "
-            f"it. Received: to={to!r}"
+            "`to` must be a layer class, a function of the old layer that returns a new one, such "
+            "as `lambda old: GroupNormalization(8, axis=old.axis, name=old.name)`, or None to "
+            f"remove it. Received: to={to!r}"
         )
 
     def make(old):
         new = to(old)
         if new is not None and not isinstance(new, layers.Layer):
             raise ValueError(
-                "`to` must give a layer, or None to remove the old one. "
+                "`to` must return a layer, or None to remove the old one. "
                 f"Received: {new!r} for the layer {old.name!r}"
             )
         return new
@@ -105,7 +108,7 @@ def _maker(to):
 
 
 def _like(to, old):
-    """A new layer with what it can take from the old one."""
+    """A new layer of class `to` with the arguments that it shares with the old layer."""
     takes = inspect.signature(to).parameters
     shared = {key: getattr(old, key) for key in ("center", "scale") if hasattr(old, key)}
     axes = getattr(old, "axis", None)
@@ -120,7 +123,7 @@ def _like(to, old):
     except TypeError as error:
         raise ValueError(
             "`to` must be a layer class that needs no further arguments, or a function of the old "
-            f"layer, as `lambda old: {to.__name__}(..., axis=old.axis, name=old.name)`. "
+            f"layer such as `lambda old: {to.__name__}(..., axis=old.axis, name=old.name)`. "
             f"Received: to={to.__name__}, {error}"
         ) from error
     return to(**settings)
@@ -132,8 +135,8 @@ def _chooser(which):
     if callable(which) and not isinstance(which, layers.Layer):
         return which
     raise ValueError(
-        "`which` must be a layer class, a tuple of classes, or a function that tells whether a "
-        f"layer is to be swapped. Received: which={which!r}"
+        "`which` must be a layer class, a tuple of classes, or a function that takes a layer and "
+        f"returns whether to replace it. Received: which={which!r}"
     )
 
 
@@ -141,7 +144,7 @@ def _check_inside(layer, chosen) -> None:
     hidden = [inner.name for inner in layers_inside(layer) if chosen(inner)]
     if hidden and not is_traceable(layer):
         raise ValueError(
-            f"{hidden} cannot be swapped: they are inside the layer {layer.name!r}, a "
-            f"{type(layer).__name__}, whose calls cannot be seen. Keep them by `which`. "
+            f"{hidden} cannot be replaced: they are inside the layer {layer.name!r}, a "
+            f"{type(layer).__name__}, whose calls cannot be traced. Exclude them by `which`. "
             f"Received: model with the layer {layer!r}"
         )

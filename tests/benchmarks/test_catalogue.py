@@ -1,4 +1,4 @@
-"""`python -m benchmarks` and what the package finds."""
+"""`python -m benchmarks`, and the commands and experiments that the catalogue finds."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def test_all_experiments_are_found():
     assert {experiment.name for experiment in experiments()} == stored
 
 
-def test_claims_have_names_of_their_own():
+def test_claims_have_different_ids():
     for experiment in experiments():
         ids = [claim.id for claim in experiment.claims]
         assert len(set(ids)) == len(ids)

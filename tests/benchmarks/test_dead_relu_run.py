@@ -1,4 +1,4 @@
-"""The run whose learning rate climbs: its report, its figure and its table."""
+"""The run with a rising learning rate: its report, its figure and its table."""
 
 import pytest
 

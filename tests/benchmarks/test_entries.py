@@ -14,7 +14,7 @@ SHARED = {"harness", "networks", "costs", "profiles", "references", "__pycache__
 
 
 def commands(folder, prefix=""):
-    """What a user may take for a command: the files and folders of a folder."""
+    """The files and folders of a folder that look like commands to a user."""
     for path in sorted(folder.iterdir()):
         if path.suffix == ".py" and path.stem not in HELPERS:
             yield prefix + path.stem
@@ -30,7 +30,13 @@ STUDIES = [
     ("norm_batch_size", study) for study in ("batch", "groups", "mlp", "imagenet")
 ] + [
     ("initialization", study)
-    for study in ("activation_statistics", "vanishing_gradient", "fitnet_signals", "lsuv_figure")
+    for study in (
+        "activation_statistics", "vanishing_gradient", "zero_init", "fitnet_signals", "lsuv_figure",
+    )
+] + [
+    ("optimizers", study) for study in ("surfaces", "saddle", "mnist")
+] + [
+    ("mnist_batchnorm", study) for study in ("curve", "rates", "gap", "placement")
 ]  # fmt: skip
 NOT_INSTALLED = """
 import sys
@@ -81,7 +87,7 @@ def test_every_study_has_its_help(command, study):
     ],
     ids=["experiment", "other command"],
 )
-def test_in_a_clone_that_is_not_installed_the_mend_is_named(call, tmp_path):
+def test_in_a_clone_that_is_not_installed_the_error_says_what_to_install(call, tmp_path):
     ran = python("-c", f"{NOT_INSTALLED}out = {str(tmp_path)!r}\n{call}\nsys.exit(code)")
     assert ran.returncode == 2, ran.stderr
     last = ran.stderr.splitlines()[-1]

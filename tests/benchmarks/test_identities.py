@@ -30,7 +30,7 @@ def test_every_claim_is_reproduced_on_small_layers(measured):
         assert all(finding.interval.count == 3 for finding in verdict.findings)
 
 
-def test_repetitions_draw_numbers_of_their_own(measured):
+def test_repetitions_draw_different_numbers(measured):
     ratios = {r.metrics["variance_ratio"] for r in measured if "variance_ratio" in r.metrics}
     assert len(ratios) == 3
 

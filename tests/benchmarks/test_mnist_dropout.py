@@ -111,7 +111,7 @@ def test_the_rate_verdict_follows_the_shape(error, expected):
 
 
 @pytest.mark.parametrize("sweep", ["n", "pn"])
-def test_the_published_values_bear_the_claim_out(sweep):
+def test_the_published_values_reproduce_the_claim(sweep):
     published = references.load("dropout", f"fig9_{sweep}").values["test_error"]
     found = records(published.__getitem__, sweep=sweep)
     assert verdict("dropout-rate", found) == "reproduced"

@@ -1,4 +1,4 @@
-"""Documented commands print nothing that this project did not write, on any backend."""
+"""The commands in the guides print no messages of other libraries, on any backend."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = re.compile(
+OURS = re.compile(  # the lines that this project prints on standard error
     r"\w+: \d+ trials on |\[\d+/\d+\] |training \d+ trials together$|\d+% of (these|this) |"
     r"waiting for \d+ trials|note: |reading \w+: \d+ records$|drawing \w+, run \d+ of \d+$|"
     r"\w+: .* is ready after [\d.]+ s$|\w+: round \d+ of \d+$|$"
@@ -30,6 +30,12 @@ COMMANDS = [
     ("initialization", "--study", "vanishing_gradient", *SMOKE),
     ("initialization", "--study", "fitnet_signals", "--dataset", "digits", *FEW, *PAGE),
     ("initialization", "--study", "lsuv_figure", "--out", f"{OUT}/lsuv.png"),
+    ("optimizers", *SMOKE),
+    ("optimizers", *SMOKE, "--study", "saddle"),
+    ("optimizers", *SMOKE, "--study", "mnist"),
+    ("preprocessing", *SMOKE),
+    ("lr_schedules", *SMOKE),
+    ("mnist_batchnorm", *SMOKE),
     ("norm_batch_size", *SMOKE),
     ("norm_batch_size", *SMOKE, "--devices", "2"),
     ("norm_batch_size", *SMOKE, "--study", "groups"),
@@ -44,6 +50,7 @@ COMMANDS = [
     ("costs.layer_speed", "--backends", BACKEND, "--layers", "Maxout", *ONCE, "--out", OUT),
     ("costs.callback_cost", "--networks", "mlp", "--backends", BACKEND, *ONCE, "--out", OUT),
 ]
+# Commands that train nothing.
 LIGHT = [
     (),
     ("status", "--out", OUT),
@@ -54,7 +61,7 @@ LIGHT = [
 ]
 
 
-def foreign(command, backend, tmp_path):
+def lines_of_others(command, backend, tmp_path):
     """The lines of output that are not this project's."""
     name, *flags = command or ("",)
     if "--profile" in flags and "--out" not in flags:
@@ -78,13 +85,13 @@ def foreign(command, backend, tmp_path):
 
 @pytest.mark.parametrize("command", LIGHT, ids=" ".join)
 def test_commands_that_train_nothing(command, tmp_path):
-    assert foreign(command, "tensorflow", tmp_path) == []
+    assert lines_of_others(command, "tensorflow", tmp_path) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_main_command(backend, tmp_path):
-    assert foreign(COMMANDS[0], backend, tmp_path) == []
+    assert lines_of_others(COMMANDS[0], backend, tmp_path) == []
 
 
 @pytest.mark.exhaustive
@@ -95,4 +102,4 @@ def test_commands_that_train(command, backend, tmp_path):
         pytest.skip("several devices need TensorFlow or JAX")
     if "costs.callback_cost" in command and backend == "torch":
         pytest.skip("it measures TensorFlow and JAX")
-    assert foreign(command, backend, tmp_path) == []
+    assert lines_of_others(command, backend, tmp_path) == []

@@ -30,12 +30,12 @@ def test_done_failed_missing_and_in_training_are_counted(tmp_path, trials, capsy
         assert main(["status", "--out", str(tmp_path)]) == 0
         lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["mnist_dropout", "MNIST", "smoke", "0", "12", "1", "7"]
-    assert lines[-1] == "mnist_dropout: 3 in training by 1 processes"
+    assert lines[-1] == "mnist_dropout: 3 in training by 1 process"
     assert main(["status", "--out", str(tmp_path)]) == 0
     assert "in training" not in capsys.readouterr().out
 
 
-def test_an_empty_or_missing_folder_is_said_to_be_so(tmp_path, capsys):
+def test_an_empty_or_missing_folder_is_reported(tmp_path, capsys):
     assert status.main(["--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"no records in {tmp_path}\n"
     with pytest.raises(SystemExit, match="2"):

@@ -16,7 +16,7 @@ def blobs():
 
 @pytest.fixture
 def classifier():
-    """Makes equal compiled classifiers of the blobs, with dropout, so that random streams count."""
+    """Creates equal compiled classifiers with dropout, which draws random numbers in training."""
 
     def make(optimizer=None, activation="relu", compiled=True, loss=None, **options):
         keras.utils.set_random_seed(1)

@@ -54,7 +54,7 @@ def test_sigmoids_saturate_at_both_ends(classifier, blobs):
 
 
 def test_weights_in_the_middle_of_an_epoch_are_seen(classifier, blobs):
-    """6 batches: looked at after 2, 4 and 6, the last look sees the final weights."""
+    """The callback measures after batches 2, 4 and 6 of 6; the last one sees the final weights."""
     model = classifier()
     stats = ActivationStats(X, every=2, layers=["hidden"])
     model.fit(*blobs, batch_size=8, verbose=0, callbacks=[stats])

@@ -1,4 +1,4 @@
-"""Each member of a population gets the weights of its own best epoch."""
+"""Each member of a population gets the weights of its best epoch."""
 
 import keras
 import numpy as np
@@ -80,7 +80,7 @@ def test_without_restoring_the_last_weights_stay():
             np.testing.assert_array_equal(mine, last)
 
 
-def test_bad_use_is_told_by_name():
+def test_bad_use_is_refused_with_the_name_of_the_argument():
     model = compiled(build(0))
     with pytest.raises(ValueError, match=r"must be a keras_ddl.Population.*Received: a Sequential"):
         model.fit(X, Y, verbose=0, callbacks=[BestMembers()])

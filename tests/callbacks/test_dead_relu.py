@@ -187,7 +187,7 @@ def test_a_model_without_relu_is_refused(classifier, blobs):
         ({"trainable": False}, "not trained"),
     ],
 )
-def test_where_gradients_do_not_tell_it_says_so(options, reason):
+def test_it_reports_layers_where_gradients_are_not_conclusive(options, reason):
     model = keras.Sequential(
         [
             keras.Input((6,)),
@@ -202,7 +202,7 @@ def test_where_gradients_do_not_tell_it_says_so(options, reason):
     assert "not counted" in counter.table()
 
 
-def test_a_model_in_which_gradients_never_tell_is_refused():
+def test_a_model_in_which_gradients_are_never_conclusive_is_refused():
     model = keras.Sequential([keras.Input((6,)), layers.ReLU(), layers.Dense(2, "softmax")])
     with pytest.raises(ValueError, match=r'applies to no layer.*`mode="data"`.*Received'):
         count(model)
@@ -236,7 +236,7 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_a_subclassed_model_of_unknown_shapes_wants_data(subclassed, blobs):
     model = subclassed()
     model(blobs[0][:2])
-    with pytest.raises(ValueError, match=r"Give `data`, a few inputs.*data=None"):
+    with pytest.raises(ValueError, match=r"Pass `data`, a few inputs.*data=None"):
         model.fit(*blobs, verbose=0, callbacks=[DeadReLUCounter()])
 
 
@@ -287,7 +287,7 @@ def test_units_of_one_kernel_at_several_places_are_counted_once():
     assert both_modes(model, NOISE)[0] == {"shared": 3}
 
 
-def test_a_bias_that_serves_another_place_too_tells_nothing():
+def test_a_bias_used_at_another_place_too_is_not_conclusive():
     keras.utils.set_random_seed(0)
     dense = layers.Dense(8, name="dense")
     inputs = keras.Input((6,))
@@ -364,7 +364,7 @@ def test_relus_within_a_loop_over_time_are_named():
 
 
 @pytest.mark.parametrize("setting", ["channels_last", "channels_first"])
-def test_units_lie_where_the_layer_before_puts_them(setting):
+def test_the_layer_before_a_relu_decides_the_axis_of_its_units(setting):
     before = keras.config.image_data_format()
     keras.config.set_image_data_format(setting)
     try:

@@ -42,12 +42,12 @@ def test_pq_weighs_the_loss_against_progress():
     slow = [1.02, 1.01, 1.008, 1.0]  # P = 4
     assert stop(PQ(1, k=2), fast, validation) is None
     assert stop(PQ(1, k=2), slow, validation) == 4
-    assert stop(PQ(1, k=5), slow, validation) is None  # asked at the ends of strips alone
+    assert stop(PQ(1, k=5), slow, validation) is None  # judged only at the end of a strip
     assert stop(PQ(1, k=2), [1.0] * 4, validation) == 4  # no progress at all
 
 
 @given(st.lists(positive, min_size=1, max_size=30))
-def test_falling_curves_stop_nobody(losses):
+def test_no_criterion_stops_falling_curves(losses):
     falling = sorted(losses, reverse=True)
     for criterion in (GL(1e-6), UP(1, k=1), PQ(1e-6, k=1)):
         assert stop(criterion, falling, falling) is None
@@ -71,7 +71,7 @@ def test_it_stops_and_puts_the_best_weights_back(classifier, blobs):
         np.testing.assert_array_equal(a, b)
 
 
-def test_missing_validation_data_is_told(classifier, blobs):
+def test_missing_validation_data_is_reported(classifier, blobs):
     with pytest.raises(ValueError, match=r"'val_loss' is not in the logs.*validation data"):
         classifier().fit(*blobs, verbose=0, callbacks=[PrecheltStopping(GL(1))])
 
@@ -83,7 +83,7 @@ def test_missing_validation_data_is_told(classifier, blobs):
         (lambda: GL(0), "`alpha` must be a positive number in %"),
         (lambda: PQ(1, 0), "`k` must be a positive integer"),
         (lambda: UP(1.5), "`s` must be a positive integer"),
-        (lambda: GL(1)([1.0], [-0.5]), "need positive ones; use UP"),
+        (lambda: GL(1)([1.0], [-0.5]), "need nonnegative losses; use UP"),
     ],
 )
 def test_bad_use_is_refused(make, message):
@@ -119,7 +119,7 @@ def test_a_training_loss_of_0_is_no_progress_only_if_it_stays():
 @pytest.mark.parametrize(
     ("criterion", "expected"), [(GL(10), 3), (UP(1, k=1), 2), (lambda _, v: v[-1] > -0.5, 3)]
 )
-def test_a_metric_that_shall_be_high(criterion, expected, classifier):
+def test_a_metric_to_maximize(criterion, expected, classifier):
     stopping = PrecheltStopping(criterion, monitor="val_accuracy")
     model = classifier()
     stopping.set_model(model)

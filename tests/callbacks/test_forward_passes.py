@@ -84,12 +84,15 @@ def plain():
     return of
 
 
-@pytest.mark.parametrize("monitor", MONITORS)
+@pytest.mark.parametrize(
+    "monitor", ["all", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in MONITORS)]
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_training_is_the_same_with_a_monitor(name, monitor, plain):
     if name == "stateful" and keras.backend.backend() == "torch":
         pytest.skip("Keras cannot train stateful recurrent layers on PyTorch for two batches")
-    for before, after in zip(plain(name), trained(name, MONITORS[monitor]), strict=True):
+    monitors = MONITORS | {"all": lambda: [one for make in MONITORS.values() for one in make()]}
+    for before, after in zip(plain(name), trained(name, monitors[monitor]), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
@@ -116,5 +119,5 @@ def test_a_set_that_does_not_fill_whole_batches_is_refused_by_name():
     model.compile("sgd", "mse")
     sets = ValidationSets({"odd": (X[:20], X[:20].reshape(20, -1))})
     sets.set_model(model)
-    with pytest.raises(ValueError, match=r"takes batches of 16.*Received: 20 examples in 'odd'"):
+    with pytest.raises(ValueError, match=r"requires batches of 16.*Received: 20 examples in 'odd'"):
         sets.on_epoch_end(0, {})

@@ -9,8 +9,8 @@ from keras_ddl.callbacks import GradientStats, LearningRateSchedule, TrainingWar
 from keras_ddl.optimizers import Instrumented
 from keras_ddl.schedules import LinearDecay
 
-# Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what
-# else there is to warn of, differ by backend.
+# `pytest.warns` repeats the warnings that it does not match. Which other warnings there are depends
+# on the initial weights, and so on the backend.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
 
 
@@ -29,7 +29,7 @@ def test_norms_and_ratios_of_a_linear_model_equal_those_by_hand():
     assert logs["update_ratio/only"][0] == pytest.approx(ratio, rel=1e-4)
 
 
-def test_layers_of_one_name_are_told_apart(blobs):
+def test_layers_with_the_same_name_are_distinguished(blobs):
     def block():
         return keras.Sequential([keras.Input((6,)), layers.Dense(6, name="same")])
 

@@ -49,9 +49,7 @@ def test_a_schedule_per_epoch(classifier, blobs):
 )
 def test_a_second_schedule_is_refused(make, classifier, blobs):
     model = classifier(keras.optimizers.Adam(LinearDecay(0.1, 10)))
-    with pytest.raises(
-        ValueError, match=r"ruled by a schedule already.*Received: learning_rate=Lin"
-    ):
+    with pytest.raises(ValueError, match=r"is already a schedule.*Received: learning_rate=Lin"):
         model.fit(*blobs, verbose=0, callbacks=[make()])
 
 
@@ -96,14 +94,14 @@ def test_the_finder_leaves_the_model_as_it_was_and_finds_a_rate_that_works(class
     assert fresh.evaluate(*blobs, verbose=0) < before
 
 
-def test_the_finder_plots(classifier, blobs, tmp_path):
+def test_the_finder_plots(classifier, blobs, tmp_path, picture_size):
     finder = LearningRateFinder(1e-3, 1.0, steps=12)
     classifier().fit(*blobs, batch_size=8, epochs=12, verbose=0, callbacks=[finder])
     finder.plot().savefig(tmp_path / "rates.png")
-    assert (tmp_path / "rates.png").stat().st_size > 5000
+    assert picture_size(tmp_path / "rates.png") >= (400, 300)
 
 
-def test_a_fit_too_short_for_the_finder_is_told_so(classifier, blobs):
+def test_a_fit_too_short_for_the_finder_warns(classifier, blobs):
     finder = LearningRateFinder(1e-3, 0.1, steps=50)
     with pytest.warns(TrainingWarning, match="more epochs, such as epochs=50|never fell"):
         classifier().fit(*blobs, batch_size=8, epochs=2, verbose=0, callbacks=[finder])

@@ -1,4 +1,4 @@
-"""What holds for all monitors: training is left alone, and so is the model afterwards."""
+"""Properties of all monitors: they change neither the training nor, afterwards, the model."""
 
 import contextlib
 
@@ -23,7 +23,7 @@ TORCH = keras.backend.backend() == "torch"
 
 
 def monitors(x, y, folder):
-    """All at once. Each on its own could hide what one does to another."""
+    """All monitors together, so that a test sees whether one affects another."""
     gradient = DeadReLUCounter()
     return [
         gradient,
@@ -112,7 +112,7 @@ class Interrupt(keras.callbacks.Callback):
 
 
 class Breakable(keras.layers.Layer):
-    """Fails while a step is traced or run, once it is told to."""
+    """A layer that can be made to fail while a step is traced or run."""
 
     broken = False
 
@@ -152,10 +152,10 @@ def test_a_step_that_is_interrupted_leaves_nothing_behind(finder, classifier, bl
     model.fit(*blobs, verbose=0)
 
 
-def test_the_next_fit_takes_off_what_an_interrupted_one_left(classifier, blobs):
+def test_the_next_fit_removes_what_an_interrupted_one_left(classifier, blobs):
     model = classifier()
     plain = model.optimizer
-    for _ in range(2):  # the callbacks of the first live on in the exception's traceback
+    for _ in range(2):  # the exception's traceback keeps the first callbacks alive
         callbacks = [GradientStats(), LearningRateSchedule(LinearDecay(0.1, 10)), Interrupt()]
         with pytest.raises(KeyboardInterrupt):
             model.fit(*blobs, verbose=0, callbacks=callbacks)
@@ -186,7 +186,7 @@ def test_a_model_compiled_anew_after_an_interruption_trains_with_its_new_optimiz
     assert int(keras.ops.convert_to_numpy(adam.iterations)) == 6
 
 
-def test_a_checkpoint_taken_meanwhile_loads_as_without(classifier, blobs, tmp_path):
+def test_a_checkpoint_saved_during_monitored_training_loads_as_usual(classifier, blobs, tmp_path):
     model = classifier(keras.optimizers.SGD(0.1, momentum=0.9))
     path = tmp_path / "model.keras"
     save = keras.callbacks.ModelCheckpoint(str(path), verbose=0)
@@ -278,7 +278,7 @@ def test_any_fit_after_an_interruption_begins_without_callbacks(finder, classifi
         callbacks = [LearningRateFinder(0.1, 1e3, steps=20)]
     trained, plain = classifier(), classifier()
     for model in (trained, plain):
-        model.evaluate(*blobs, verbose=0)  # builds loss and metrics, for which PyTorch draws, too
+        model.evaluate(*blobs, verbose=0)  # builds loss and metrics, which draws on PyTorch, too
     before, optimizer = trained.get_weights(), trained.optimizer
     with pytest.raises(KeyboardInterrupt):
         trained.fit(*blobs, batch_size=8, verbose=0, callbacks=[*callbacks, Interrupt()])
@@ -296,7 +296,7 @@ def test_any_fit_after_an_interruption_begins_without_callbacks(finder, classifi
     if not finder:
         assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == pytest.approx(0.1)
     if finder and keras.backend.backend() == "torch":
-        return  # the finder put the global stream back to where it began, not to the seed above
+        return  # the finder resets the global stream to its earlier state, not to the seed above
     assert_equal(trained.get_weights(), plain.get_weights(), exact=False)
 
 
@@ -347,7 +347,7 @@ def test_without_updates_by_the_model_s_optimizer_nothing_is_counted(blobs):
         model.fit(x, y, verbose=0, callbacks=[LearningRateFinder()])
 
 
-def test_layers_of_one_name_are_told_apart():
+def test_layers_with_the_same_name_are_distinguished():
     def block(name, widths):
         return keras.Sequential(
             [

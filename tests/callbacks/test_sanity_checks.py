@@ -6,8 +6,8 @@ import pytest
 
 from keras_ddl.callbacks import SanityChecks, TrainingWarning
 
-# Warnings that a test does not ask for are given again after `pytest.warns`; weights, and so what
-# else there is to warn of, differ by backend.
+# `pytest.warns` repeats the warnings that it does not match. Which other warnings there are depends
+# on the initial weights, and so on the backend.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_ddl.callbacks.TrainingWarning")
 
 
@@ -66,7 +66,7 @@ def test_a_learning_rate_far_off_is_named(classifier, blobs):
     with pytest.warns(TrainingWarning):
         found = results(classifier(keras.optimizers.SGD(1e-9)), *blobs, overfit_steps=5)
     assert "could not be overfitted" in found["overfit"]
-    assert "raise it" in found["update_ratio"]
+    assert "raise the learning rate" in found["update_ratio"]
     with pytest.warns(TrainingWarning):
         assert (
             "lower it" in results(classifier(keras.optimizers.SGD(100.0)), *blobs)["update_ratio"]
@@ -80,7 +80,7 @@ def test_a_loss_that_is_lost_is_named(classifier, blobs):
 
 
 def test_lengths_that_differ_are_refused():
-    with pytest.raises(ValueError, match=r"one length.*Received: lengths \[3, 4\]"):
+    with pytest.raises(ValueError, match=r"the same length.*Received: lengths \[3, 4\]"):
         SanityChecks(np.zeros((3, 2)), np.zeros(4))
 
 
@@ -158,7 +158,7 @@ def test_a_label_that_the_loss_ignores_is_in_range(classifier, blobs):
 def test_labels_as_strings_are_named(classifier, blobs):
     x, y = blobs
     checks = SanityChecks(x, y.astype(str))
-    with pytest.warns(TrainingWarning, match=r"`y` holds str.*Map labels to integers"):
+    with pytest.warns(TrainingWarning, match=r"`y` has str.*Map labels to integers"):
         classifier().fit(x, y, verbose=0, callbacks=[checks])
 
 

@@ -1,4 +1,4 @@
-"""TrainingReport: one whole page, nothing from the network, at every moment of the run."""
+"""TrainingReport: at every moment there is one complete page, which loads nothing."""
 
 import math
 import re
@@ -96,13 +96,13 @@ def test_a_package_that_is_missing_is_named(module, png, monkeypatch):
         TrainingReport("run.html", png=png)
 
 
-def test_what_has_no_messages_is_refused():
+def test_a_monitor_without_messages_is_refused():
     with pytest.raises(ValueError, match=r"`monitors` must be callbacks that warn.*Received: <"):
         TrainingReport("run.html", monitors=[keras.callbacks.History()])
 
 
 def written(report, model, epochs, first=0, logs=None):
-    """What `fit` calls, without training."""
+    """Calls the callback as `fit` does, without training."""
     report.set_model(model)
     report.set_params({"epochs": epochs})
     report.on_train_begin()
@@ -167,7 +167,7 @@ def test_a_second_fit_begins_a_page_or_goes_on_with_it(classifier, tmp_path):
     assert "epoch 5" not in page
 
 
-def test_names_with_signs_are_drawn(classifier, tmp_path):
+def test_names_with_special_characters_are_drawn(classifier, tmp_path):
     logs = {"loss": 1.0, "val_$x_{": 0.5, "_hidden": 0.1, "update_ratio/$a^": 1e-3}
     report = TrainingReport(tmp_path / "run.html", title="costs $5, not $6_")
     page = written(report, classifier(), 2, logs=logs)
@@ -177,7 +177,7 @@ def test_names_with_signs_are_drawn(classifier, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "folder/", "run.png"])
 def test_a_path_that_names_no_page_is_refused(name, tmp_path):
-    with pytest.raises(ValueError, match=r"`path` must name the page.*Received: path="):
+    with pytest.raises(ValueError, match=r"`path` must name the HTML file.*Received: path="):
         TrainingReport(f"{tmp_path}/{name}")
 
 

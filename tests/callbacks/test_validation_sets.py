@@ -1,4 +1,4 @@
-"""ValidationSets: further data sets in the logs, and training left alone."""
+"""ValidationSets adds results on further data sets to the logs, and does not change training."""
 
 import csv
 
@@ -97,7 +97,7 @@ def test_a_bad_name_is_refused(name, data):
         ValidationSets({name: data})
 
 
-def test_two_callbacks_with_one_name_are_told_so(data):
+def test_two_callbacks_with_one_name_are_refused(data):
     twice = [ValidationSets({"again": data}), ValidationSets({"again": data})]
-    with pytest.raises(ValueError, match="already hold 'again_"):
+    with pytest.raises(ValueError, match="already have 'again_"):
         compiled().fit(*data, epochs=1, verbose=0, callbacks=twice)

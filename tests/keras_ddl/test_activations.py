@@ -33,9 +33,10 @@ def test_values_and_dtype(function, expected, dtype):
 
 
 def trained(function):
-    """The gradient that reaches a bias before it, by one step of SGD.
+    """The gradient that reaches a bias before the function, measured by one step of SGD.
 
-    The identity is added, and its gradient taken off: a step alone would give none at all.
+    The identity is added to the function and its gradient is subtracted afterwards, because a
+    network with the step function alone has no gradient.
     """
     x = keras.Input((5,))
     shift = keras.layers.Dense(5, lambda z: function(z) + z, kernel_initializer="identity")

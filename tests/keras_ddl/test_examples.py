@@ -66,7 +66,7 @@ def test_no_more_batches_are_drawn_than_are_needed():
     assert len(list(source)) == 1
 
 
-def test_what_can_be_gone_through_again():
+def test_which_data_can_be_iterated_again():
     assert is_arrays([X, ops.ones(3)])
     assert not is_arrays([[1, 2], [3, 4]])
     assert is_repeatable(Batches(3))
@@ -85,9 +85,9 @@ def test_what_can_be_gone_through_again():
         (["1", "2"], "Received: data is a list of str"),
         ({}, "Received: data is a dict of nothing"),
         ({"a": X, "b": None}, "Received: data is a dict of NoneType, ndarray"),
-        (iter([[[1, 2]]]), "Received: data is a list_iterator that gives a list of int"),
+        (iter([[[1, 2]]]), "Received: data is a list_iterator that yields a list of int"),
         (X[:0], "at least one example. Received: no example"),
-        (iter([]), "at least one example. Received: a list_iterator that gives no batch"),
+        (iter([]), "at least one example. Received: a list_iterator that yields no batch"),
         ([X, X[:3]], r"same number of examples.*Received: data of shapes \[\(12, 2\), \(3, 2\)\]"),
         (np.float32(1), r"same number.*Received: data of shapes \[\(\)\]"),
     ],

@@ -1,4 +1,4 @@
-"""What `fit` gets: every example, in order or shuffled, over epochs and however it begins."""
+"""`fit` gets every example, in order or shuffled, over several epochs and several calls."""
 
 import keras
 import numpy as np
@@ -70,7 +70,7 @@ class TestArrays:
         parts = [y.numpy().tolist() for _, y in feed.arrays(X, Y, batch_size=4, shuffle=False)]
         assert parts == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
-    def test_every_epoch_has_an_order_of_its_own_and_pairs_stay(self):
+    def test_every_epoch_has_a_new_order_and_pairs_stay_together(self):
         data = feed.arrays(X, Y, np.ones(10), batch_size=3)
         orders = []
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Forward passes leave no trace, and run with the batch size that the model takes."""
+"""Forward passes change nothing, and use the batch size that the model requires."""
 
 import random
 

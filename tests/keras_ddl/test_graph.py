@@ -147,9 +147,9 @@ def test_nothing_is_left_behind_even_by_an_exception():
         model(x)
     trace(model)
     assert state(model) == before
-    model.layers[1].call = own = model.layers[1].call  # somebody else's shadow stays
+    model.layers[1].call = shadow = model.layers[1].call  # an attribute set by a user stays
     trace(model)
-    assert vars(model.layers[1])["call"] is own
+    assert vars(model.layers[1])["call"] is shadow
 
 
 def fail(call):

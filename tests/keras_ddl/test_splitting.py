@@ -9,7 +9,7 @@ from keras_ddl.splitting import stratified_order, train_validation_test_split
 
 
 def deviations(labels):
-    """For each class, how far its number in every beginning is from its share."""
+    """For each class, the largest deviation of its count among the first n labels, over all n."""
     fraction = np.arange(len(labels) + 1) / len(labels)
     for label in np.unique(labels):
         counts = np.concatenate([[0], np.cumsum(labels == label)])
@@ -25,7 +25,7 @@ def test_every_beginning_of_the_order_is_stratified_to_within_one_example(labels
 
 
 @pytest.mark.parametrize("sizes", [[6000] * 10, [1, 1, 1, 9997], [7, 5000, 13, 999, 3981]])
-def test_so_it_is_in_large_and_uneven_sets(sizes):
+def test_large_and_uneven_sets_are_stratified_too(sizes):
     labels = np.repeat(np.arange(len(sizes)), sizes)
     order = stratified_order(labels, np.random.default_rng(0))
     assert max(deviations(labels[order])) < 1
@@ -50,7 +50,10 @@ def test_an_empty_set_has_an_order():
 )
 @example(labels=[0] * 95 + [1] * 5, validation=0.2, test=0.2)
 def test_each_set_has_each_class_in_its_share(labels, validation, test, form):
-    """The first and the last set to rounding, that between them to one example more."""
+    """Counts of the first and the last set differ from the share by less than 1 example.
+
+    Those of the set between them differ by less than 2.
+    """
     labels = np.array(labels)
     y = {
         "(n,)": labels,

@@ -57,7 +57,8 @@ def reason(model, name):
     return next(plan.reason for plan in plan_folding(model) if plan.layer == name)
 
 
-# Each can take a normalization after it; whether it can take one before it too.
+# A normalization after each of these layers can be folded into it. The flag says whether one before
+# it can be folded, too.
 LINEAR = {
     "dense": (lambda: layers.Dense(5), True),
     "dense without bias": (lambda: layers.Dense(5, use_bias=False), True),
@@ -156,7 +157,7 @@ def test_after_an_activation_the_next_layer_takes_it():
     ("stack", "why"),
     [
         ((layers.Dense(3, activation="relu"), BN(name="bn")), "has the activation relu"),
-        ((layers.Dense(3), layers.ReLU(), BN(name="bn")), r"\(ReLU\) is no layer to fold into"),
+        ((layers.Dense(3), layers.ReLU(), BN(name="bn")), r"\(ReLU\) is not a layer to fold into"),
         ((BN(name="bn"), layers.ReLU()), "no layer of its model comes before it"),
         ((layers.Conv1D(3, 2), BN(axis=1, name="bn")), "normalizes axis 1"),
         ((layers.Dense(3, dtype="bfloat16"), BN(name="bn")), "computes in float32 and"),
@@ -177,7 +178,7 @@ def test_a_tensor_that_goes_elsewhere_too_is_not_changed():
     normal = BN(name="bn")(hidden)
     model = randomized(keras.Model(inputs, ops.concatenate([hidden, normal])))
     assert_folded_equals(model, left=1)
-    assert "the output of hidden is used elsewhere too" in reason(model, "bn")
+    assert "the output of hidden is also used elsewhere" in reason(model, "bn")
 
 
 def test_a_tensor_that_is_an_output_is_not_changed():
@@ -205,7 +206,7 @@ def test_shared_layers_that_are_not_are_left():
     dense = layers.Dense(4, name="dense")
     model = keras.Model(inputs, BN(name="bn")(dense(dense(inputs))))
     assert_folded_equals(randomized(model), left=1)
-    assert "dense and it are not always called together" in reason(model, "bn")
+    assert "dense is not always called together with it" in reason(model, "bn")
 
 
 def test_nested_models_are_folded_inside_and_keep_their_form():
@@ -226,11 +227,11 @@ def test_a_layer_shared_with_a_nested_model_is_left():
     model = keras.Model(inputs, inner(BN(name="bn")(dense(inputs))))
     randomized(model)
     assert_folded_equals(model, left=1)
-    assert "no layer to fold into" in reason(model, "bn") or "together" in reason(model, "bn")
+    assert "not a layer to fold into" in reason(model, "bn") or "together" in reason(model, "bn")
 
 
 class Block(layers.Layer):
-    """A layer whose calls cannot be seen."""
+    """A layer whose calls cannot be traced."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -247,7 +248,7 @@ class Block(layers.Layer):
 def test_what_is_inside_other_layers_is_left_and_reported():
     model = chain((4,), Block(name="block"), layers.Dense(2), BN())
     assert_folded_equals(model, left=1)
-    assert "the calls inside block (Block) cannot be seen" in reason(model, "block/hidden")
+    assert "the calls inside block (Block) cannot be traced" in reason(model, "block/hidden")
 
 
 def test_subclasses_that_may_compute_something_else_are_left():
@@ -257,7 +258,7 @@ def test_subclasses_that_may_compute_something_else_are_left():
 
     model = chain((4,), Doubled(3), BN(name="bn"))
     assert_folded_equals(model, left=1)
-    assert "(Doubled) is no layer to fold into" in reason(model, "bn")
+    assert "(Doubled) is not a layer to fold into" in reason(model, "bn")
 
 
 def test_a_normalization_forced_to_training_is_left():
@@ -411,7 +412,7 @@ def test_call_arguments_that_the_new_layer_does_not_take_are_dropped():
     np.testing.assert_allclose(result[0], expected, rtol=1e-3)
 
 
-def test_our_own_normalizations_come_and_go():
+def test_normalizations_of_this_library_can_be_swapped_in_and_out():
     model = chain((4, 8), layers.Dense(8), BN(axis=-1, center=False))
     grouped = swap_normalization(
         model, lambda old: GroupNormalization(channels_per_group=4, name=old.name)
@@ -452,7 +453,7 @@ def test_a_swapped_model_trains():
 @pytest.mark.parametrize(
     "surgery", [fold_batch_normalization, lambda model: swap_normalization(model, None)]
 )
-def test_what_becomes_of_the_new_model_does_not_touch_the_given_one(surgery):
+def test_changes_of_the_new_model_do_not_affect_the_original(surgery):
     """On JAX the compiled functions of a model delete the arrays that they were given."""
     model = chain((4,), layers.Dense(3), layers.ReLU(), BN(), layers.Dropout(0.5))
     expected, new = output(model), surgery(model)
@@ -463,7 +464,7 @@ def test_what_becomes_of_the_new_model_does_not_touch_the_given_one(surgery):
 
 def test_what_cannot_be_seen_is_refused():
     model = chain((4,), Block(name="block"))
-    with pytest.raises(ValueError, match=r"\['hidden'\] cannot be swapped.*'block'.*Received"):
+    with pytest.raises(ValueError, match=r"\['hidden'\] cannot be replaced.*'block'.*Received"):
         swap_normalization(model, None)
     assert swap_normalization(model, None, which=layers.LayerNormalization).layers
 
@@ -485,7 +486,7 @@ def test_bad_arguments_of_swapping():
     model = chain((4,), BN(name="bn"))
     with pytest.raises(ValueError, match=r"`to` must be a layer class.*Received: to='gn'"):
         swap_normalization(model, "gn")
-    with pytest.raises(ValueError, match=r"`to` must give a layer.*Received: 3 for .*'bn'"):
+    with pytest.raises(ValueError, match=r"`to` must return a layer.*Received: 3 for .*'bn'"):
         swap_normalization(model, lambda old: 3)
     with pytest.raises(ValueError, match=r"`which` must be a layer class.*Received: which='bn'"):
         swap_normalization(model, None, which="bn")

@@ -1,8 +1,9 @@
-"""What the callbacks cost: epochs with none, with each and with all, beside the usual way.
+"""Measures what the callbacks cost: epochs with none of them, with each, and with all.
 
-Each network and backend runs in a separate process. Records go to `<out>/callback_cost/` in place
-of earlier ones of the same network and backend, and the page is made from all of them, so that they
-may be run one at a time.
+The usual way to count dead units, a `predict` at the end of each epoch, is timed for comparison.
+Each network and backend runs in a separate process. A record in `<out>/callback_cost/` replaces the
+earlier one of the same network and backend. The page is written from all records, so networks and
+backends can be run one at a time.
 """
 
 import os
@@ -15,7 +16,7 @@ from benchmarks.costs.callback_cost import page
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
-SUMMARY = "epoch time with each callback, beside none and a `predict` at each epoch's end"
+SUMMARY = "epoch times with each callback, without any, and with a `predict` after each epoch"
 BACKENDS = ("tensorflow", "jax")
 
 
@@ -23,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = commands.parser("costs.callback_cost", __doc__)
     parser.add_argument("--networks", nargs="*", choices=page.TITLES, default=[*page.TITLES])
     parser.add_argument("--backends", nargs="*", choices=BACKENDS, default=list(BACKENDS))
-    parser.add_argument("--rounds", type=int, default=5, help="timed epochs, after one to warm up")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="timed epochs, after one warm-up epoch"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results", metavar="DIR")
     arguments = parser.parse_args(argv)
     folder = arguments.out / "callback_cost"

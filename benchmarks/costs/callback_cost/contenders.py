@@ -13,7 +13,7 @@ from benchmarks.networks.resnet import batch_norm, resnet
 BATCH = 128
 EXAMPLES = {"mlp": 6400, "resnet20": 1280}
 SHAPES = {"mlp": (784,), "resnet20": (32, 32, 3)}
-PROBED = 256  # examples of the activation statistics
+PROBED = 256  # examples on which activation statistics are measured
 
 
 def mlp():
@@ -28,22 +28,22 @@ def resnet20():
 
 
 def arms(x: np.ndarray, folder: Path) -> dict[str, Callable[[], list]]:
-    """By name, what makes the callbacks of an arm."""
+    """By the arm's name, a function that creates its callbacks."""
     import keras
 
     import keras_ddl.callbacks as ours
     from keras_ddl.schedules import LinearDecay
 
     class PredictAll(keras.callbacks.Callback):
-        """The usual way."""
+        """The usual way to count dead units: predict all activations at the end of each epoch."""
 
         def on_train_begin(self, logs=None):
             outputs = [layer.output for layer in self.model.layers if _has_relu(layer)]
             self.activations = keras.Model(self.model.inputs, outputs)
 
         def on_epoch_end(self, epoch, logs=None):
-            found = self.activations.predict(x, batch_size=BATCH, verbose=0)
-            dead = [(part <= 0).all(axis=tuple(range(part.ndim - 1))).sum() for part in found]
+            outputs = self.activations.predict(x, batch_size=BATCH, verbose=0)
+            dead = [(part <= 0).all(axis=tuple(range(part.ndim - 1))).sum() for part in outputs]
             logs["dead_relus"] = int(sum(dead))
 
     gradient = ours.DeadReLUCounter
@@ -53,7 +53,10 @@ def arms(x: np.ndarray, folder: Path) -> dict[str, Callable[[], list]]:
     )
 
     class OneDead(keras.callbacks.Callback):
-        """A unit of every layer that never fires: no layer can be dropped, no batch left out."""
+        """Makes one unit of every layer dead, so that `DeadReLUCounter` must check all batches.
+
+        Otherwise it stops checking a layer as soon as all of the layer's units have fired.
+        """
 
         def on_train_begin(self, logs=None):
             for layer in self.model.layers[:-1]:

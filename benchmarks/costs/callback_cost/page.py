@@ -1,4 +1,4 @@
-"""Records of epoch times as a page. Needs no Keras."""
+"""Writes the page about epoch times from their records. Needs no Keras."""
 
 import json
 import statistics
@@ -12,11 +12,12 @@ from benchmarks.harness.env import described
 
 Record = dict[str, Any]
 TITLES = {"mlp": "784-2048-2048-2048-10", "resnet20": "ResNet-20 on 32x32x3"}
-FULL = {"mlp": ("MNIST", 60_000), "resnet20": ("CIFAR-10", 50_000)}  # the data sets' own epochs
+# By network, the data set for whose epochs the cost is computed, and its training images.
+FULL = {"mlp": ("MNIST", 60_000), "resnet20": ("CIFAR-10", 50_000)}
 NONE, USUAL = "none", "the usual way"
 PAIR, STATISTICS = "DeadReLUCounter (gradient) + GradientStats", "ActivationStats"
 WHOLE = "DeadReLUCounter (data, whole set)"
-LIMITS = {  # by arm: the arm it is compared with, and the largest share of its extra time
+LIMITS = {  # by arm: the arm it is compared with, and the largest acceptable share of extra time
     PAIR: (NONE, 0.03),
     STATISTICS: (NONE, 0.03),
     WHOLE: (USUAL, 0.5),
@@ -24,7 +25,7 @@ LIMITS = {  # by arm: the arm it is compared with, and the largest share of its 
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder, a file for each network and backend."""
+    """Read all records of a folder. Each network and backend has a separate file."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
     return sorted(
         records, key=lambda record: ([*TITLES].index(record["network"]), record["backend"])
@@ -32,7 +33,7 @@ def read(folder: Path) -> list[Record]:
 
 
 def text(records: Sequence[Record]) -> str:
-    """The page: what is measured, and a table for each network and backend."""
+    """The page: an explanation, and a table for each network and backend."""
     parts = [
         "# What the callbacks cost",
         "Written by `python -m benchmarks.costs.callback_cost`. Epochs of SGD with momentum, with "
@@ -59,7 +60,7 @@ def text(records: Sequence[Record]) -> str:
 
 
 def table(record: Record) -> str:
-    """Median seconds, and medians of what each round cost beside the round of no callbacks."""
+    """Medians of the epoch times, and of the extra time over the same round without callbacks."""
     times, trained = record["times"], record["trained"]
     title, examples = FULL[record["network"]]
     scale = examples / record["examples"]
@@ -71,7 +72,7 @@ def table(record: Record) -> str:
         return statistics.median(e / b for e, b in zip(extras, epochs, strict=True))
 
     def whole(steps: Sequence[float], epochs: Sequence[float]) -> list[float]:
-        """Seconds of an epoch of the data set: more steps, and an end that takes as long."""
+        """Seconds of an epoch of the whole data set: more steps, and the same time at its end."""
         return [e + (scale - 1) * s for s, e in zip(steps, epochs, strict=True)]
 
     usual = statistics.median(extra(USUAL, times))
@@ -82,7 +83,8 @@ def table(record: Record) -> str:
             whole(extra(name, trained), extra(name, times)), whole(trained[NONE], times[NONE])
         )
         of_usual = statistics.median(extra(name, times)) / usual
-        all_data = name.startswith(WHOLE) or name == USUAL  # their end takes longer, too
+        # These arms read all data at the end of an epoch, so `whole` does not hold for them.
+        all_data = name.startswith(WHOLE) or name == USUAL
         base, limit = LIMITS.get(name, ("", 0.0))
         rows.append(
             (

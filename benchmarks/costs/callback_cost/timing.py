@@ -1,7 +1,8 @@
-"""Times one network on the backend of this process; `__main__` starts one for each.
+"""Times one network on the backend of this process. `__main__` starts one process for each.
 
-Every arm is a separate `fit`; the fits take turns, a batch each, so that a slow second of the
-machine falls on all of them. The first epoch, in which functions are traced, is not counted.
+Every arm is a separate `fit` in a thread. The fits take turns, one batch each, so that all of them
+are affected by a slow second of the machine. The first epoch is not counted, because functions are
+traced in it.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from benchmarks.harness.env import environment
 
 
 class Turns:
-    """Lets threads go on one after another, in a circle."""
+    """Lets threads run one at a time, in a fixed cyclic order."""
 
     def __init__(self):
         self.condition = threading.Condition()
@@ -33,14 +34,19 @@ class Turns:
         with self.condition:
             self.condition.wait_for(lambda: self.names and self.names[self.current] == name)
 
-    def passed(self) -> None:
+    def pass_on(self) -> None:
         with self.condition:
             self.current = (self.current + 1) % len(self.names)
             self.condition.notify_all()
 
 
 def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list[float]]]:
-    """Seconds of each arm's epochs, the first left out: "times", and "trained" of their steps."""
+    """Seconds of each arm's epochs, except the first one.
+
+    Returns:
+        "times": by arm, the seconds of whole epochs. "trained": by arm, the seconds of their steps
+        only.
+    """
     import keras
 
     rng = np.random.default_rng(0)
@@ -50,12 +56,12 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list
     y = rng.integers(0, 10, len(x))
     steps = len(x) // contenders.BATCH
     turns = Turns()
-    times: dict[str, list[float]] = {}  # of whole epochs
-    trained: dict[str, list[float]] = {}  # of their steps alone
+    times: dict[str, list[float]] = {}
+    trained: dict[str, list[float]] = {}
     failed: list[BaseException] = []
 
     class Start(keras.callbacks.Callback):
-        """First in the list: waits for its turn, then starts the clock."""
+        """The first callback of an arm: waits for its turn, then starts the clock."""
 
         def __init__(self, name):
             super().__init__()
@@ -76,7 +82,7 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list
                 self.begin()
 
     class Stop(keras.callbacks.Callback):
-        """Last in the list: stops it after every batch, and after what the epoch's end takes."""
+        """The last callback of an arm: stops the clock after each batch and after each epoch."""
 
         def __init__(self, start):
             super().__init__()
@@ -88,30 +94,30 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list
             self.start.began = now
 
         def on_train_batch_end(self, batch, logs=None):
-            np.asarray(logs["loss"])  # JAX goes on in the background: wait for it
+            np.asarray(logs["loss"])  # wait until JAX, which runs asynchronously, has finished
             self.stop()
             if batch + 1 < steps:
-                turns.passed()
+                turns.pass_on()
             else:
                 trained[self.start.name].append(self.start.spent)
 
         def on_epoch_end(self, epoch, logs=None):
             self.stop()
-            turns.passed()
+            turns.pass_on()
             times[self.start.name].append(self.start.spent)
 
     def train(model, start, callbacks):
         try:
-            followed = [start, *callbacks, Stop(start)]
-            model.fit(**_fed(x, y), epochs=1 + rounds, verbose=0, callbacks=followed)
+            timed = [start, *callbacks, Stop(start)]
+            model.fit(**_fit_data(x, y), epochs=1 + rounds, verbose=0, callbacks=timed)
         except BaseException as error:
             failed.append(error)
             start.reached.set()
             raise
 
     threads = []
-    made = contenders.arms(x, folder)
-    for name, callbacks in made.items():
+    arms = contenders.arms(x, folder)
+    for name, callbacks in arms.items():
         keras.utils.set_random_seed(0)
         model = getattr(contenders, network)()
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -120,28 +126,28 @@ def measure(network: str, rounds: int, folder: Path) -> dict[str, dict[str, list
         times[name], trained[name] = [], []
         thread = threading.Thread(target=train, args=(model, start, callbacks()), daemon=True)
         thread.start()
-        start.reached.wait()  # one after another until their first epoch
+        start.reached.wait()  # start the next arm when this one has reached its first epoch
         if failed:
             raise failed[0]
         threads.append(thread)
     with turns.condition:
-        turns.names = list(made)
+        turns.names = list(arms)
         turns.condition.notify_all()
     while any(thread.is_alive() for thread in threads) and not failed:
         time.sleep(0.2)
     if failed:
         raise failed[0]
     return {
-        kind: {name: found[1:] for name, found in measured.items()}
-        for kind, measured in (("times", times), ("trained", trained))
+        kind: {name: seconds[1:] for name, seconds in by_arm.items()}
+        for kind, by_arm in (("times", times), ("trained", trained))
     }
 
 
-def _fed(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """The data for `fit`, without tf.data's autotuner.
+def _fit_data(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """The arguments of `fit` that pass the data, without tf.data's autotuner.
 
-    The autotuner's thread sleeps ever longer while the other arms have their turns, and the end of
-    an epoch waits for it.
+    The autotuner's thread sleeps for longer and longer while the other arms run, and the end of an
+    epoch waits for it.
     """
     import keras
 

@@ -1,8 +1,8 @@
-"""How fast the layers are, beside Keras core and PyTorch, on every backend installed.
+"""Times the layers against those of Keras and PyTorch, on every installed backend.
 
-Each backend is timed in a separate process, where contenders take turns. Records go to
-`<out>/layer_speed/BACKEND.jsonl` in place of earlier ones of the same layers, and the page and its
-figure are made from all of them, so that backends and layers may be run one at a time.
+Each backend runs in a separate process, in which the compared layers take turns. Records in
+`<out>/layer_speed/BACKEND.jsonl` replace earlier ones of the same layers. The page and its figure
+are written from all records, so backends and layers can be run one at a time.
 """
 
 import importlib.util
@@ -17,7 +17,7 @@ from benchmarks.costs.layer_speed import page
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
-SUMMARY = "speed of the layers beside Keras core and PyTorch, forward and backward"
+SUMMARY = "speed of the layers against those of Keras and PyTorch, forward and backward"
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -33,15 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for backend in arguments.backends:
         with tempfile.TemporaryDirectory() as scratch:
-            fresh = Path(scratch) / "records.jsonl"
-            command = [sys.executable, "-m", "benchmarks.costs.layer_speed.timing", str(fresh)]
+            new = Path(scratch) / "records.jsonl"
+            command = [sys.executable, "-m", "benchmarks.costs.layer_speed.timing", str(new)]
             command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
             environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
             ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
             if ran.returncode:
                 print(f"error: timing on {backend} failed; see above", file=sys.stderr)
                 return ran.returncode
-            page.renew(folder / f"{backend}.jsonl", page.load(fresh))
+            page.replace(folder / f"{backend}.jsonl", page.load(new))
     records = page.read(folder)
     if not records:
         parser.error("no records: name at least one installed backend")

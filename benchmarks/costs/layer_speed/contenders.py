@@ -1,24 +1,28 @@
-"""Who is timed against whom. A new layer joins by a line in `comparisons`."""
+"""The layers that are timed, and the layers with which they are compared.
+
+To time another layer, add it to `comparisons`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 IMAGES = ((32, 32, 32, 64), (16, 56, 56, 64), (64, 8, 8, 256))
-VECTORS = ((128, 784), (256, 512), (1024, 64))  # the last is bound by memory, not by arithmetic
+VECTORS = ((128, 784), (256, 512), (1024, 64))  # memory speed, not arithmetic, limits the last one
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One of our layers, and what stands beside it.
+    """A layer of this library, and the layers with which it is compared.
 
     Attributes:
         name: the layer's name.
-        ours: makes it, from the number of channels.
-        core: makes the core layer it is compared with.
-        against: what that core layer is.
-        torch: makes PyTorch's own module, channels first, where PyTorch has one.
-        shapes: of the inputs, channels last.
+        ours: `(channels) -> layer`, creates the layer.
+        core: `(channels) -> layer`, creates the Keras layer with which it is compared.
+        against: describes that Keras layer.
+        torch: `(channels) -> module`, creates PyTorch's module, which has channels first. None
+            (default): PyTorch has none.
+        shapes: the shapes of the inputs, with channels last.
     """
 
     name: str
@@ -30,7 +34,7 @@ class Comparison:
 
 
 def comparisons() -> list[Comparison]:
-    """The table. Calling it imports Keras."""
+    """All comparisons. Calling this function imports Keras."""
     from keras import layers as core
 
     from keras_ddl import layers as ours
@@ -163,7 +167,7 @@ def comparisons() -> list[Comparison]:
 
 
 def torch():
-    """PyTorch's modules."""
+    """The package `torch.nn`."""
     import torch as package
 
     return package.nn

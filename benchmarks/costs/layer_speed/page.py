@@ -1,4 +1,4 @@
-"""Records of layer timings as a page and a figure. Needs no Keras."""
+"""Writes the page and the figure about layer timings from their records. Needs no Keras."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -25,21 +25,21 @@ MODES = {
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder, a file for each backend."""
+    """Read all records of a folder. Each backend has a separate file."""
     return [record for path in sorted(folder.glob("*.jsonl")) for record in load(path)]
 
 
 def load(path: Path) -> list[Record]:
-    """The records of a file; none if there is no file."""
+    """Read the records of a file; an empty list if the file does not exist."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines]
 
 
-def renew(path: Path, records: Sequence[Record]) -> None:
-    """Write records in place of the file's records of the same layers; others stay."""
+def replace(path: Path, records: Sequence[Record]) -> None:
+    """Replace the records of the same layers in a file. Records of other layers stay."""
     old = load(path)
-    renewed = {record["layer"] for record in records}
-    kept = [record for record in old if record["layer"] not in renewed]
+    replaced = {record["layer"] for record in records}
+    kept = [record for record in old if record["layer"] not in replaced]
     order = list(dict.fromkeys(record["layer"] for record in [*old, *records]))
     ordered = sorted([*kept, *records], key=lambda record: order.index(record["layer"]))
     lines = [json.dumps(record) + "\n" for record in ordered]
@@ -51,7 +51,7 @@ def mode(record: Record) -> str:
 
 
 def text(records: Sequence[Record], figure: str) -> str:
-    """The page: what ran, a summary, the figure, and a table for each layer."""
+    """The page: the environments, the figure, a summary, and a table for each layer."""
     present = [name for name in MODES.values() if name in {mode(record) for record in records}]
     parts = [
         "# Speed of the layers",
@@ -68,8 +68,12 @@ def text(records: Sequence[Record], figure: str) -> str:
         _summary(records, present),
     ]
     for layer, group in groupby(records_by_layer(records), key=lambda record: record["layer"]):
-        own = list(group)
-        parts += [f"## {layer}", f"Compared with core's {own[0]['against']}.", _table(own, present)]
+        of_layer = list(group)
+        parts += [
+            f"## {layer}",
+            f"Compared with core's {of_layer[0]['against']}.",
+            _table(of_layer, present),
+        ]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ") + "\n"
 
 
@@ -88,13 +92,13 @@ def _environment(record: Record) -> str:
 def _summary(records: Sequence[Record], present: Sequence[str]) -> str:
     rows = []
     for layer, group in groupby(records_by_layer(records), key=lambda record: record["layer"]):
-        own = [record for record in group if record["pass"] == BOTH]
+        of_layer = [record for record in group if record["pass"] == BOTH]
         cells = []
         for name in present:
-            ratios = sorted(record["ratio"] for record in own if mode(record) == name)
+            ratios = sorted(record["ratio"] for record in of_layer if mode(record) == name)
             middle = ratios[(len(ratios) - 1) // 2] if ratios else None
             cells.append(f"{middle:.2f}, {ratios[-1]:.2f}" if middle else "")
-        rows.append((layer, own[0]["against"], *cells))
+        rows.append((layer, of_layer[0]["against"], *cells))
     return tabulate(rows, ("layer", "against core's", *present), tablefmt="pipe")
 
 
@@ -109,7 +113,7 @@ def _table(records: Iterable[Record], present: Sequence[str]) -> str:
 
 
 def draw(records: Sequence[Record], path: Path) -> None:
-    """Ratios of the training step by layer; a colour for each backend, a dot for each shape."""
+    """Draw the ratios of training steps by layer: a colour per backend and a dot per shape."""
     layers = list(dict.fromkeys(record["layer"] for record in records))
     present = [name for name in MODES.values() if name in {mode(record) for record in records}]
     with mpl.rc_context(STYLE):

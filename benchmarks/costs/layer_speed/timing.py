@@ -1,4 +1,4 @@
-"""Times contenders on the backend of this process, in turns.
+"""Times layers on the backend of this process. The compared layers take turns.
 
 `python -m benchmarks.costs.layer_speed.timing FILE` writes a JSON line for each measurement.
 """
@@ -20,20 +20,22 @@ from benchmarks.costs.layer_speed.contenders import Comparison, comparisons
 from benchmarks.harness.env import environment
 
 BACKEND = keras.backend.backend()
-# XLA off and on. Without it Keras on JAX runs operation by operation; PyTorch has none.
+# The values of `jit`, whether XLA compiles the step. Without it Keras on JAX runs operation by
+# operation. On PyTorch there is no XLA.
 JIT = {"tensorflow": (False, True), "jax": (True, False), "torch": (False,)}[BACKEND]
 PASSES = ("forward", "forward and backward")
-SHORTEST = 0.01  # seconds that a contender's round takes at least
-ENOUGH, FEWEST = 1.0, 5  # seconds after which no further rounds are begun, and how few may do
+SHORTEST = 0.01  # the shortest duration of a layer's round, in seconds
+ENOUGH = 1.0  # seconds after which no further round begins
+FEWEST = 5  # the smallest number of rounds, even if they take longer than `ENOUGH`
 
 Step = Callable[[], Any]
 
 
 def prepared(layer: Any, x: np.ndarray, jit: bool) -> dict[str, Step]:
-    """The layer's training step on one input, by pass; each call waits until it is done.
+    """The layer's training step on one input, by pass. Each call waits for its result.
 
-    The backward pass gives the loss too: a compiler would leave out the forward pass of a linear
-    layer, whose gradients do not need it.
+    The backward pass returns the loss, too. Otherwise a compiler would remove the forward pass of a
+    linear layer, whose gradients do not depend on its outputs.
     """
     layer.build(x.shape)
     cotangent = np.random.default_rng(1).normal(size=layer.compute_output_shape(x.shape))
@@ -66,7 +68,8 @@ def _tensorflow(layer, x, cotangent, trains, jit) -> dict[str, Step]:
         return loss, tape.gradient(loss, [x, *weights])
 
     def wait(result):
-        return result[(0,) * result.shape.rank].numpy()  # one number; the step is then done
+        # Reading one number waits until the step is done.
+        return result[(0,) * result.shape.rank].numpy()
 
     return {
         PASSES[0]: lambda: wait(forward(x)),
@@ -85,8 +88,8 @@ def _jax(layer, x, cotangent, trains, jit) -> dict[str, Step]:
         return layer.stateless_call(weights, state, x, **trains)
 
     def loss(x, weights, state):
-        out, moved = forward(x, weights, state)
-        return (out * cotangent).sum(), moved
+        out, new_state = forward(x, weights, state)
+        return (out * cotangent).sum(), new_state
 
     both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
     steps = [jax.jit(step) if jit else step for step in (forward, both)]
@@ -107,14 +110,14 @@ def _torch(function, weights, inputs, cotangent) -> dict[str, Step]:
             return function(inputs).cpu() if inputs.is_cuda else function(inputs)
 
     def both():
-        found = torch.autograd.grad((function(inputs) * cotangent).sum(), [inputs, *weights])
-        return found[0].cpu() if inputs.is_cuda else found
+        gradients = torch.autograd.grad((function(inputs) * cotangent).sum(), [inputs, *weights])
+        return gradients[0].cpu() if inputs.is_cuda else gradients
 
     return dict(zip(PASSES, (forward, both), strict=True))
 
 
 def torch_module(module: Any, x: np.ndarray) -> dict[str, Step]:
-    """PyTorch's own layer, in its own layout."""
+    """The training step of PyTorch's module, by pass, on inputs with channels first."""
     tensor = keras.ops.convert_to_tensor(np.ascontiguousarray(np.moveaxis(x, -1, 1)))
     module = module.to(tensor.device)
     cotangent = np.random.default_rng(1).normal(size=tensor.shape).astype("float32")
@@ -122,7 +125,7 @@ def torch_module(module: Any, x: np.ndarray) -> dict[str, Step]:
 
 
 def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds of a call in each round; contenders take turns, so a slow moment falls on all."""
+    """Seconds per call in each round. Layers take turns, so a slow moment affects all of them."""
     calls = {}
     for name, step in steps.items():
         step()  # traces and compiles

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.costs.norm_cost`."""
+"""`python -m benchmarks.costs.norm_cost` runs the experiment."""
 
 import sys
 

@@ -1,10 +1,11 @@
-"""What normalization costs: at test time, folded and not, and in training.
+"""Measures what normalization costs, at test time and in training.
 
-A ResNet-50 whose moving statistics have been trained a few steps is folded by
-`fold_batch_normalization` and compared with itself and with the same network without
-normalization. A small convolutional network is trained with BatchNormalization, with none, with
-LayerNormalization and with GroupNormalization. The arms of a part take turns in one process, so
-that a slow minute of the machine falls on all of them; memory is measured in further processes.
+Part "test": `fold_batch_normalization` folds a ResNet-50 after a few training steps, which set its
+moving statistics. The folded network is compared with the unfolded one and with the same network
+without normalization. Part "training": a small convolutional network is trained with
+BatchNormalization, LayerNormalization, GroupNormalization and without normalization. The arms of a
+part take turns in one process, so that a slow minute of the machine affects all of them. Memory is
+measured in separate processes.
 """
 
 import json
@@ -27,7 +28,7 @@ from benchmarks.harness.views import View, groups, values
 
 EXACT = -4.0  # log10 of the largest relative difference that counts as none
 FREE = 1.05  # the largest ratio of times that counts as no cost
-USED = {
+USED = {  # the settings that each part uses
     "test": ("test_image", "test_batch"),
     "training": ("training_image", "training_batch", "memory_of"),
 }
@@ -47,7 +48,7 @@ def grid(settings: Params) -> list[Params]:
 
 
 def in_process(backend: str, params: Params) -> dict[str, Any]:
-    """What the worker measures on a backend."""
+    """Measure in a separate process that runs a backend, and return the worker's results."""
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks.costs.norm_cost.worker", json.dumps(params)],
         cwd=ROOT,
@@ -60,23 +61,23 @@ def in_process(backend: str, params: Params) -> dict[str, Any]:
 
 
 def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
-    """The median of the rounds' ratios."""
+    """The median over rounds of the time of `one` divided by the time of `other`."""
     return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
 
 
 def measure(trial: Trial) -> tuple[Metrics, Curves]:
     params = {**trial.params, "seed": trial.derive("numbers")}
     backend = params["on"]
-    found = in_process(backend, params)
-    times = found["times"]
+    measured = in_process(backend, params)
+    times = measured["times"]
     curves: Curves = {f"seconds, {name}": spent for name, spent in times.items()}
     if params["part"] == "test":
         metrics = {
             "latency_folded": ratio(times, "BN folded", "none"),
             "latency_bn": ratio(times, "BN", "none"),
-            "log10_difference": math.log10(max(*found["differences"], 1e-12)),
+            "log10_difference": math.log10(max(*measured["differences"], 1e-12)),
         }
-        return metrics, {**curves, "difference": found["differences"]}
+        return metrics, {**curves, "difference": measured["differences"]}
     metrics = {f"step_{name.lower()}": ratio(times, name, "none") for name in ("BN", "LN", "GN")}
     peaks = {
         arm: in_process(backend, {**params, "memory": arm})["peak"]
@@ -89,7 +90,7 @@ def measure(trial: Trial) -> tuple[Metrics, Curves]:
 def _findings(
     records: Sequence[Record], metric: str, what: str, unit: str, **bounds: float
 ) -> list[Finding]:
-    """One for each backend that was measured."""
+    """One finding for each backend that was measured."""
     return [
         within(
             f"{backend}: {what}",
@@ -102,7 +103,7 @@ def _findings(
 
 
 def judge_fused(records: Sequence[Record]) -> Verdict:
-    """Folded, the outputs are the same and the time is that of no normalization."""
+    """Judge whether folding keeps the outputs, and is as fast as no normalization."""
     what = "log10 of the largest output difference, folded and not, relative"
     return all_of(
         [
@@ -113,7 +114,7 @@ def judge_fused(records: Sequence[Record]) -> Verdict:
 
 
 def judge_cost(records: Sequence[Record]) -> Verdict:
-    """A training step takes more time and more memory."""
+    """Judge whether a training step with BN takes more time and more memory than without it."""
     return all_of(
         [
             *_findings(records, "step_bn", "step time, BN / none", "times", low=1),

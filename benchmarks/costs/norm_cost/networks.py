@@ -1,4 +1,4 @@
-"""The networks whose time, memory and outputs are measured."""
+"""The measured networks, and the peak memory of a call."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,23 +7,24 @@ from typing import Any
 
 from benchmarks.harness.spec import Params
 
-TRAINED_STEPS = 5  # that give the ResNet-50 its moving statistics
+TRAINED_STEPS = 5  # training steps that set the moving statistics of the ResNet-50
 WIDTHS = (32, 32, 64, 64)  # filters of the small network
 
 Arms = dict[str, Callable[[], Any]]
 
 
 def testing(params: Params, seed: int, jit_compile: bool | str) -> tuple[Arms, list[float]]:
-    """Forward passes of ResNet-50 with batch normalization, with it folded, and without any.
+    """Forward passes of ResNet-50 with batch normalization, with it folded, and without it.
 
     Args:
-        params: `test_image` (pixels of a side) and `test_batch`.
-        seed: of the images.
+        params: `test_image` (height and width in pixels) and `test_batch` (images in a batch).
+        seed: the seed of images and weights.
         jit_compile: as in `compile`.
 
     Returns:
-        What runs each network on one batch, and for each of several batches the largest difference
-        of the outputs, folded and not, relative to the largest output.
+        By name, functions that run each network on one batch. And for each of several batches, the
+        largest difference between the outputs of the folded and the unfolded network, divided by
+        the largest output.
     """
     import keras
     import numpy as np
@@ -62,7 +63,7 @@ def training(params: Params, seed: int, jit_compile: bool | str) -> Arms:
     """Training steps of a small convolutional network with each normalization.
 
     Args:
-        params: `training_image` and `training_batch`.
+        params: `training_image` (height and width in pixels) and `training_batch`.
         seed, jit_compile: as in `testing`.
     """
     import keras
@@ -94,8 +95,8 @@ def training(params: Params, seed: int, jit_compile: bool | str) -> Arms:
 
 
 def peak_bytes(arm: Callable[[], Any]) -> int:
-    """By how much resident memory rises during a call (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the highest value so far
+    """The increase of resident memory during a call, at its highest, in bytes. Linux only."""
+    Path("/proc/self/clear_refs").write_text("5")  # resets the highest value, VmHWM
     before = _status("VmRSS")
     arm()
     return _status("VmHWM") - before

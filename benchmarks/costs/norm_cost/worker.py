@@ -1,7 +1,9 @@
-"""Measures in a separate process, on the backend of `KERAS_BACKEND`; prints a line of JSON.
+"""Measures on the backend that `KERAS_BACKEND` names, and prints the results as a line of JSON.
 
-`python -m benchmarks.costs.norm_cost.worker '{"part": "test", "test_image": 64, ...}'`. With
-`memory` among the parameters only that arm runs: allocators keep what other arms have freed.
+`experiment` starts this as a separate process:
+`python -m benchmarks.costs.norm_cost.worker '{"part": "test", "test_image": 64, ...}'`. If the
+parameters have `memory`, which names an arm, only this arm runs: allocators keep the memory that
+other arms have freed, so a second arm would seem to need less.
 """
 
 import json
@@ -15,28 +17,29 @@ from benchmarks.harness import commands
 from benchmarks.harness.spec import Params
 from benchmarks.harness.training import backend
 
-WARM_UP = 2  # rounds
-STEPS = 3  # of training, whose memory is measured
+WARM_UP = 2  # rounds that are not counted
+STEPS = 3  # training steps during which memory is measured
 
 
 def measure(params: Params) -> dict[str, Any]:
-    """Times of all arms of a part, or the peak memory of one.
+    """Measure the times of all arms of a part, or the peak memory of one arm.
 
     Returns:
-        "times": seconds of each arm in each round. In the part "test" also "differences". With
-        `memory`: "peak" in bytes.
+        "times": the seconds of each arm in each round; and "differences" in the part "test" (see
+        `networks.testing`). With `memory` among the parameters, only "peak", in bytes.
     """
     jit_compile = backend.jit_compile()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many networks are no retracing
+    # TensorFlow would warn of retracing, because several networks are compiled.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if "memory" in params:
         step = networks.training(params, params["seed"], jit_compile)[params["memory"]]
         return {"peak": networks.peak_bytes(lambda: [step() for _ in range(STEPS)])}
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     if params["part"] == "test":
-        arms, found["differences"] = networks.testing(params, params["seed"], jit_compile)
+        arms, results["differences"] = networks.testing(params, params["seed"], jit_compile)
     else:
         arms = networks.training(params, params["seed"], jit_compile)
-    return {"times": take_turns(arms, params["rounds"], WARM_UP), **found}
+    return {"times": take_turns(arms, params["rounds"], WARM_UP), **results}
 
 
 def main() -> int:

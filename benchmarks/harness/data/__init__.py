@@ -1,4 +1,4 @@
-"""The data layer of the benchmarks: from a dataset's name to arrays that are known to be right.
+"""The data layer of the benchmarks: loads a data set by name and checks its content.
 
 >>> from benchmarks.harness import data
 >>> digits = data.load("digits")

@@ -1,4 +1,4 @@
-"""Arrays that were costly to decode, kept for the next time."""
+"""A cache on disk for arrays that take long to decode."""
 
 import contextlib
 import os
@@ -15,19 +15,19 @@ from benchmarks.harness.data.dataset import fingerprint
 from benchmarks.harness.data.errors import DataError
 
 Arrays = dict[str, np.ndarray]
-MOST_BYTES = 2**30  # of all kept files together
+MOST_BYTES = 2**30  # of all files in the cache together
 
 
 def cached(name: str, make: Callable[[], Arrays], notify: Callable[[str], object]) -> Arrays:
-    """Returns `make()`, or what an earlier call with the same `name` kept of it.
+    """Returns `make()`, or the arrays that an earlier call with the same `name` stored.
 
-    Kept in `$KERAS_DDL_CACHE`, by default `~/.cache/keras_ddl`. A damaged file is made anew; a
-    folder that cannot be written to costs only the time of decoding again. Beyond 1 GiB in all, the
-    files that were not used for longest are removed.
+    The cache folder is `$KERAS_DDL_CACHE`, by default `~/.cache/keras_ddl`. A damaged file is
+    replaced. If the folder cannot be written to, the next call decodes again. If the cache exceeds
+    1 GiB, the least recently used files are removed.
 
     Args:
-        name: of the file, without suffix. It must change whenever the result would.
-        make: returns arrays by `conform.KEYS`.
+        name: the file's name without suffix. It must change whenever the result changes.
+        make: returns the arrays, by the names in `conform.KEYS`.
         notify: called with one line for humans.
     """
     folder = os.environ.get("KERAS_DDL_CACHE") or "~/.cache/keras_ddl"
@@ -36,35 +36,35 @@ def cached(name: str, make: Callable[[], Arrays], notify: Callable[[str], object
         try:
             arrays = _load(path)
             with contextlib.suppress(OSError):
-                os.utime(path)  # used now
+                os.utime(path)  # the file's time is the time of its last use
             return arrays
         except DataError:
-            notify(f"The cache file {path} is damaged: making it anew.")
+            notify(f"The cache file {path} is damaged and will be replaced.")
     arrays = make()
     try:
         _store(path, arrays)
         _evict(path)
     except OSError as error:
-        notify(f"The decoded images could not be kept for the next time: {error}.")
+        notify(f"The decoded images could not be stored in the cache: {error}.")
     return arrays
 
 
 def _load(path: Path) -> Arrays:
     arrays = npz.load(path, (*KEYS, "fingerprint"))
-    kept = str(arrays.pop("fingerprint"))
-    if _fingerprint(arrays) != kept:
-        raise DataError(f"{path} is damaged. Expected: {kept}.")
+    expected = str(arrays.pop("fingerprint"))
+    if _fingerprint(arrays) != expected:
+        raise DataError(f"{path} is damaged. Expected: {expected}.")
     return arrays
 
 
 def _store(path: Path, arrays: Arrays) -> None:
-    """Writes beside `path` and then renames: under `path` there is a whole file, or none."""
-    kept: dict[str, Any] = {**arrays, "fingerprint": np.array(_fingerprint(arrays))}
+    """Writes a temporary file and renames it, so that `path` never holds an incomplete file."""
+    content: dict[str, Any] = {**arrays, "fingerprint": np.array(_fingerprint(arrays))}
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(suffix=".tmp", prefix=f"{path.stem}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **kept)
+            np.savez(file, **content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -73,14 +73,14 @@ def _store(path: Path, arrays: Arrays) -> None:
         raise
 
 
-def _evict(kept: Path) -> None:
-    """Removes the files not used for longest until the rest is small enough, but not `kept`."""
-    files = [path for path in kept.parent.glob("*-*") if path.suffix in (".npz", ".tmp")]
-    files.sort(key=lambda path: (path == kept, path.stat().st_mtime), reverse=True)
+def _evict(new: Path) -> None:
+    """Removes the least recently used files until the cache is small enough, but never `new`."""
+    files = [path for path in new.parent.glob("*-*") if path.suffix in (".npz", ".tmp")]
+    files.sort(key=lambda path: (path == new, path.stat().st_mtime), reverse=True)
     total = 0
     for path in files:
         total += path.stat().st_size
-        if total > MOST_BYTES and path != kept:
+        if total > MOST_BYTES and path != new:
             path.unlink(missing_ok=True)
 
 

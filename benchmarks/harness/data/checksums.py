@@ -1,4 +1,4 @@
-"""Is this file the published one? And if not, is it one of another dataset?"""
+"""Compares files with the published checksums of all known data sets."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,16 +10,17 @@ from benchmarks.harness.data.known import FACTS, Facts
 def verify(facts: Facts, origin: str, forms: Mapping[str, bytes]) -> bool:
     """Compares a file with the published checksums.
 
-    Returns whether there is one for it: it is then the published file.
-
     Args:
-        facts: the dataset asked for.
-        origin: the file, for messages.
-        forms: content by published file name. One file may come in several forms, packed and
-            unpacked; a form for which no checksum is published is not compared.
+        facts: the data set that was requested.
+        origin: the file's path, for messages.
+        forms: content by published file name. A file may have several forms, compressed and
+            uncompressed. A form for which no checksum is published is not compared.
+
+    Returns:
+        True if a published checksum confirms the file; False if none is published for it.
 
     Raises:
-        NotHereError: if it is a file of another known dataset.
+        NotHereError: if the file belongs to another known data set.
         DataError: if a checksum differs.
     """
     received = {name: _md5(content) for name, content in forms.items()}
@@ -40,7 +41,7 @@ def verify(facts: Facts, origin: str, forms: Mapping[str, bytes]) -> bool:
 
 
 def _md5(content: bytes) -> str:
-    # A published checksum, not a defence: allowed also where md5 is banned for security.
+    # Not used for security, so it must work on systems that forbid md5 for security, too.
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 

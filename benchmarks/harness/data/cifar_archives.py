@@ -1,4 +1,4 @@
-"""CIFAR-10's batches, as pickles for Python or in binary, in a folder or in its tar.gz."""
+"""Reads CIFAR-10's batches: pickled or binary files, in a folder or in a tar.gz archive."""
 
 import gzip
 import io
@@ -28,7 +28,7 @@ _SHAPE = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _MOST_BYTES = 2**30  # of an unpacked archive; the published ones have 185 million
 
-# The same archive under the names that its publisher, Keras 2 and Keras 3 give it.
+# By file name, the published archive and its members. Keras 2 and Keras 3 rename the archive.
 _ARCHIVES = {
     "cifar-10-python.tar.gz": ("cifar-10-python.tar.gz", _PYTHON),
     "cifar-10-batches-py.tar.gz": ("cifar-10-python.tar.gz", _PYTHON),
@@ -62,16 +62,16 @@ def read_archive(facts: Facts, folder: Path) -> Dataset | None:
 
 
 class _Unpacked(gzip.GzipFile):
-    """A gzip file that ends with an error before it fills the memory or runs for hours."""
+    """A gzip file that raises an error if it unpacks to more than `_MOST_BYTES`."""
 
     total = 0
 
     def read(self, size: int | None = -1) -> bytes:
-        found = super().read(size)
-        self.total += len(found)
+        content = super().read(size)
+        self.total += len(content)
         if self.total > _MOST_BYTES:
             raise OSError(f"more than {_MOST_BYTES} bytes when unpacked")
-        return found
+        return content
 
 
 def _members(packed: bytes, names: tuple[str, ...], path: Path) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ def _members(packed: bytes, names: tuple[str, ...], path: Path) -> dict[str, byt
         ):
             for member in archive:
                 name = member.name.rpartition("/")[2]
-                if name not in names or not member.isreg():  # a link has no content of its own
+                if name not in names or not member.isreg():  # links are ignored
                     continue
                 file = archive.extractfile(member)
                 if file is not None:

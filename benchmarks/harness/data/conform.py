@@ -1,4 +1,4 @@
-"""From the arrays in a file to a `Dataset`, or to an error that says what is wrong with them."""
+"""Checks the arrays that were read from files, and makes a `Dataset` of them."""
 
 from collections.abc import Mapping
 
@@ -20,17 +20,21 @@ def conform(
     verified: bool = False,
     lossy: bool = False,
 ) -> Dataset:
-    """Checks types, shapes, lengths and labels, and brings the arrays into the common form.
+    """Checks types, shapes, lengths and labels, and converts the arrays to the common form.
 
     Args:
-        facts: the dataset which the arrays should hold.
-        arrays: by `KEYS`. Grey images may lack the channel axis, labels may be a column.
-        origins: for each key the file (or the part of one) that it came from, for messages.
-        source: where all of it came from, for humans.
-        verified: whether the files are the published ones by their checksums. If not, the arrays
-            are compared with the published ones; those that are not confirmed are called
-            "unverified" wherever the dataset is named.
+        facts: the data set that the arrays should hold.
+        arrays: by the names in `KEYS`. Grey images may lack the channel axis, and labels may be a
+            column of shape `(n, 1)`.
+        origins: for each key, the file (or part of a file) that its array came from, for messages.
+        source: where all arrays came from, for humans.
+        verified: whether checksums confirm the files. If not, the content of the arrays is compared
+            with the published content. If that does not confirm them either, the title says
+            "(unverified)".
         lossy: whether images were decoded from JPEG.
+
+    Raises:
+        DataError: if an array does not fit the data set.
     """
     checked = {}
     for split, counts in (("train", facts.train_counts), ("test", facts.test_counts)):
@@ -51,11 +55,11 @@ def conform(
 
 
 def check_counts(facts: Facts, counts: tuple[int, ...], y: np.ndarray, origin: str) -> None:
-    """Raises `DataError` unless there are as many labels of each class as in the dataset."""
+    """Raises `DataError` unless each class has the published number of labels."""
     received = tuple(np.bincount(y, minlength=len(counts)).tolist())
     if received != counts:
         raise DataError(
-            f"{origin} holds another dataset than {facts.title}, or not all of it. "
+            f"{origin} holds another data set than {facts.title}, or only a part of it. "
             f"Expected: {sum(counts)} labels, by class {counts}. "
             f"Received: {len(y)}, by class {received}."
         )

@@ -1,4 +1,4 @@
-"""What the data layer hands out: four arrays, and what is known of them."""
+"""A data set in memory: four arrays with their name, origin and fingerprint."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ class Dataset:
 
     Args:
         name: `"mnist"`, `"fashion_mnist"`, `"cifar10"`, `"digits"` or `"own"`.
-        title: the name that tables show. It says so when the images are a lossy copy, when nothing
-            confirms that they are the published ones, or when they are the user's own.
+        title: the name that tables show. It says whether the images are a lossy copy, whether
+            nothing confirms that they are the published ones, and whether the user supplied them.
         x_train: training images, `uint8` of shape `(n, height, width, channels)`.
         y_train: training labels, `int64` of shape `(n,)`.
         x_test: test images.
         y_test: test labels.
-        maximum: the largest possible pixel value: `x / maximum` lies in `[0, 1]`.
+        maximum: the largest possible pixel value, so that `x / maximum` lies in `[0, 1]`.
         source: where the arrays came from, for humans.
     """
 
@@ -35,10 +35,10 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """`"sha256:..."` of the arrays: equal for equal data, wherever it came from.
+        """`"sha256:..."` of the arrays: equal for equal arrays, wherever they came from.
 
-        The order counts. TensorFlow Datasets stores the published images shuffled, so its copy
-        has a fingerprint of its own, as splits of it hold other images.
+        It depends on the order of the images. TensorFlow Datasets stores the published images in
+        another order, so its copy has another fingerprint; its splits hold other images, too.
         """
         return fingerprint([self.x_train, self.y_train, self.x_test, self.y_test])
 
@@ -49,11 +49,11 @@ class Dataset:
 
 
 def content(arrays: Mapping[str, np.ndarray]) -> str:
-    """Returns `"sha256:..."` of the labelled images of both sets, in whatever order they are.
+    """Returns `"sha256:..."` of the labelled images of both sets; their order does not matter.
 
     Args:
-        arrays: by `x_train`, `y_train`, `x_test` and `y_test`; images of unsigned bytes, and labels
-            below 256.
+        arrays: `x_train`, `y_train`, `x_test` and `y_test`. Images have type `uint8`, and labels
+            are below 256.
     """
     digest = hashlib.sha256(f"{arrays['x_train'].shape[1:]!r}|".encode())
     for split in ("train", "test"):
@@ -64,7 +64,7 @@ def content(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
-    """Returns `"sha256:..."` of the arrays' types, shapes and content."""
+    """Returns `"sha256:..."` of the types, shapes and content of the arrays."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())

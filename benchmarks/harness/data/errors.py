@@ -1,22 +1,22 @@
-"""What can go wrong with data, as errors whose message is all that a user needs to see."""
+"""Errors of the data layer. Users see the message alone, without a traceback."""
 
 from collections.abc import Sequence
 
 
 class DataError(Exception):
-    """A dataset cannot be given. The message says which file, what was expected and received."""
+    """A data set cannot be loaded. The message names the file, what was expected and received."""
 
 
 class NotHereError(DataError):
-    """This place does not give the dataset, and the search may go on elsewhere."""
+    """A place does not have the data set. The search continues elsewhere."""
 
 
 class NotFoundError(DataError):
-    """No place gave the dataset.
+    """No place has the data set.
 
     Args:
-        message: the whole story, in several lines.
-        reasons: for each place looked at, in a few words, why it gave nothing.
+        message: the full explanation, in several lines.
+        reasons: for each place searched, a few words on why it does not have the data set.
     """
 
     def __init__(self, message: str, reasons: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""IDX files, raw or in gzip: the form in which MNIST and Fashion-MNIST are published."""
+"""Reads IDX files, raw or compressed with gzip: the format of MNIST and Fashion-MNIST."""
 
 import gzip
 import io
@@ -22,7 +22,7 @@ NAMES = {
     "y_test": "t10k-labels-idx1-ubyte",
 }
 _UNSIGNED_BYTES = 0x08
-_LONGEST_HEADER = 20  # of four axes
+_LONGEST_HEADER = 20  # bytes of the header of an array with four axes
 _MOST_BYTES = 2**32  # of an unpacked file
 
 
@@ -35,7 +35,7 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
     for key, path in paths.items():
         if path is None:
             raise DataError(
-                f"{folder} lacks {NAMES[key]} (raw or .gz), but holds others of its kind."
+                f"{folder} lacks {NAMES[key]} (raw or .gz), but holds others of the four IDX files."
             )
         content = path.read_bytes()
         forms = {NAMES[key]: content}
@@ -82,7 +82,7 @@ def _magic(ndim: int) -> int:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    # Packed first: where both lie side by side, only the packed one may have a known checksum.
+    # The compressed file first: Fashion-MNIST's checksums are of the compressed files only.
     for suffix in (".gz", ""):
         for spelling in (name, name.replace("-idx", ".idx")):
             path = folder / f"{spelling}{suffix}"
@@ -92,7 +92,7 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def unpack(content: bytes, path: Path) -> bytes:
-    """Returns what a gzip file holds, if that is no more than its IDX header says."""
+    """Decompresses a gzip file, up to one byte more than its IDX header announces."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             header = file.read(_LONGEST_HEADER)
@@ -111,7 +111,7 @@ def unpack(content: bytes, path: Path) -> bytes:
 
 
 def _announced_size(header: bytes) -> int:
-    """How long the file is by its header: that of its array and the header itself."""
+    """The number of bytes of a whole IDX file, header and array, according to its header."""
     ndim = header[3] if len(header) > 3 else 0
     if len(header) < 4 * (1 + ndim) or not 1 <= ndim <= 4:
         return _LONGEST_HEADER

@@ -1,4 +1,7 @@
-"""Folders of images, `train|test/<class>/*.jpg` or `.png`, decoded once and then cached."""
+"""Reads a known data set from folders of images, `train|test/<class>/*.jpg` or `.png`.
+
+The decoded images are cached.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -24,13 +27,13 @@ def read(facts: Facts, folder: Path, notify: Callable[[str], object]) -> Dataset
         _check_classes(facts, folder / split)
     paths = {split: images.files(folder / split) for split in _SPLITS}
     labels = {split: _labels(facts, folder / split, paths[split]) for split in _SPLITS}
-    contents = {path: path.read_bytes() for found in paths.values() for path in found}
+    contents = {path: path.read_bytes() for files in paths.values() for path in files}
 
     def decode() -> Arrays:
-        notify(f"Decoding {len(contents)} images in {folder}, this once.")
+        notify(f"Decoding {len(contents)} images in {folder}; later runs use the cache.")
         arrays = {}
-        for split, found in paths.items():
-            arrays[f"x_{split}"] = _decode(facts, found, contents)
+        for split, files in paths.items():
+            arrays[f"x_{split}"] = _decode(facts, files, contents)
             arrays[f"y_{split}"] = labels[split]
         return arrays
 
@@ -54,7 +57,7 @@ def _check_classes(facts: Facts, folder: Path) -> None:
 
 
 def _labels(facts: Facts, folder: Path, paths: list[Path]) -> np.ndarray:
-    """The labels by the names of the folders, compared with the dataset's before any decoding."""
+    """Derive labels from the folders' names, and check their counts before any image is decoded."""
     labels = np.array([facts.classes.index(path.parent.name) for path in paths], np.int64)
     counts = facts.train_counts if folder.name == "train" else facts.test_counts
     check_counts(facts, counts, labels, str(folder))

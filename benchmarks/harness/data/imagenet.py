@@ -9,22 +9,22 @@ import numpy as np
 
 from benchmarks.harness.data.errors import DataError
 
-# Its images are read while training: nothing compares them with the published ones.
+# The images are read during training, so nothing compares them with the published ones.
 NAME, TITLE = "imagenet2012", "ImageNet (unverified)"
-_SHUFFLED = 10_000  # images among which the next is drawn
+_SHUFFLED = 10_000  # size of the buffer in which images are shuffled
 
 
 class ImageNet:
-    """The attributes that experiments use of a data set; images are read during training.
+    """A data set with the attributes that experiments use; images are read during training.
 
     Args:
-        data_dir: the folder that TensorFlow Datasets prepared; its default folder if None. Nothing
-            is downloaded.
+        data_dir: the folder in which TensorFlow Datasets prepared ImageNet. None (default): its
+            default folder. Nothing is downloaded.
     """
 
     name, title = NAME, TITLE
     num_classes = 1000
-    # The training images are counted by their labels.
+    # The harness counts the training images by `len(y_train)`; the values are not used.
     y_train = np.broadcast_to(np.int64(0), (1_281_167,))
 
     def __init__(self, data_dir: str | None = None):
@@ -34,7 +34,7 @@ class ImageNet:
 
             try:
                 self.builder = tfds.builder(NAME, data_dir=data_dir)
-            except Exception as error:  # it has no common class of errors
+            except Exception as error:  # the library's errors have no common class
                 raise DataError(f"{TITLE} cannot be read: {error}.") from error
         self.source = "TensorFlow Datasets"
 
@@ -63,23 +63,23 @@ def batches(images, size: int, batch_size: int, *, augment: bool):
     """Square float32 images with values in [0, 1], in batches.
 
     Args:
-        images: what `ImageNet.images` returned.
+        images: a data set that `ImageNet.images` returned.
         size: height and width in pixels.
-        batch_size: images in a batch, over all devices.
+        batch_size: images in a batch of all devices together.
         augment: True for training: random crops and flips, in endless full batches. False for
             evaluation: the central crop of each image, once.
     """
     import tensorflow as tf
 
     def prepare(image, label):
-        return (_random_part if augment else _middle)(image, size), label
+        return (_random_crop if augment else _central_crop)(image, size), label
 
     images = images.repeat() if augment else images
     prepared = images.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
     return prepared.batch(batch_size, drop_remainder=augment).prefetch(tf.data.AUTOTUNE)
 
 
-def _random_part(image: Any, size: int):
+def _random_crop(image: Any, size: int):
     """A random crop of 8 % to 100 % of the area, aspect ratio 3/4 to 4/3 (arXiv 1409.4842)."""
     import tensorflow as tf
 
@@ -90,16 +90,16 @@ def _random_part(image: Any, size: int):
         area_range=(0.08, 1.0),
         use_image_if_no_bounding_boxes=True,
     )
-    part = tf.image.resize(tf.slice(image, begin, extent), (size, size))
-    return tf.ensure_shape(tf.image.random_flip_left_right(part) / 255, (size, size, 3))
+    crop = tf.image.resize(tf.slice(image, begin, extent), (size, size))
+    return tf.ensure_shape(tf.image.random_flip_left_right(crop) / 255, (size, size, 3))
 
 
-def _middle(image: Any, size: int):
+def _central_crop(image: Any, size: int):
     """Crop the central square to 7/8 of its side (224 of 256), then resize."""
     import tensorflow as tf
 
     shape = tf.shape(image)
     side = tf.cast(tf.reduce_min(shape[:2]) * 7 // 8, tf.int32)
     top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
-    part = tf.image.crop_to_bounding_box(image, top, left, side, side)
-    return tf.ensure_shape(tf.image.resize(part, (size, size)) / 255, (size, size, 3))
+    crop = tf.image.crop_to_bounding_box(image, top, left, side, side)
+    return tf.ensure_shape(tf.image.resize(crop, (size, size)) / 255, (size, size, 3))

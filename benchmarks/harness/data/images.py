@@ -1,4 +1,4 @@
-"""One image file to an array of bytes; what is not a plain 8-bit image is refused by name."""
+"""Decodes an image file to a `uint8` array, and rejects images that are not plain 8-bit ones."""
 
 import io
 import warnings
@@ -20,17 +20,17 @@ def files(folder: Path) -> list[Path]:
     """Returns the image files `folder/<class>/*`, sorted. Names that begin with a dot are ignored.
 
     Raises:
-        DataError: if something has an image's name and is not a file, such as a pipe.
+        DataError: if a path with an image's name is not a regular file, such as a pipe.
     """
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.glob("[!.]*/[!.]*")
         if path.suffix.lower() in SUFFIXES and not path.is_dir()
     )
-    for path in found:
+    for path in paths:
         if not path.is_file():
-            raise DataError(f"{path} is not a regular file, or a link to nothing.")
-    return found
+            raise DataError(f"{path} is not a regular file, or it is a broken link.")
+    return paths
 
 
 def classes(folder: Path) -> list[str]:
@@ -39,18 +39,19 @@ def classes(folder: Path) -> list[str]:
 
 
 def decode(path: Path, content: bytes, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Returns unsigned bytes of shape `(height, width, channels)`, with 1 or 3 channels.
+    """Returns a `uint8` array of shape `(height, width, channels)`, with 1 or 3 channels.
 
-    An image that a camera stored turned, as its EXIF data say, is turned back.
+    If the EXIF data say that a camera stored the image rotated or mirrored, that is undone.
 
     Args:
-        path: of the file, for its suffix and for messages.
-        content: of the file.
-        size: the width and height that it must have, if that is known.
+        path: the file's path, for its suffix and for messages.
+        content: the file's content.
+        size: the required width and height. None (default): any size.
 
     Raises:
-        DataError: if it is damaged, has another size or format, more than 8 bits a channel, a
-            transparent part, or colours in a form that has no one conversion (such as CMYK).
+        DataError: if the image is damaged, has another size or format, has more than 8 bits per
+            channel or transparent pixels, or is in a colour space without a unique conversion to
+            RGB (such as CMYK).
     """
     try:
         from PIL import Image
@@ -59,7 +60,8 @@ def decode(path: Path, content: bytes, size: tuple[int, int] | None = None) -> n
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # size is checked below
+            # `_check_kind` checks the size.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as opened:
                 _check_kind(path, opened, size)
                 return _pixels(path, opened)
@@ -70,14 +72,15 @@ def decode(path: Path, content: bytes, size: tuple[int, int] | None = None) -> n
 
 
 def _check_kind(path: Path, opened, size: tuple[int, int] | None) -> None:
-    """Looks at the header alone, before anything is unpacked."""
+    """Checks format and size in the header, before the pixels are decoded."""
     expected = _FORMATS[path.suffix.lower()]
     if opened.format not in expected:
         raise DataError(
-            f"{path} is not what its name says. Expected: {expected[0]}. Received: {opened.format}."
+            f"{path} does not have the format that its suffix names. Expected: {expected[0]}. "
+            f"Received: {opened.format}."
         )
-    turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    received = opened.size[::-1] if turned else opened.size
+    transposed = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    received = opened.size[::-1] if transposed else opened.size
     if size is not None and received != size:
         raise DataError(
             f"{path} has another size. "
@@ -114,7 +117,11 @@ def _pixels(path: Path, opened) -> np.ndarray:
 
 
 def with_channels(path: Path, image: np.ndarray, channels: int) -> np.ndarray:
-    """Returns the image with `channels` channels; an image in colour is not made grey."""
+    """Converts an image to 1 or 3 channels. An image that has colours is not converted to grey.
+
+    Raises:
+        DataError: if 1 channel is requested and the image has colours.
+    """
     if image.shape[-1] == channels:
         return image
     if channels == 3:

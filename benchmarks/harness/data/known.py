@@ -1,4 +1,4 @@
-"""What is known beforehand of each dataset: its shape, its sizes, its files and their checksums."""
+"""The known data sets: shapes, sizes, files and their checksums."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Facts:
-    """A published dataset.
+    """A published data set.
 
     Args:
-        name: what users ask for.
-        title: what tables say.
+        name: the name that users pass to `--dataset`.
+        title: the name that tables print.
         shape: `(height, width, channels)` of one image.
-        classes: names of the image folders' class folders, in the order of the labels.
-        train_counts: how many training images each class has.
-        test_counts: how many test images each class has.
-        folders: sub-folders in which the files may lie, below a data folder.
-        files: what to put into a folder, for humans.
-        url: a small file on the host from which `tensorflow-datasets` downloads.
+        classes: the names of the class folders in image folders, in the order of the labels.
+        train_counts: the number of training images of each class.
+        test_counts: the number of test images of each class.
+        folders: sub-folders of a data folder that are searched for the files.
+        files: the files that a user needs, in words.
+        url: a file on the host from which `tensorflow-datasets` downloads. A request for its
+            headers tells whether the host answers.
         md5: checksums of published files, by file name.
-        contents: what `dataset.content` gives for the published arrays, where that is known.
-        lossy_contents: the same for JPEG copies of them that are known.
+        contents: known values of `dataset.content` for the published arrays.
+        lossy_contents: known values of `dataset.content` for JPEG copies.
     """
 
     name: str
@@ -53,7 +54,8 @@ _MNIST = Facts(
     folders=("mnist", "MNIST", "MNIST/raw"),
     files=f"{_IDX_FILES}, or mnist.npz",
     url="https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
-    # Of the unpacked files: the same content is found packed anew, and in Keras' mnist.npz.
+    # Of the uncompressed files: some copies were compressed again, and Keras' mnist.npz holds the
+    # same content.
     md5={
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
         "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -73,7 +75,7 @@ _FASHION_MNIST = Facts(
     folders=("fashion_mnist", "fashion-mnist", "FashionMNIST", "FashionMNIST/raw"),
     files=f"{_IDX_FILES}, or fashion_mnist.npz",
     url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
-    # Of the packed files: no checksum of the unpacked ones is published.
+    # Of the compressed files: no checksums of the uncompressed ones are published.
     md5={
         "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
         "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -105,7 +107,7 @@ _CIFAR10 = Facts(
         "cifar-10",
         "CIFAR10",
         "cifar-10-batches-py",
-        "cifar-10-batches-py-target/cifar-10-batches-py",  # where Keras 3 unpacks
+        "cifar-10-batches-py-target/cifar-10-batches-py",  # Keras 3 unpacks the archive here
         "cifar-10-batches-bin",
     ),
     files="cifar-10-python.tar.gz or cifar-10-binary.tar.gz (packed or not), or cifar10.npz, "
@@ -121,7 +123,7 @@ _CIFAR10 = Facts(
         "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
         "test_batch": "40351d587109b95175f43aff81a1287e",
     },
-    # Of the copy that the stored results of this project were trained on.
+    # The JPEG copy on which the stored results of this project were trained.
     lossy_contents=("sha256:45e3cb44c5f5c7dfe35a060517c99c1e263460d2f5c869e8542a9a1fccaf4c4e",),
 )
 

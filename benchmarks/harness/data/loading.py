@@ -1,4 +1,4 @@
-"""`load`: from a dataset's name to its arrays."""
+"""`load` returns a data set by its name or path."""
 
 import difflib
 import os
@@ -20,27 +20,27 @@ def load(
     notify: Callable[[str], object] = print,
     prefer: Sequence[str] = ("mnist",),
 ) -> Dataset:
-    """Loads a dataset from wherever it can be had.
+    """Loads a data set from the first place that has it.
 
-    Looked at in this order, each folder and its sub-folders with usual names: `data_dir`,
-    `$KERAS_DDL_DATA`, Keras' cache, TensorFlow Datasets' folder; then TensorFlow Datasets
-    downloads it, if a host answers.
+    The places are, in this order: `data_dir`, `$KERAS_DDL_DATA`, Keras' cache, and the folder of
+    TensorFlow Datasets. In each of them the sub-folders with the data set's usual names are
+    searched, too. If no place has it, TensorFlow Datasets downloads it if the host answers.
 
     Args:
-        name: one of `NAMES`, or `"auto"`: the first of `prefer` that can be had, else digits; or
-            the path of the user's own data (`own.read`).
-        data_dir: the folder to look in. A dataset asked for by name is then looked for nowhere
-            else; `"auto"` goes on to the other places.
-        notify: called with one line for humans: on a download, a first decoding, or when a data
-            set stands in for another.
-        prefer: names, the best first. Default MNIST.
+        name: one of `NAMES`; or `"auto"`: the first data set of `prefer` that is available, else
+            digits; or the path of the user's data (see `own.read`).
+        data_dir: the folder to search first. A data set requested by name is searched for nowhere
+            else; for `"auto"` the search continues in the other places.
+        notify: called with one line for humans when data are downloaded or decoded, and when one
+            data set is used instead of another.
+        prefer: names of data sets in order of preference. Default: MNIST.
 
     Returns:
         A `Dataset`.
 
     Raises:
-        DataError: if the name is unknown, `data_dir` does not exist, the dataset is nowhere, or
-            the files found are damaged.
+        DataError: if the name is unknown, `data_dir` does not exist, no place has the data set, or
+            its files are damaged.
 
     Example:
 
@@ -71,7 +71,7 @@ def load(
                 raise
             stand_in = FACTS[next_best].title if next_best in FACTS else next_best
             reasons = "; ".join(error.reasons)
-            notify(f"{title} was not found, so {stand_in} stands in for it: {reasons}.")
+            notify(f"{title} was not found, so {stand_in} is used instead: {reasons}.")
         except OSError as error:
             raise DataError(f"{one} cannot be read: {error}.") from error
     return digits.read()

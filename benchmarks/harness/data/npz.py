@@ -1,4 +1,4 @@
-"""NumPy's npz archives, as in Keras' `mnist.npz`."""
+"""Reads NumPy's npz archives, such as Keras' `mnist.npz`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,19 +22,19 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
         if path.is_file():
             origins = {key: f"{path}: {key}" for key in KEYS}
             dataset = conform(facts, load(path, KEYS), origins, f"npz file {path}")
-            _verify(facts, dataset, origins)  # says which array is not the published one
+            _verify(facts, dataset, origins)  # its error names the array that differs
             return dataset
     return None
 
 
 def load(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Returns the arrays named `keys`; pickled objects are refused."""
+    """Returns the arrays named `keys`. Archives with pickled objects are rejected."""
     try:
-        # Opened here, because NumPy leaves a file that is no archive open.
+        # Opened here, because NumPy does not close a file that is not an archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             size = sum(member.file_size for member in archive.zip.infolist())
             if size > _MOST_BYTES:
-                raise ValueError(f"{size} bytes when unpacked, of which {_MOST_BYTES} are allowed")
+                raise ValueError(f"{size} bytes when unpacked; at most {_MOST_BYTES} are allowed")
             return {key: archive[key] for key in keys}
     except Exception as error:  # a damaged archive can make NumPy raise anything
         raise DataError(
@@ -44,7 +44,7 @@ def load(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _verify(facts: Facts, dataset: Dataset, origins: dict[str, str]) -> None:
-    """The arrays are those of the IDX files, so the IDX files' checksums hold for them too."""
+    """Packs the arrays as IDX files, and compares these with the published checksums."""
     for key, name in idx.NAMES.items():
         if name in facts.md5:
             array = getattr(dataset, key)

@@ -1,4 +1,4 @@
-"""The user's own labelled images, in one of the usual forms: any classes, sizes and numbers."""
+"""Reads labelled images that the user supplies, with any classes, sizes and numbers."""
 
 import re
 from collections.abc import Mapping
@@ -32,18 +32,18 @@ _MOST_BYTES = 2**33  # of decoded images
 
 
 def is_path(name: str) -> bool:
-    """Whether `--dataset` names a file or a folder rather than a known dataset."""
+    """Whether the value of `--dataset` is a path rather than the name of a known data set."""
     return "/" in name or "\\" in name or name.startswith((".", "~")) or Path(name).exists()
 
 
 def read(path: Path) -> Dataset:
-    """Reads a file or a folder.
+    """Reads a file or a folder in one of the forms that `FORMS` lists.
 
-    Its title is the file's or folder's name, followed by "(own data)". Labels are numbered anew
-    from 0 in their order, so that they may start anywhere.
+    The title is the name of the file or folder, followed by "(own data)". The distinct labels are
+    renumbered from 0 in increasing order, so they may be any integers.
 
     Raises:
-        DataError: if it has none of the forms, or is damaged.
+        DataError: if the path has none of the forms, or is damaged.
     """
     folder, prefix = (path, None) if path.is_dir() else (path.parent, _prefix(path.name))
     if path.is_file() and path.suffix == ".npz" and prefix is None:
@@ -52,11 +52,11 @@ def read(path: Path) -> Dataset:
         raise DataError(f"--dataset is no data set: {path}. Expected: {FORMS}.")
     elif path.is_dir() and (path / "train").is_dir():
         arrays, source = _image_folders(path), f"image folders in {path}"
-    elif found := _parts(folder, prefix, _IDX_PARTS, (".gz", "")):
-        arrays = {key: _idx(file, key) for key, file in found.items()}
+    elif files := _parts(folder, prefix, _IDX_PARTS, (".gz", "")):
+        arrays = {key: _idx(file, key) for key, file in files.items()}
         source = f"IDX files in {path}"
-    elif found := _parts(folder, prefix, _NPZ_PARTS, (".npz",)):
-        arrays = {key: npz.load(file, ["arr_0"])["arr_0"] for key, file in found.items()}
+    elif files := _parts(folder, prefix, _NPZ_PARTS, (".npz",)):
+        arrays = {key: npz.load(file, ["arr_0"])["arr_0"] for key, file in files.items()}
         source = f"npz files in {path}"
     else:
         raise DataError(f"--dataset is no data set: {path}. Expected: {FORMS}.")
@@ -90,7 +90,7 @@ def _dataset(path: Path, arrays: Mapping[str, np.ndarray], source: str) -> Datas
 
 
 def _title(path: Path) -> str:
-    """The last part of the path, without what a table or a file name could not hold."""
+    """The last part of the path, without characters that break a table or a file name."""
     stem = re.sub(r"(\.npz|\.gz)$", "", path.resolve().name)
     return " ".join(re.sub(r"[^\w .+-]", " ", stem).split()) or "images"
 
@@ -106,7 +106,7 @@ def _labels(path: Path, y: np.ndarray) -> np.ndarray:
 
 
 def _images(path: Path, x: np.ndarray) -> tuple[np.ndarray, int]:
-    """Images with a channel axis, and the value of white."""
+    """Return the images with a channel axis, and the largest possible pixel value."""
     x = x[..., np.newaxis] if x.ndim == 3 else x
     if x.ndim == 4 and x.size:
         if x.dtype in (np.uint8, np.uint16):
@@ -135,15 +135,15 @@ def _image_folders(folder: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{folder} holds too many pixels. Expected: at most {_MOST_BYTES} bytes.")
     size = shape[1], shape[0]
     decoded = {
-        split: [images.decode(path, path.read_bytes(), size) for path in found]
-        for split, found in paths.items()
+        split: [images.decode(path, path.read_bytes(), size) for path in files]
+        for split, files in paths.items()
     }
-    channels = max(image.shape[-1] for found in decoded.values() for image in found)
+    channels = max(image.shape[-1] for of_split in decoded.values() for image in of_split)
     arrays = {}
-    for split, found in paths.items():
-        pairs = zip(found, decoded[split], strict=True)
+    for split, files in paths.items():
+        pairs = zip(files, decoded[split], strict=True)
         arrays[f"x_{split}"] = np.stack([images.with_channels(p, im, channels) for p, im in pairs])
-        arrays[f"y_{split}"] = np.array([names.index(path.parent.name) for path in found])
+        arrays[f"y_{split}"] = np.array([names.index(path.parent.name) for path in files])
     return arrays
 
 
@@ -154,32 +154,36 @@ def _idx(path: Path, key: str) -> np.ndarray:
 
 
 def _prefix(name: str) -> str | None:
-    """What stands before the usual part of a file's name, or None if it has no such part."""
+    """The characters before the known part of a file's name; None if the name has no known part."""
     for part in (*_IDX_PARTS.values(), *_NPZ_PARTS.values()):
-        if found := re.fullmatch(rf"(.*?){part}(?:\.gz|\.npz)?", name):
-            return found[1]
+        if match := re.fullmatch(rf"(.*?){part}(?:\.gz|\.npz)?", name):
+            return match[1]
     return None
 
 
 def _parts(
     folder: Path, prefix: str | None, parts: Mapping[str, str], suffixes: tuple[str, ...]
 ) -> dict[str, Path] | None:
-    """The four files; None if there are none of the kind."""
+    """Return the paths of the four files by key; None if no file name matches `parts`.
+
+    Raises:
+        DataError: if the folder holds several sets of files, or an incomplete one.
+    """
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    found: dict[str, dict[str, Path]] = {}
+    by_prefix: dict[str, dict[str, Path]] = {}
     for suffix in suffixes:
         for key, part in parts.items():
             for name in names:
                 match = re.fullmatch(rf"(.*?){part}{re.escape(suffix)}", name)
                 if match and not name.startswith(".") and prefix in (None, match[1]):
-                    found.setdefault(match[1], {}).setdefault(key, folder / name)
-    if not found:
+                    by_prefix.setdefault(match[1], {}).setdefault(key, folder / name)
+    if not by_prefix:
         return None
-    whole = [files for files in found.values() if len(files) == len(parts)]
+    whole = [files for files in by_prefix.values() if len(files) == len(parts)]
     if len(whole) != 1:
-        sets = ", ".join(f"{name or 'no prefix'} ({len(f)} files)" for name, f in found.items())
+        sets = ", ".join(f"{name or 'no prefix'} ({len(f)} files)" for name, f in by_prefix.items())
         raise DataError(
-            f"{folder} must hold one data set of four files; to choose one of several, give "
-            f"--dataset one of its files. Received: {sets}."
+            f"{folder} must hold one data set of four files. If it holds several sets, pass the "
+            f"path of one file of the set to --dataset. Received: {sets}."
         )
     return whole[0]

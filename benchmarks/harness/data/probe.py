@@ -1,4 +1,4 @@
-"""Can a host be reached? Found out in seconds, where a download would try for minutes."""
+"""Tells within seconds whether a host answers; a download would retry for minutes."""
 
 import queue
 import threading
@@ -8,17 +8,17 @@ import urllib.request
 
 
 def why_unreachable(url: str, seconds: float = 4.0) -> str | None:
-    """Returns in a few words why `url` cannot be had, or `None` if it answers.
+    """Returns in a few words why `url` cannot be reached, or `None` if its host answers.
 
-    Proxies named in the environment are used, as a download would use them.
+    Proxies from the environment are used, as a download uses them.
 
     Args:
-        url: of a file; only its headers are asked for.
-        seconds: to wait at most, for the name's look-up, connection and answer together.
+        url: the address of a file; only its headers are requested.
+        seconds: the longest wait for name look-up, connection and answer together.
     """
     answers: queue.Queue[str | None] = queue.Queue()
-    # In a thread of its own, because no timeout governs the look-up of a name; and a daemon, so
-    # that a look-up which still hangs does not keep the program from ending.
+    # A separate thread, because the look-up of a name has no timeout. It is a daemon, so that a
+    # look-up that hangs does not prevent the program from ending.
     threading.Thread(target=lambda: answers.put(_ask(url, seconds)), daemon=True).start()
     try:
         fault = answers.get(timeout=seconds)
@@ -30,11 +30,11 @@ def why_unreachable(url: str, seconds: float = 4.0) -> str | None:
 def _ask(url: str, seconds: float) -> str | None:
     try:
         request = urllib.request.Request(url, method="HEAD")
-        # An opener of its own: `urlopen` keeps the proxies it found when first called.
+        # A new opener, because `urlopen` keeps the proxies of its first call.
         with urllib.request.build_opener().open(request, timeout=seconds):
             return None
     except urllib.error.HTTPError as error:
         error.close()
         return f"HTTP status {error.code}"
-    except Exception as error:  # whatever it is: it cannot be reached
+    except Exception as error:  # any error means that the host cannot be reached
         return str(getattr(error, "reason", error)) or type(error).__name__

@@ -1,11 +1,11 @@
-"""What stands in the place of a data set where a trial draws its own numbers."""
+"""The data set of experiments whose trials draw random numbers."""
 
 
 class RandomNumbers:
-    """No data: each trial draws numbers with its own seeds.
+    """A data set without data: each trial draws its numbers from its seeds.
 
     Args:
-        data_dir: not used; experiments pass it to every data set.
+        data_dir: not used; the harness passes it to every data set.
     """
 
     name, title, source = "random", "random numbers", "drawn by each trial"

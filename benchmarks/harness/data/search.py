@@ -1,4 +1,4 @@
-"""Where a dataset is looked for, place by place, and what is said when it is nowhere."""
+"""Searches for a data set in one place after another, and explains a search without success."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,19 +14,18 @@ Notify = Callable[[str], object]
 
 
 def find(facts: Facts, data_dir: Path | None, only_there: bool, notify: Notify) -> Dataset:
-    """Returns the dataset from the first place that has it.
+    """Returns the data set from the first place that has it.
 
-    A broken file ends the search with a `DataError`: what is broken should be known, not passed
-    over.
+    A damaged file ends the search with a `DataError`, so that the user learns of it.
 
     Args:
-        facts: of the dataset.
-        data_dir: the folder to look in first.
-        only_there: whether to look nowhere but in `data_dir`, if it is given.
+        facts: the data set.
+        data_dir: the folder to search first, or None.
+        only_there: whether to search `data_dir` only, if it is not None.
         notify: called with one line for humans when something takes long.
 
     Raises:
-        NotFoundError: if no place has it.
+        NotFoundError: if no place has the data set.
     """
     reasons = []
     for place, folder in _places(data_dir, only_there):
@@ -35,19 +34,19 @@ def find(facts: Facts, data_dir: Path | None, only_there: bool, notify: Notify) 
         elif not folder.is_dir():
             reasons.append(f"{folder} ({place}) does not exist")
         else:
-            elsewhere = []
+            mismatches = []
             for dataset in _look(facts, folder, notify):
                 if isinstance(dataset, Dataset):
                     return dataset
-                elsewhere.append(str(dataset))
+                mismatches.append(str(dataset))
             reasons.append(f"no {facts.title} in {folder} ({place}; {_holds(folder)})")
-            reasons.extend(elsewhere)
+            reasons.extend(mismatches)
     if not (data_dir and only_there):
         try:
             return tfds.download(facts, notify)
         except NotHereError as error:
             reasons.append(str(error))
-    raise NotFoundError(_story(facts, reasons), reasons)
+    raise NotFoundError(_explanation(facts, reasons), reasons)
 
 
 def _places(data_dir: Path | None, only_there: bool) -> Iterator[tuple[str, Path | None]]:
@@ -63,7 +62,7 @@ def _places(data_dir: Path | None, only_there: bool) -> Iterator[tuple[str, Path
 
 
 def _look(facts: Facts, folder: Path, notify: Notify) -> Iterator[Dataset | NotHereError]:
-    """Yields the dataset if it is there, and why something that looks like it is not it."""
+    """Yields the data set for each reader that finds it, and errors for files that look like it."""
     readers: list[Callable[[Facts, Path], Dataset | None]] = [
         *(
             (idx.read,)
@@ -74,7 +73,8 @@ def _look(facts: Facts, folder: Path, notify: Notify) -> Iterator[Dataset | NotH
         partial(image_folder.read, notify=notify),
         tfds.read,
     ]
-    # Its own sub-folders first: the folder itself may hold another dataset under the same names.
+    # The data set's sub-folders first: the folder itself may hold another data set whose files have
+    # the same names.
     for candidate in [*(folder / name for name in facts.folders), folder]:
         if not candidate.is_dir():
             continue
@@ -94,12 +94,12 @@ def _holds(folder: Path, most: int = 8) -> str:
     return f"it holds {', '.join(names[:most])}{more}" if names else "it is empty"
 
 
-def _story(facts: Facts, reasons: list[str]) -> str:
+def _explanation(facts: Facts, reasons: list[str]) -> str:
     return "\n".join(
         [
             f"{facts.title} was not found:",
             *(f"  - {reason}" for reason in reasons),
-            "To have it, do one of these:",
+            "To get it, do one of these:",
             f"  - put {facts.files}",
             "    into a folder and pass --data-dir FOLDER, or set $KERAS_DDL_DATA to that folder",
             "  - on a machine with internet, install tensorflow-datasets and run this without",

@@ -1,6 +1,5 @@
-"""Training, validation and test examples, drawn so that every size is a fair sample."""
+"""Splits a data set into training, validation and test examples, stratified by class."""
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +23,7 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Three sets of examples that have no image in common."""
+    """Training, validation and test examples; no image is in two of them."""
 
     train: Examples
     validation: Examples
@@ -39,18 +38,19 @@ def split(
     test_size: int | None = None,
     seed: int,
 ) -> Split:
-    """Splits a dataset, stratified by class.
+    """Splits a data set, stratified by class.
 
-    The seed gives the training images an order of which every beginning and every end is
-    stratified. Training takes its beginning and validation its end, so that a larger training
-    set holds the smaller ones, and the validation set is the same for all of them.
+    The seed decides an order of the training images in which the first n images and the last n
+    images are stratified for every n. Training takes the first images of this order and validation
+    the last ones. A larger training set therefore contains the smaller ones, and the validation set
+    is the same for all sizes.
 
     Args:
         dataset: a `Dataset`.
-        train_size: how many training images; by default all that validation leaves.
-        validation_size: how many validation images, taken from the training images.
-        test_size: how many test images; by default all of them, in their own order.
-        seed: any integer from 0 on.
+        train_size: the number of training images; by default all that validation leaves.
+        validation_size: the number of validation images, taken from the training images.
+        test_size: the number of test images; by default all of them, in the published order.
+        seed: a non-negative integer.
 
     Returns:
         A `Split`.
@@ -64,11 +64,13 @@ def split(
     check_sizes(dataset, train_size, validation_size)
     if test_size is not None and not 0 <= test_size <= len(dataset.y_test):
         raise DataError(
-            f"The test images of {dataset.title} do not suffice. "
+            f"{dataset.title} has too few test images. "
             f"Expected: test_size from 0 to {len(dataset.y_test)}. Received: {test_size}."
         )
 
-    # Two streams, so that the test set does not depend on how many training images there are.
+    from keras_ddl.splitting import stratified_order  # this imports Keras, so it is done late
+
+    # Two random streams, so that the choice of test images does not depend on the training images.
     of_train, of_test = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     order = stratified_order(dataset.y_train, of_train)
     test: np.ndarray | slice = slice(None)
@@ -90,43 +92,7 @@ def check_sizes(dataset: Dataset, train_size: int, validation_size: int) -> None
     pool = len(dataset.y_train)
     if min(train_size, validation_size) < 0 or train_size + validation_size > pool:
         raise DataError(
-            f"The training images of {dataset.title} do not suffice. "
+            f"{dataset.title} has too few training images. "
             f"Expected: train_size + validation_size of at most {pool}, neither below 0. "
             f"Received: {train_size} + {validation_size}."
         )
-
-
-def stratified_order(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Returns a random order of the examples in which every beginning is stratified.
-
-    In the first `m` of `n` examples, a class of size `c` occurs `m * c / n` times, rounded up or
-    down. So the `j`-th example of a class, counted from 0, may come no earlier than place
-    `floor(j * n / c)` and must come before place `ceil((j + 1) * n / c)`. At each place the one
-    that is due first among those that may come keeps all of these bounds, as it always does for
-    tasks of one step (earliest deadline first); ties are broken at random.
-
-    Args:
-        labels: integers of shape `(n,)`.
-        generator: draws which example of its class comes when, and the order of ties.
-    """
-    n = len(labels)
-    shuffled = generator.permutation(n)
-    members = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    _, starts, sizes = np.unique(labels[members], return_index=True, return_counts=True)
-    rank = np.arange(n) - np.repeat(starts, sizes)
-    size = np.repeat(sizes, sizes)
-    earliest = rank * n // size
-    due = -(-(rank + 1) * n // size)
-
-    by_earliest = np.argsort(earliest, kind="stable")
-    columns = (earliest, due, generator.permutation(n), members)
-    tasks = list(zip(*(column[by_earliest].tolist() for column in columns), strict=True))
-    ready: list[tuple[int, ...]] = []
-    order = np.empty(n, np.int64)
-    arrived = 0
-    for place in range(n):
-        while arrived < n and tasks[arrived][0] <= place:
-            heapq.heappush(ready, tasks[arrived][1:])
-            arrived += 1
-        order[place] = heapq.heappop(ready)[-1]
-    return order

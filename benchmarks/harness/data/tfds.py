@@ -1,4 +1,4 @@
-"""TensorFlow Datasets: what it has prepared, and what it can download."""
+"""Reads data sets that TensorFlow Datasets has prepared, and downloads them with it."""
 
 import contextlib
 import importlib.util
@@ -27,7 +27,7 @@ def read(facts: Facts, folder: Path) -> Dataset | None:
 
     Nothing is downloaded, and the library is imported only if there is something to read.
     """
-    # An unfinished preparation lies in a folder named otherwise, so a version is always whole.
+    # TensorFlow Datasets renames a folder to its version only when the preparation is complete.
     versions = [path for path in folder.iterdir() if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
     for path in sorted(versions, key=lambda path: [int(n) for n in path.name.split(".")])[::-1]:
         if _name(path / "dataset_info.json") == facts.name:
@@ -39,7 +39,7 @@ def download(facts: Facts, notify: Callable[[str], object]) -> Dataset:
     """Downloads and prepares the dataset; raises `NotHereError` if that cannot be done."""
     if importlib.util.find_spec("tensorflow_datasets") is None:
         raise NotHereError("no download: tensorflow-datasets is not installed")
-    # Without a host, TensorFlow Datasets would try again and again for minutes.
+    # If the host does not answer, TensorFlow Datasets retries for minutes.
     if fault := why_unreachable(facts.url):
         raise NotHereError(f"no download: {fault}")
     notify(f"Downloading {facts.title} to {home()} with TensorFlow Datasets.")
@@ -47,7 +47,7 @@ def download(facts: Facts, notify: Callable[[str], object]) -> Dataset:
         try:
             builder = tfds.builder(facts.name, data_dir=home())
             builder.download_and_prepare()
-        except Exception as error:  # it has no common class of errors
+        except Exception as error:  # the library's errors have no common class
             raise NotHereError(f"no download: {type(error).__name__}: {error}") from error
     return _read(facts, Path(builder.data_dir))
 
@@ -67,7 +67,7 @@ def _read(facts: Facts, path: Path) -> Dataset:
             for split in ("train", "test"):
                 batch = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
                 arrays[f"x_{split}"], arrays[f"y_{split}"] = batch["image"], batch["label"]
-        except Exception as error:  # it has no common class of errors
+        except Exception as error:  # the library's errors have no common class
             raise DataError(
                 f"{path} is damaged or incomplete. "
                 f"Expected: {facts.title} as prepared by TensorFlow Datasets. "
@@ -79,8 +79,8 @@ def _read(facts: Facts, path: Path) -> Dataset:
 
 @contextlib.contextmanager
 def _library() -> Iterator[ModuleType]:
-    """Imports the library and keeps what it prints off the standard output."""
-    # Reading a few images must not take the whole memory of a GPU from the training.
+    """Imports TensorFlow Datasets and sends what it prints to standard error."""
+    # By default TensorFlow reserves all memory of a GPU, and none would be left for training.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with contextlib.redirect_stdout(sys.stderr):
         try:

@@ -1,7 +1,7 @@
-"""Pickles of byte arrays, read without running anything that they ask for.
+"""Reads pickles of byte arrays without running code that the pickles name.
 
-A pickle names functions to call. Here the few names that a pickled NumPy array needs lead to
-stand-ins that only keep what they are given; every other name is refused.
+A pickle names functions to call. Here the few names that a pickled NumPy array needs are replaced
+by functions and classes that only store their arguments. A pickle with any other name is rejected.
 """
 
 import io
@@ -14,14 +14,14 @@ from benchmarks.harness.data.errors import DataError
 
 
 def load(content: bytes, origin: str) -> Any:
-    """Returns what the pickle holds, arrays of unsigned bytes as `PickledArray`.
+    """Returns the pickled object, with a `PickledArray` in place of each array.
 
     Args:
         content: the pickle, written by Python 2 or 3.
         origin: the file, for messages.
     """
     try:
-        # Python 2 strings come back as bytes: the form in which CIFAR-10 keeps its keys and pixels.
+        # "bytes" keeps Python 2 strings as bytes: CIFAR-10's keys and pixels are such strings.
         return _Unpickler(io.BytesIO(content), encoding="bytes").load()
     except DataError as error:
         raise DataError(f"{origin} {error}") from None
@@ -33,7 +33,7 @@ def load(content: bytes, origin: str) -> Any:
 
 
 class PickledArray:
-    """Keeps the state of a pickled NumPy array."""
+    """Stores the state of a pickled NumPy array."""
 
     state: Any = None
 
@@ -41,7 +41,7 @@ class PickledArray:
         self.state = state
 
     def array(self) -> np.ndarray:
-        """Returns the array; raises `ValueError` or `TypeError` if the state makes none."""
+        """Returns the array; raises `ValueError` or `TypeError` if the state is not an array's."""
         _, shape, dtype, fortran, content = self.state
         if dtype.code not in ("u1", b"u1"):
             raise TypeError(f"an array of type {dtype.code!r}")
@@ -53,7 +53,7 @@ class _DType:
         self.code = code
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and alignment, which bytes do not have."""
+        """Ignores the state, which is byte order and alignment: single bytes have neither."""
 
 
 def _reconstruct(*_: Any) -> PickledArray:
@@ -61,7 +61,7 @@ def _reconstruct(*_: Any) -> PickledArray:
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    # How Python 3 writes bytes in an old protocol. Other codecs may do costly things.
+    # Old pickle protocols of Python 3 write bytes in this way. Other codecs may be slow or unsafe.
     if encoding != "latin1":
         raise ValueError(f"codec {encoding}")
     return text.encode(encoding)
@@ -82,6 +82,6 @@ class _Unpickler(pickle.Unpickler):
             return _ALLOWED[module, name]
         except KeyError:
             raise DataError(
-                "is a pickle that asks to run code, and was not read. "
+                "is a pickle that would run code, so it was not read. "
                 f"Expected: NumPy arrays only. Received: {module}.{name}."
             ) from None

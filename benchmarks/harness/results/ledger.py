@@ -1,4 +1,4 @@
-"""The ledger: every claim, what was measured of it, and the verdict."""
+"""The ledger: every claim with the measured figures and the verdict."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,13 +20,13 @@ class Entry:
     """One line of the ledger: a claim, judged on one run.
 
     Args:
-        id: the claim's.
+        id: the claim's id.
         says: the claim, as precisely as it is judged.
         measured_as: what has to be measured, in words.
-        by: what measures it: names of experiments.
+        by: the names of the experiments that measure it.
         verdict: one of `VERDICTS`.
-        findings: what the verdict follows from; none where nothing was run.
-        run: where it was measured, or None.
+        findings: the findings from which the verdict follows; empty if nothing was run.
+        run: the run on which the claim was judged, or None.
     """
 
     id: str
@@ -39,22 +39,22 @@ class Entry:
 
     @property
     def seeds(self) -> str:
-        """How many seeds the findings have: a number, or the fewest and the most."""
+        """The number of seeds of the findings, or its smallest and largest value, such as "3-5"."""
         counts = sorted({finding.interval.count for finding in self.findings}) or [0]
         return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
 
 
 def claims(file: Path = ROOT / "benchmarks" / "claims.toml") -> list[Entry]:
-    """All claims there are to measure, none of them run."""
+    """One entry for each listed claim, with the verdict "not run"."""
     with file.open("rb") as stream:
         listed = tomllib.load(stream)
-    return [Entry(id_, **{**told, "by": tuple(told["by"])}) for id_, told in listed.items()]
+    return [Entry(id_, **{**claim, "by": tuple(claim["by"])}) for id_, claim in listed.items()]
 
 
 def ledger(reports: Mapping[Run, Report]) -> list[Entry]:
-    """A line for each claim and run, then one for each claim of the list that no run is on.
+    """One entry for each claim and run, then one for each listed claim that was never run.
 
-    Both parts are in the order of the list; claims that are not in it come last.
+    Both parts follow the order of the list. Claims that are not in the list come last.
     """
     listed = claims()
     judged = [entry for run, report in reports.items() for entry in _judged(run, report, listed)]
@@ -69,23 +69,29 @@ def _judged(run: Run, report: Report, listed: list[Entry]) -> Iterator[Entry]:
     for claim in report.experiment.claims:
         if claim.id in report.verdicts:
             verdict = report.verdicts[claim.id]
-            told = measured_as.get(claim.id, "")
-            by = (run[0],)
-            yield Entry(claim.id, claim.statement, told, by, verdict.verdict, verdict.findings, run)
+            yield Entry(
+                claim.id,
+                claim.statement,
+                measured_as.get(claim.id, ""),
+                (run[0],),
+                verdict.verdict,
+                verdict.findings,
+                run,
+            )
 
 
 def counts(entries: list[Entry]) -> dict[str, int]:
-    """How many lines have each verdict."""
-    found = [entry.verdict for entry in entries]
-    return {verdict: found.count(verdict) for verdict in VERDICTS}
+    """The number of entries with each verdict."""
+    verdicts = [entry.verdict for entry in entries]
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
 
 def markdown(entries: list[Entry], pages: Mapping[str, str]) -> str:
     """The ledger as a table.
 
     Args:
-        entries: its lines.
-        pages: by module of `benchmarks`, the link to its results.
+        entries: the lines of the table.
+        pages: links to pages of results, by the name of the command in `benchmarks`.
     """
     rows = []
     for entry in entries:

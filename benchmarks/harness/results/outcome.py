@@ -1,4 +1,4 @@
-"""What a command prints at its end: the plan of a dry run, or the results."""
+"""Prints the plan of a dry run, or the results of a run."""
 
 import json
 import sys
@@ -15,12 +15,12 @@ from benchmarks.harness.store import Store
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How much is printed.
+class Output:
+    """What a command prints.
 
     Args:
-        json: one JSON document on standard output, and nothing else there.
-        quiet: no text.
+        json: whether to print one JSON document, and nothing else, on standard output.
+        quiet: whether to print no text.
     """
 
     json: bool = False
@@ -28,11 +28,11 @@ class Shown:
 
 
 def show_plan(
-    experiment: Experiment, trials: Sequence[Trial], done: Collection[str], shown: Shown
+    experiment: Experiment, trials: Sequence[Trial], done: Collection[str], output: Output
 ) -> None:
     """Prints which trials a command would run."""
     left = sum(trial.key not in done for trial in trials)
-    if shown.json:
+    if output.json:
         plan = [
             {
                 "key": trial.key,
@@ -44,7 +44,7 @@ def show_plan(
         ]
         counts = {"trials": len(trials), "done": len(trials) - left, "to_run": left}
         print(json.dumps({**_about(experiment, trials), **counts, "plan": plan}, indent=2))
-    elif not shown.quiet:
+    elif not output.quiet:
         for trial in trials:
             state = "done" if trial.key in done else "to do"
             print(f"{state}  {trial.key}  {experiment.label(trial)}")
@@ -52,37 +52,37 @@ def show_plan(
 
 
 def show_results(
-    experiment: Experiment, trials: Sequence[Trial], store: Store, shown: Shown
+    experiment: Experiment, trials: Sequence[Trial], store: Store, output: Output
 ) -> int:
-    """Prints tables and verdicts, draws figures, and names trials without a result.
+    """Prints tables and verdicts, draws figures, and reports trials without a result.
 
     Returns:
-        How many trials have no result.
+        The number of trials without a result.
     """
     latest = store.latest()
     records = [latest[trial.key] for trial in trials if trial.key in latest]
-    made = run_report.make(experiment, records)
-    figures = _draw(made, store.folder)
+    report = run_report.make(experiment, records)
+    figures = _draw(report, store.folder)
     failed = [record for record in records if not record.done]
-    lost = len(trials) - len(records)
-    if shown.json:
+    missing = len(trials) - len(records)
+    if output.json:
         document = {
             **_about(experiment, trials),
-            "claims": {id_: verdict.as_json() for id_, verdict in made.verdicts.items()},
-            "tables": [tables.as_json(section) for section in made.sections],
+            "claims": {id_: verdict.as_json() for id_, verdict in report.verdicts.items()},
+            "tables": [tables.as_json(section) for section in report.sections],
             "records": str(store.records_folder),
             "figures": [str(path) for path in figures],
             "trials": len(trials),
-            "failed": len(failed) + lost,
+            "failed": len(failed) + missing,
         }
         print(json.dumps(document, indent=2, allow_nan=False))
-    elif not shown.quiet:
-        print(f"\n{made.text(width=width())}\n")
+    elif not output.quiet:
+        print(f"\n{report.text(width=width())}\n")
         print(f"records: {store.records_folder}")
         for path in figures:
             print(f"figure:  {path}")
-    _name_failures(failed, lost, len(trials))
-    return len(failed) + lost
+    _report_failures(failed, missing, len(trials))
+    return len(failed) + missing
 
 
 def _about(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -95,26 +95,26 @@ def _about(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def _draw(made: run_report.Report, folder: Path) -> list[Path]:
-    """The figures' paths; on a full or read-only disk, the results are still shown without them."""
+def _draw(report: run_report.Report, folder: Path) -> list[Path]:
+    """Draw the figures and return their paths; none if the disk is full or read-only."""
     try:
-        return made.draw(folder)
+        return report.draw(folder)
     except OSError as error:
-        print(f"note: no figures, for they cannot be written: {error}", file=sys.stderr)
+        print(f"note: the figures cannot be written: {error}", file=sys.stderr)
         return []
 
 
-def _name_failures(failed: Sequence[Record], lost: int, count: int) -> None:
+def _report_failures(failed: Sequence[Record], missing: int, count: int) -> None:
     for error in dict.fromkeys(record.error for record in failed):
         print(f"\n{error}", file=sys.stderr)
     if failed:
         print(
-            f"error: {len(failed)} of {count} trials failed, as told above; "
-            "the same command tries them again",
+            f"error: {len(failed)} of {count} trials failed, see above; "
+            "the same command runs them again",
             file=sys.stderr,
         )
-    if lost:
+    if missing:
         print(
-            f"error: {lost} of {count} trials left no record; the same command runs them",
+            f"error: {missing} of {count} trials left no record; the same command runs them",
             file=sys.stderr,
         )

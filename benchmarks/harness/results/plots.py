@@ -1,7 +1,7 @@
-"""Records as figures: a metric with error bars, the paper's in grey, and learning curves."""
+"""Draws records: a metric with error bars, the paper's values in grey, and learning curves."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "grid.alpha": 0.3,
-    "svg.hashsalt": "keras_ddl",  # the same records give the same file
+    "svg.hashsalt": "keras_ddl",  # fixed, so that the same records give the same file
 }
 
 
@@ -42,7 +42,7 @@ def draw(section: Section, folder: Path) -> list[Path]:
 
 
 def _panels(section: Section, figure: Figure) -> None:
-    """The first metric against the axis, and a panel for each curve."""
+    """Draw the first metric against the axis, and a panel for each curve."""
     view, records = section.view, section.records
     metric, metric_title = next(iter(section.metrics.items()))
     panels = figure.subplots(1, 1 + len(section.curves), squeeze=False)[0]
@@ -56,26 +56,14 @@ def _panels(section: Section, figure: Figure) -> None:
 def _against_axis(
     axes: Axes, view: View, records: Sequence[Record], metric: str, reference: Reference | None
 ) -> None:
-    """Means with 95 % intervals of the arms that converged; a cross where none did."""
-    points, lost = {}, []
-    for (value,), arm in groups(records, (view.axis,)).items():
-        found = [record.metrics[metric] for record in arm if metric in record.metrics]
-        if found:
-            points[value] = mean_interval(found)
-        else:
-            lost.append(value)
-    names = any(isinstance(value, str) for value in points)  # no line leads from name to name
-    axes.errorbar(
-        list(points),
-        [interval.mean for interval in points.values()],
-        yerr=np.nan_to_num([interval.half for interval in points.values()]),
-        marker="o",
-        linestyle="none" if names else "-",
-        capsize=3,
-        color="tab:blue",
-        label="measured, mean and 95 % interval",
-    )
-    heights = [interval.mean for interval in points.values()]
+    """Draw means with 95 % intervals, and a cross for each arm whose runs all diverged."""
+    by_value = {
+        value: [record.metrics[metric] for record in arm if metric in record.metrics]
+        for (value,), arm in groups(records, (view.axis,)).items()
+    }
+    label = "measured, mean and 95 % interval"
+    heights = draw_means(axes, by_value, color="tab:blue", label=label)
+    diverged = [value for value, seeds in by_value.items() if not seeds]
     if reference and metric in reference.values:
         published = reference.values[metric]
         axes.errorbar(
@@ -91,17 +79,36 @@ def _against_axis(
             label=reference.label,
         )
         heights += published.values()
-    if sum(len(str(value)) for value in [*points, *lost]) > MOST_CHARACTERS:
+    if sum(len(str(value)) for value in by_value) > MOST_CHARACTERS:
         axes.tick_params("x", rotation=90)
-    if lost:
-        axes.plot(lost, [max(heights, default=1)] * len(lost), "rx", label="did not converge (n/c)")
+    if diverged:
+        top = [max(heights, default=1)] * len(diverged)
+        axes.plot(diverged, top, "rx", label="did not converge (n/c)")
     if heights and 0 < 10 * min(heights) < max(heights):
-        _readable_log(axes)  # an arm at chance level would flatten the others
+        _readable_log(axes)  # on a linear scale an arm at chance level would flatten the others
     axes.legend(fontsize="small")
 
 
+def draw_means(axes: Axes, by_value: Mapping[Any, Sequence[float]], **style: Any) -> list[float]:
+    """Draw means with 95 % intervals, and return the means.
+
+    Args:
+        axes: where to draw.
+        by_value: by value of the axis, the numbers of the seeds. Values without numbers are left
+            out.
+        **style: arguments of `Axes.errorbar`.
+    """
+    intervals = {value: mean_interval(seeds) for value, seeds in by_value.items() if seeds}
+    means = [interval.mean for interval in intervals.values()]
+    halves = np.nan_to_num([interval.half for interval in intervals.values()])
+    if any(isinstance(value, str) for value in intervals):
+        style.setdefault("linestyle", "none")  # a line between names would say nothing
+    axes.errorbar([*intervals], means, yerr=halves, marker="o", capsize=3, **style)
+    return means
+
+
 def _learning_curves(axes: Axes, view: View, records: Sequence[Record], curve: str) -> None:
-    """The mean over seeds, coloured from the axis' lowest value to its highest."""
+    """Draw each arm's mean over seeds; the colour follows the arm's value of the axis."""
     arms = groups([record for record in records if record.status == "ok"], (view.axis,))
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.95, len(arms)))
     heights: list[float] = []
@@ -119,7 +126,7 @@ def _learning_curves(axes: Axes, view: View, records: Sequence[Record], curve: s
 
 
 def _readable_log(axes: Axes) -> None:
-    """A logarithmic scale labelled 2, 5, 10 instead of powers of ten."""
+    """Set a logarithmic scale with labels at 1, 2 and 5 times powers of ten."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))

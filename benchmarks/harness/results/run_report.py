@@ -1,13 +1,12 @@
-"""Records of one experiment as text and figures. Needs no Keras."""
+"""Shows records of one experiment as text and figures. Needs no Keras."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.harness.claims import Verdict
 from benchmarks.harness.experiment import Experiment
-from benchmarks.harness.results import tables
+from benchmarks.harness.results import provenance, tables
 from benchmarks.harness.results.width import folded
 from benchmarks.harness.spec import Record
 from benchmarks.harness.views import Section, View, groups
@@ -27,9 +26,11 @@ class Report:
         """Tables and verdicts as plain text, or as Markdown with tabulate's format "pipe".
 
         Args:
-            fmt: tabulate's name of a table format.
-            figures: the path to the figures, ending in "/" or empty, if they are to be shown.
-            width: the most characters of a line, for plain text. None (default): any number.
+            fmt: tabulate's name of the table format.
+            figures: the path of the folder with the figures, empty or ending in "/". None
+                (default): figures are not shown.
+            width: the largest number of characters in a line of plain text. None (default): no
+                limit.
         """
         parts = [_text(section, fmt, figures, width) for section in self.sections]
         if self.verdicts:
@@ -58,10 +59,11 @@ def make(experiment: Experiment, records: Sequence[Record]) -> Report:
 def by_run(
     experiment: Experiment, records: Sequence[Record]
 ) -> dict[tuple[str, str, int], list[Record]]:
-    """Results apart by what no table may mix: data set, profile and base seed.
+    """Groups finished records by data set, profile and base seed, which no table may mix.
 
-    Records of an earlier version or of settings that the profile has no more are left out. Of data
-    sets with one title and different content, the one with the newest record stays.
+    Records of an earlier version, and of settings that the profile no longer has, are left out. If
+    data sets have the same title and different content, only the one with the newest record is
+    kept.
     """
     runs: dict[tuple[str, str, int, str], list[Record]] = {}
     for record in sorted(records, key=lambda record: record.finished):
@@ -69,7 +71,7 @@ def by_run(
         if record.done and experiment.is_current(trial):
             run = (trial.dataset, trial.profile, trial.seed, trial.data)
             runs[run] = [*runs.pop(run, []), record]  # the newest run comes last
-    return dict(sorted({run[:3]: found for run, found in runs.items()}.items()))
+    return dict(sorted({run[:3]: of_run for run, of_run in runs.items()}.items()))
 
 
 def _section(
@@ -78,7 +80,7 @@ def _section(
     trial = records[0].trial
     cut = {name: value for name, value in cut.items() if value is not None}
     cuts = [f"{name} {value}" for name, value in cut.items()]
-    seed = [f"seed {trial.seed}"] if trial.seed else []  # other seeds than the default are named
+    seed = [f"seed {trial.seed}"] if trial.seed else []  # the default seed, 0, is not named
     about = ", ".join([*cuts, f"{trial.profile} profile", *seed])
     names = [experiment.name, view.axis, *cut.values(), _slug(trial.dataset), trial.profile, *seed]
     return Section(
@@ -92,10 +94,9 @@ def _section(
 
 
 def notes(section: Section) -> list[str]:
-    """What stands below a table: where the paper's values are from, and what it ran on."""
+    """The lines below a table: the source of the paper's values, and device and versions."""
     paper = [f"Paper: {section.reference.description}"] if section.reference else []
-    ran = f"Run on {_hardware(section.records)}; {_provenance(section.records)}."
-    return [*paper, ran]
+    return [*paper, provenance.sentence(section.records)]
 
 
 def _text(section: Section, fmt: str, figures: str | None, width: int | None) -> str:
@@ -111,63 +112,3 @@ def _slug(title: str) -> str:
     """A data set's title as part of a file name: "CIFAR-10 (JPEG)" gives "cifar-10-jpeg"."""
     words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
     return "-".join(words)
-
-
-def _hardware(records: Sequence[Record]) -> str:
-    def one(record: Record) -> str:
-        environment = record.environment
-        versions = environment.get("packages", {})
-        backend = environment.get("backend", "?")
-        keras = f"Keras {versions.get('keras', '?')}"
-        return f"{_device(environment)}, {keras} on {backend} {versions.get(backend, '?')}"
-
-    return "; ".join(sorted({one(record) for record in records}))
-
-
-def environments(reports: Mapping[Any, Report]) -> list[tuple[str, ...]]:
-    """One row for each device and set of versions: what ran there, when, and of which commits."""
-    found: dict[tuple[str, str, str], list[Record]] = {}
-    for report in reports.values():
-        for section in report.sections:
-            for record in section.records:
-                found.setdefault(_platform(record), []).append(record)
-    return [
-        (
-            *place,
-            *_when(records),
-            ", ".join(sorted({record.trial.experiment for record in records})),
-        )
-        for place, records in sorted(found.items())
-    ]
-
-
-def _platform(record: Record) -> tuple[str, str, str]:
-    """Device, software and system."""
-    environment = record.environment
-    versions = environment.get("packages", {})
-    backend = environment.get("backend", "?")
-    names = dict.fromkeys(("keras", backend, "numpy"))
-    software = [f"{name} {versions.get(name, '?')}" for name in names]
-    return (
-        _device(environment),
-        ", ".join(software),
-        f"Python {environment.get('python', '?')}, {environment.get('platform', '?')}",
-    )
-
-
-def _device(environment: Mapping[str, Any]) -> str:
-    return f"{environment.get('device', '?')} ({environment.get('cores', '?')} cores)"
-
-
-def _provenance(records: Sequence[Record]) -> str:
-    days, commits = _when(records)
-    return f"{days}, commit {commits}"
-
-
-def _when(records: Sequence[Record]) -> tuple[str, str]:
-    """First and last day, and commits."""
-    days = sorted({record.finished[:10] for record in records})
-    commits = sorted({record.environment.get("commit") or "unknown" for record in records})
-    short = [commit[:12] + "+changes" * commit.endswith("+changes") for commit in commits]
-    span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return span, ", ".join(short)

@@ -1,4 +1,4 @@
-"""Records as text: the result table, what was scaled down, and the verdicts."""
+"""Shows records as text: the result table, differences from the paper's set-up, and verdicts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,19 @@ from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import Section, Table, groups
 
-MEASUREMENT = ("points", "curve_examples")  # settings that change what is seen, not what happens
+MEASUREMENT = ("points", "curve_examples")  # settings that change the curves, not the training
 
 
 def result_rows(section: Section) -> Table:
-    """One row for each value of the view's axis: means with 95 % intervals, n/c where diverged."""
+    """One row for each value of the view's axis: means with 95 % intervals; n/c: not converged."""
     return (section.view.table or _standard)(section)
 
 
 def result_table(section: Section, fmt: str = "simple", width: int | None = None) -> str:
-    """The rows as text. Columns that do not fit into `width` follow below, after the first one."""
+    """The rows as text. Columns that exceed `width` follow in further tables below.
+
+    Each further table repeats the first column.
+    """
     headers, rows = result_rows(section)
     parts = [[*range(len(headers))]] if width is None else column_groups(headers, rows, width)
     return "\n\n".join(
@@ -39,7 +42,7 @@ def result_table(section: Section, fmt: str = "simple", width: int | None = None
 
 
 def as_json(section: Section) -> dict[str, Any]:
-    """The table as it is printed, and the numbers behind it: plain values, None for no number."""
+    """The printed table and its numbers, as JSON values; None stands for a missing number."""
     headers, rows = result_rows(section)
     view = section.view
     names = (view.axis, *view.series)
@@ -65,8 +68,8 @@ def _json_cell(value: Any) -> Any:
 
 
 def _numbers(arm: Sequence[Record], metric: str) -> dict[str, float | None]:
-    found = mean_interval([r.metrics[metric] for r in arm if metric in r.metrics])
-    values = {"mean": found.mean, "low": found.low, "high": found.high}
+    interval = mean_interval([r.metrics[metric] for r in arm if metric in r.metrics])
+    values = {"mean": interval.mean, "low": interval.low, "high": interval.high}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
@@ -83,31 +86,31 @@ def _standard(section: Section) -> Table:
 
 
 def cell(arm: Sequence[Record], metric: str) -> str:
-    """The mean of an arm's metric with its interval; n/c where runs diverged."""
-    found = [record.metrics[metric] for record in arm if metric in record.metrics]
-    lost = sum(record.status == "diverged" for record in arm)
-    if lost == len(arm):
+    """The mean of an arm's metric with its interval, and how many runs diverged (n/c)."""
+    seeds = [record.metrics[metric] for record in arm if metric in record.metrics]
+    diverged = sum(record.status == "diverged" for record in arm)
+    if diverged == len(arm):
         return "n/c"
-    return f"{mean_interval(found)}" + (f" (n/c {lost})" if lost else "")
+    return f"{mean_interval(seeds)}" + (f" (n/c {diverged})" if diverged else "")
 
 
 def published(reference: Reference | None, metric: str, value: float) -> str:
-    """The paper's value with its error bar, or "-"."""
-    found = reference.values[metric].get(value) if reference else None
-    if reference is None or found is None:
+    """The paper's value with its error bar; "-" if the paper has none."""
+    mean = reference.values[metric].get(value) if reference else None
+    if reference is None or mean is None:
         return "-"
     spread = reference.spreads.get(metric, {}).get(value)
-    return f"{found:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
+    return f"{mean:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
 
 
 def setting(trial: Trial, experiment: Experiment) -> str:
-    """How a trial's set-up differs from the paper's profile: the line above every table."""
+    """The line above every table: how a trial's set-up differs from the paper's profile."""
     paper = {"data": experiment.paper_dataset, **experiment.profiles["paper"].settings}
-    own = {"data": trial.dataset, **trial.params}
+    used = {"data": trial.dataset, **trial.params}
     differing = [
-        f"{name.replace('_', ' ')} {_plain(own[name])} (paper profile: {_plain(paper[name])})"
+        f"{name.replace('_', ' ')} {_plain(used[name])} (paper profile: {_plain(paper[name])})"
         for name in paper
-        if name in own and name not in MEASUREMENT and _plain(own[name]) != _plain(paper[name])
+        if name in used and name not in MEASUREMENT and _plain(used[name]) != _plain(paper[name])
     ]
     if not differing:
         return "Settings of the paper profile."
@@ -128,7 +131,7 @@ def verdict_table(
     fmt: str = "simple",
     width: int | None = None,
 ) -> str:
-    """The claims with their verdicts and the figures these follow from."""
+    """The claims with their verdicts, and the figures from which the verdicts follow."""
     breaks = "<br>" if fmt == "pipe" else "\n"
     rows = [
         (

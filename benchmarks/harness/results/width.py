@@ -1,4 +1,4 @@
-"""Text in the width of the terminal."""
+"""Fits text to the width of the terminal."""
 
 import shutil
 import textwrap
@@ -9,19 +9,19 @@ OFF_TERMINAL = 100
 
 
 def width() -> int:
-    """Columns of the terminal, `$COLUMNS` if it is set, and 100 for a file or a pipe."""
+    """The number of columns: `$COLUMNS` if set, else the terminal's; 100 for a file or a pipe."""
     return max(40, shutil.get_terminal_size((OFF_TERMINAL, 24)).columns)
 
 
 def folded(text: str, width: int | None) -> str:
-    """A paragraph in lines of at most `width` characters; as it is for None."""
+    """Break a paragraph into lines of at most `width` characters; None leaves it unchanged."""
     return text if width is None else textwrap.fill(text, width, break_on_hyphens=False)
 
 
 def column_groups(
     headers: Sequence[Any], rows: Sequence[Sequence[Any]], width: int
 ) -> list[list[int]]:
-    """Divides a table's columns so that each part fits; the first column is in every part."""
+    """Divide a table's columns into parts that fit; every part includes the first column."""
     sizes = [
         max(len(line) for cell in column for line in f"{cell}".split("\n"))
         for column in zip(headers, *rows, strict=True)

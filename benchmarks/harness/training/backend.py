@@ -1,4 +1,4 @@
-"""Keras and its backend, imported late and quietly."""
+"""Imports Keras and its backend, late and without their messages."""
 
 import contextlib
 import functools
@@ -7,15 +7,15 @@ import warnings
 
 from benchmarks.harness import interrupts
 from benchmarks.harness.env import gpu
-from benchmarks.harness.training.quiet import native_chatter_held
+from benchmarks.harness.training.quiet import hide_native_messages
 
 
 class BackendError(Exception):
-    """Keras, its backend or the library cannot be imported; the message says how to mend it."""
+    """Keras, its backend or the library cannot be imported. The message says what to install."""
 
 
-def how_to_mend(error: ModuleNotFoundError) -> str:
-    """What is missing, and the command that installs it."""
+def what_to_install(error: ModuleNotFoundError) -> str:
+    """A message that names the missing package and the command that installs it."""
     if (error.name or "").partition(".")[0] == "keras_ddl":
         return (
             f"{error.name} cannot be imported, because the project is not installed. Install it "
@@ -31,15 +31,16 @@ def name() -> str:
     Raises:
         BackendError: if Keras or its backend cannot be imported.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # native code: no notes, only warnings
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # TensorFlow's C++ code logs warnings only
     try:
-        with interrupts.at_once(), native_chatter_held():
+        with interrupts.at_once(), hide_native_messages():
             import keras
 
             backend = keras.backend.backend()
-            gpu(backend)  # inside this block, because TensorFlow complains when it finds none
+            gpu(backend)  # inside this block, because TensorFlow warns if there is no GPU
             with contextlib.suppress(ImportError):  # other backends need no TensorFlow
-                import tensorflow  # noqa: F401 - where it is, Keras imports it later and noisily
+                # If it is installed, Keras imports it later, and its messages would be shown.
+                import tensorflow  # noqa: F401
     except (ImportError, ValueError) as error:
         raise BackendError(
             f"Keras cannot be imported with its backend: {error}. Install the backend, as in "
@@ -49,15 +50,16 @@ def name() -> str:
 
 
 def use_cores() -> None:
-    """Have the members of populations train side by side on a processor's cores.
+    """Let the members of populations train in parallel on the processor's cores.
 
-    To be called before anything else starts the backend, as reading data does.
+    Call it before anything else starts the backend; reading data may start it.
     """
     name()
     from keras_ddl.population import CoresNotSplit, use_cores
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CoresNotSplit)  # too late: results are the same
+        # The warning says that the backend has already started. The results are the same.
+        warnings.simplefilter("ignore", CoresNotSplit)
         use_cores()
 
 
@@ -67,13 +69,13 @@ def has_gpu() -> bool:
 
 
 def jit_compile() -> bool | str:
-    """XLA on TensorFlow's CPU halves the speed of matmul; elsewhere Keras chooses well."""
+    """The value for `compile`: False for TensorFlow on a CPU, where XLA halves matmul's speed."""
     return False if name() == "tensorflow" and not has_gpu() else "auto"
 
 
 def scans_updates() -> bool:
-    """Whether several updates of one model run in one call: JAX with a GPU.
+    """Whether to run several updates of one model in one compiled call, which pays on JAX's GPUs.
 
-    On a CPU a loop within the call gains nothing for convolutions.
+    On a CPU it is no faster for networks with convolutions.
     """
     return name() == "jax" and has_gpu()

@@ -1,4 +1,4 @@
-"""Data-parallel training: every device takes its share of each batch."""
+"""Data-parallel training: each device processes a part of every batch."""
 
 import contextlib
 import functools
@@ -10,12 +10,12 @@ from benchmarks.harness.training.backend import BackendError
 
 
 def provide(count: int) -> None:
-    """See to it that there are `count` devices; without a GPU the processor is split.
+    """Make `count` devices available. Without a GPU the processor is split into virtual devices.
 
-    To be called before anything else starts the backend, as reading data does.
+    Call it before anything else starts the backend; reading data may start it.
 
     Raises:
-        BackendError: if there are fewer.
+        BackendError: if fewer devices are available.
     """
     if count == 1:
         return
@@ -29,18 +29,20 @@ def provide(count: int) -> None:
         )
     if name == "tensorflow" and not backend.has_gpu():
         _split_for_tensorflow(count)
-    there = len(_devices())
-    if count > there:
+    available = len(_devices())
+    if count > available:
         raise BackendError(
-            f"`devices` must be at most {there}, the devices of {name} here, unless there is "
-            f"no GPU and the backend has not started yet. Received: devices={count}"
+            f"`devices` must be at most {available}, the number of devices of {name}. Without a "
+            "GPU the processor can be split, but only before the backend has started. "
+            f"Received: devices={count}"
         )
 
 
 def data_parallel(count: int) -> contextlib.AbstractContextManager[Any]:
-    """A context in which a model is made, compiled and trained on `count` devices.
+    """A context in which to create, compile and train a model on `count` devices.
 
-    On TensorFlow layers see one device's share of a batch, on JAX the whole batch.
+    On TensorFlow a layer sees the part of the batch that one device processes, on JAX the whole
+    batch.
     """
     if count == 1:
         return contextlib.nullcontext()
@@ -55,7 +57,8 @@ def data_parallel(count: int) -> contextlib.AbstractContextManager[Any]:
 def mirrored(count: int) -> Any:
     """TensorFlow's strategy for `count` devices.
 
-    One for all models: the synchronizations of a second would take the numbers of the first's.
+    It is created once and used for all models: a second strategy would reuse the numbers by which
+    TensorFlow identifies the first strategy's synchronizations.
     """
     import tensorflow as tf
 
@@ -66,14 +69,14 @@ def _split_for_tensorflow(count: int) -> None:
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
-    with contextlib.suppress(RuntimeError):  # it has started: the devices are what they are
+    with contextlib.suppress(RuntimeError):  # TensorFlow has started: too late to split
         tf.config.set_logical_device_configuration(
             processor, [tf.config.LogicalDeviceConfiguration()] * count
         )
 
 
 def _devices() -> list[str]:
-    """GPUs, or the parts of a processor."""
+    """The names of the GPUs; without a GPU, of the parts of the processor."""
     if backend.name() == "tensorflow":
         import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Where trials run. An executor takes trials and yields a record of each, in any order."""
+"""Executors run trials. Each takes trials and yields one record for each, in any order."""
 
 import sys
 import time
@@ -16,10 +16,11 @@ from benchmarks.harness.training import backend
 from benchmarks.harness.training.grouping import groups
 from benchmarks.harness.training.progress import Progress
 
-# Trials of a group: enough, and at most. docs/results/throughput.md: what a larger one gains.
+# The size of a group: the number of trials that is enough, and the largest number. See `groups`.
+# docs/results/throughput.md shows what larger groups gain.
 ON_CPU, ON_GPU = (8, 16), (48, 64)
 
-Claim = Callable[[list[Trial]], list[Trial]]  # what of a group is to be trained here
+Claim = Callable[[list[Trial]], list[Trial]]  # returns the trials of a group to train here
 Executor = Callable[[Experiment, Sequence[Trial], Dataset, Progress, Claim], Iterator[Record]]
 
 
@@ -34,7 +35,7 @@ def in_process(
     progress: Progress,
     claim: Claim = _all,
 ) -> Iterator[Record]:
-    """One trial after another. A trial that raises leaves an error record."""
+    """Train one trial after another. If a trial raises an exception, its record has the error."""
     return _train(experiment, ([trial] for trial in trials), dataset, progress, claim)
 
 
@@ -45,9 +46,10 @@ def population(
     progress: Progress,
     claim: Claim = _all,
 ) -> Iterator[Record]:
-    """Trials of one structure together, as a `keras_ddl.Population`; the others alone.
+    """Train trials of one structure together, as a `keras_ddl.Population`.
 
-    A group that does not fit in memory is halved. Its records come all at once.
+    If a group does not fit into memory, its two halves are trained one after the other. The records
+    of a group are yielded when all of its trials are finished.
     """
     sizes = ON_GPU if backend.has_gpu() else ON_CPU
     return _train(experiment, groups(experiment, trials, *sizes), dataset, progress, claim)
@@ -60,9 +62,9 @@ def auto(
     progress: Progress,
     claim: Claim = _all,
 ) -> Iterator[Record]:
-    """`population` where it pays: on PyTorch its members take turns."""
-    pays = trains_together("auto", experiment)
-    return (population if pays else in_process)(experiment, trials, dataset, progress, claim)
+    """Use `population` where it is faster. On PyTorch it is not: its members train in turn."""
+    together = trains_together("auto", experiment)
+    return (population if together else in_process)(experiment, trials, dataset, progress, claim)
 
 
 def trains_together(name: str, experiment: Experiment) -> bool:
@@ -79,13 +81,13 @@ def _train(
     progress: Progress,
     claim: Claim,
 ) -> Iterator[Record]:
-    backend.name()  # an import that fails ends the run, and is no error of one trial
+    backend.name()  # imports Keras here, so that a failure ends the run rather than one trial
     try:
         from benchmarks.harness.training.trainer import Trainer
     except ModuleNotFoundError as error:
-        raise backend.BackendError(backend.how_to_mend(error)) from error
-    own = experiment.work.trainer if isinstance(experiment.work, Training) else None
-    train = (own or Trainer)(experiment, dataset)
+        raise backend.BackendError(backend.what_to_install(error)) from error
+    special = experiment.work.trainer if isinstance(experiment.work, Training) else None
+    train = (special or Trainer)(experiment, dataset)
     for group in filter(None, map(claim, groups)):
         yield from _records(train, group, progress)
 
@@ -114,7 +116,7 @@ def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Rec
             )
             for trial in group
         ]
-    if halve:  # here, where no error holds what filled the memory any more
+    if halve:  # outside `except`, where the exception no longer keeps the tensors alive
         for half in (group[: count // 2], group[count // 2 :]):
             yield from _records(train, half, progress)
         return
@@ -124,13 +126,13 @@ def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Rec
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Whether the machine ran out of memory, or a GPU, as TensorFlow and JAX report it."""
+    """Whether an error says that the machine or a GPU ran out of memory, on TensorFlow or JAX."""
     signs = ("ResourceExhausted", "RESOURCE_EXHAUSTED")
     return isinstance(error, MemoryError) or any(s in f"{type(error)} {error}" for s in signs)
 
 
 def _without_folders(text: str) -> str:
-    """The text without the machine's folders, which do not belong in a record."""
+    """Remove the paths of this machine's folders, which do not belong in a record."""
     return text.replace(f"{ROOT}/", "").replace(f"{sys.prefix}/", "")
 
 

@@ -1,4 +1,4 @@
-"""Trials that train together, and the examples that each of them trains on."""
+"""A group: trials that train together, and their training examples."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -15,19 +15,19 @@ from keras_ddl.population import member_indices
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Trials of one structure with all that their training takes from the data.
+    """Trials of one structure (see `Training.structure`), with their examples.
 
     Args:
-        trials: they agree in all parameters but those that differ in numbers.
-        splits: of each trial. Trials with equal splits have the same object.
-        pool: every training set once, as far as a trial trains on it.
-        places: of each trial, the places in `pool` of its training examples.
+        trials: the trials.
+        splits: the split of each trial. Trials with equal splits share one object.
+        pool: the training examples of all trials. Those that several trials use are stored once.
+        indices: for each trial, the indices in `pool` of its training examples.
     """
 
     trials: Sequence[Trial]
     splits: Sequence[Split]
     pool: Examples
-    places: Sequence[np.ndarray]
+    indices: Sequence[np.ndarray]
 
     @classmethod
     def make(cls, trials: Sequence[Trial], splits: Splits) -> "Group":
@@ -38,25 +38,25 @@ class Group:
             sizes[key] = max(size, sizes.get(key, 0))
         whole = splits.largest(sizes)
         views = {
-            (key, size): replace(whole[key], train=_beginning(whole[key].train, size))
+            (key, size): replace(whole[key], train=_first(whole[key].train, size))
             for key, size in dict.fromkeys(arms)
         }
-        begins = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
+        starts = dict(zip(sizes, [0, *itertools.accumulate(sizes.values())], strict=False))
         return cls(
             trials,
             splits=[views[arm] for arm in arms],
-            pool=_joined([_beginning(whole[key].train, size) for key, size in sizes.items()]),
-            places=[begins[key] + np.arange(size) for key, size in arms],
+            pool=_joined([_first(whole[key].train, size) for key, size in sizes.items()]),
+            indices=[starts[key] + np.arange(size) for key, size in arms],
         )
 
     @property
     def params(self) -> Params:
-        """The parameters of the first trial, for those that all trials share."""
+        """The parameters of the first trial. Read only those that all trials share."""
         return self.trials[0].params
 
     @property
     def alone(self) -> bool:
-        """Whether there is one trial only."""
+        """Whether the group has only one trial."""
         return len(self.trials) == 1
 
     @property
@@ -70,26 +70,28 @@ class Group:
         return self.params["updates"] // self.params["points"]
 
     def batches(self) -> Iterator[Any]:
-        """Endless batches: examples `(x, y)` for one trial, else places in the pool.
+        """Endless batches: examples `(x, y)` for one trial, indices in `pool` for several.
 
-        Every epoch is a new permutation that depends on the trial's seed only. All batches are
-        full: an epoch leaves out what remains at its end.
+        Indices have the shape (batch, trials), or (batch,) if all trials share examples and order.
+
+        Every epoch is a new permutation that depends only on the trial's seed. All batches are
+        full: the examples that remain at the end of an epoch are left out of it.
         """
         size = self.params["batch_size"] * self.params.get("devices", 1)
         orders = [trial.derive("order") for trial in self.trials]
         if self.alone:
             return self._examples(size, orders)
         if self.share_examples and len(set(orders)) == 1:
-            one = member_indices(None, batch_size=size, subsets=self.places[:1], seeds=orders[:1])
+            one = member_indices(None, batch_size=size, subsets=self.indices[:1], seeds=orders[:1])
             return ((index[:, 0],) for (index,) in one)
-        return member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+        return member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
 
     def _examples(self, size: int, orders: Sequence[int]) -> Iterator[tuple[np.ndarray, ...]]:
-        drawn = member_indices(None, batch_size=size, subsets=self.places, seeds=orders)
+        drawn = member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
         return ((self.pool.x[index[:, 0]], self.pool.y[index[:, 0]]) for (index,) in drawn)
 
 
-def _beginning(examples: Examples, count: int) -> Examples:
+def _first(examples: Examples, count: int) -> Examples:
     return Examples(examples.x[:count], examples.y[:count])
 
 

@@ -1,4 +1,4 @@
-"""Which trials train together."""
+"""Decides which trials train together, and which belong to one shard."""
 
 import hashlib
 import itertools
@@ -11,16 +11,17 @@ from benchmarks.harness.spec import Trial
 def groups(
     experiment: Experiment, trials: Sequence[Trial], enough: int, most: int
 ) -> Iterator[list[Trial]]:
-    """Trials of one structure, repetition by repetition, so that a killed sweep holds pairs.
+    """Yields groups of trials of one structure, so that a killed sweep has complete repetitions.
 
-    The arms of a repetition share their data's order, so a group is closed with a repetition as
-    soon as it holds `enough`; what is lost when a run is killed is the group it was training.
+    The arms of a repetition are compared in pairs and stay together. A group is closed after a
+    repetition as soon as it has `enough` trials: if a run is killed, it loses the group that it was
+    training.
 
     Args:
-        experiment: says by `structure` what trials of a group agree in.
-        trials: in the order of `Experiment.expand`.
-        enough: trials of which more make a step hardly more efficient.
-        most: trials that a group may hold.
+        experiment: its `structure` selects the parameters in which the trials of a group agree.
+        trials: trials in the order of `Experiment.expand`.
+        enough: the number of trials beyond which a training step is hardly more efficient.
+        most: the largest number of trials in a group.
     """
     if experiment.structure is None:
         yield from ([trial] for trial in trials)
@@ -45,7 +46,7 @@ def groups(
 
 
 def _even_parts(members: list[Trial], most: int) -> list[list[Trial]]:
-    """As few parts as can be, of sizes that differ by 1 at most."""
+    """Divide trials into the fewest parts of at most `most`; their sizes differ by at most 1."""
     count = -(-len(members) // most)
     bounds = [len(members) * part // count for part in range(count + 1)]
     return [members[a:b] for a, b in itertools.pairwise(bounds)]
@@ -54,9 +55,9 @@ def _even_parts(members: list[Trial], most: int) -> list[list[Trial]]:
 def shard(experiment: Experiment, trials: Sequence[Trial], index: int, count: int) -> list[Trial]:
     """The `index`-th of `count` parts of the trials, counted from 1.
 
-    Trials of one structure and repetition, which can train together, stay in one part. The parts
-    follow from the trials alone, so that they are the same on every machine; together they are all
-    trials, each once.
+    Trials of one structure and repetition, which can train together, are in the same part. The
+    parts depend on the trials alone, so they are the same on every machine. Every trial is in
+    exactly one part.
     """
 
     def group(trial: Trial) -> str:

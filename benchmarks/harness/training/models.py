@@ -1,4 +1,4 @@
-"""The compiled model of a group: one Keras model, or a population."""
+"""Builds and compiles the model of a group: one Keras model, or a population."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from keras_ddl import Population
 
 
 def build(make: Any, trial: Trial, input_shape: Sequence[int], classes: int) -> keras.Model:
-    """A trial's model; what takes no seed from the trial is seeded, too."""
+    """Build a trial's model. Layers without an explicit seed get reproducible seeds, too."""
     keras.utils.set_random_seed(trial.derive("unseeded"))
     return make(trial, input_shape, classes)
 
 
 def compiled(training: Training, group: Group, classes: int) -> tuple[keras.Model, Predict]:
-    """What `fit` trains, and the function that `score_together` asks for logits."""
+    """Return the model that `fit` trains, and the function with which `score_together` predicts."""
     optimizer, rates = _optimizer(training, group.trials)
     one_device = group.params.get("devices", 1) == 1
     scans = backend.scans_updates() and one_device and group.alone
@@ -39,13 +39,13 @@ def compiled(training: Training, group: Group, classes: int) -> tuple[keras.Mode
         [{"trial": trial} for trial in group.trials],
         data=(group.pool.x, group.pool.y),
     )
-    settings.pop("steps_per_execution", None)  # the population decides
+    settings.pop("steps_per_execution", None)  # the population chooses it
     population.compile(**settings, learning_rate=rates)
     return population, population.predict_on_batch
 
 
 def _settings(training: Training, group: Group, one_device: bool, scans: bool) -> dict[str, Any]:
-    """What `compile` takes besides the optimizer."""
+    """The arguments of `compile`, except the optimizer."""
     settings: dict[str, Any] = {
         "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         "jit_compile": backend.jit_compile(),
@@ -64,7 +64,7 @@ def _divisor(number: int, most: int) -> int:
 
 
 def _optimizer(training: Training, trials: Sequence[Trial]) -> tuple[Any, list[Any] | None]:
-    """The trials' optimizer, and their learning rates if these differ."""
+    """Return the trials' optimizer, and a list of their learning rates if these differ."""
     optimizers = [training.optimizer(trial) for trial in trials]
     if len(trials) == 1:
         return optimizers[0], None
@@ -72,7 +72,7 @@ def _optimizer(training: Training, trials: Sequence[Trial]) -> tuple[Any, list[A
     rates = [config.pop("learning_rate") for config in configs]
     if len({as_json(config) for config in configs}) > 1:
         raise ValueError(
-            "Trials of one structure must have one optimizer, except for the learning rate. "
+            "Trials of one structure must have equal optimizers, except for the learning rate. "
             f"Received: {configs}"
         )
     if all(rate == rates[0] for rate in rates):

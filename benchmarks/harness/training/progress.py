@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Shows the progress of a sweep: a bar with the time left on a terminal, else plain lines."""
 
 import sys
 import time
@@ -11,16 +11,16 @@ from rich.progress import Progress as Bar
 
 from benchmarks.harness.spec import Record, Trial
 
-INTERVAL = 15.0  # seconds after which a line says where training is, off a terminal
+INTERVAL = 15.0  # seconds between lines about a trial in training, without a terminal
 
 
 class Progress:
-    """Reports to standard error, so that standard output holds results alone.
+    """Reports progress on standard error, so that standard output has results only.
 
     Args:
-        total: number of trials to run.
-        label: a trial in a few words.
-        quiet: report nothing.
+        total: the number of trials to run.
+        label: `(trial) -> str`, describes a trial in a few words.
+        quiet: whether to report nothing.
     """
 
     def __init__(self, total: int, label: Callable[[Trial], str], quiet: bool = False):
@@ -29,8 +29,8 @@ class Progress:
         self.quiet = quiet
         self.done = 0
         self._started = self._last = time.monotonic()
-        self._group = 0, 1  # how many trials were done when this group began, and its size
-        self._reached = 0.0  # trials done, with the parts of those in training
+        self._group = 0, 1  # the number of trials done when this group began, and its size
+        self._reached = 0.0  # trials done, including the finished fractions of those in training
         self._bar: Bar | None = None
         if not quiet and sys.stderr.isatty():
             self._bar = Bar(
@@ -58,13 +58,16 @@ class Progress:
             self._bar.stop()
 
     def begins(self, group: Sequence[Trial]) -> None:
-        """Some trials are about to be trained, together."""
+        """To be called before a group of trials is trained."""
         self._group = self.done, len(group)
         if len(group) > 1:
             self._print(f"training {len(group)} trials together")
 
     def within_trial(self, point: int, points: int) -> None:
-        """A trial has done `point` of `points` stretches; of a group, the sum over its trials."""
+        """To be called during training; `point / points` is the number of trials done in the group.
+
+        For one trial it is the fraction of its training that is done.
+        """
         self._reached = max(self._reached, self._group[0] + point / points)
         if self._bar:
             self._bar.update(self._task, completed=self._reached)
@@ -74,7 +77,7 @@ class Progress:
             self._print(f"{share:.0%} of {of}, {self.done} of {self.total} done{self._left()}")
 
     def finished(self, record: Record) -> None:
-        """A trial has left its record."""
+        """To be called when a trial has left its record."""
         self.done += 1
         self._reached = max(self._reached, self.done)
         if self._bar:
@@ -85,20 +88,20 @@ class Progress:
         self._print(f"[{self.done}/{self.total}] {self._line(record)}{self._left()}")
 
     def elsewhere(self, count: int) -> None:
-        """Other processes have finished some of the trials."""
+        """To be called when other processes have finished `count` more of the trials."""
         self.total -= count
         if self._bar:
             self._bar.update(self._task, total=self.total)
 
     def note(self, line: str) -> None:
-        """Prints a line for humans."""
+        """Print a line for humans."""
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
         else:
             self._print(line)
 
     def _left(self) -> str:
-        """The time left, as far as the work done since the start tells it."""
+        """The estimated time left, from the speed since the start."""
         if not self._reached:
             return ""
         elapsed = time.monotonic() - self._started

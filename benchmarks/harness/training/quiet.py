@@ -1,4 +1,4 @@
-"""Keep native libraries' start-up chatter off the terminal."""
+"""Hides the messages that native libraries print when they start."""
 
 import contextlib
 import os
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 
-class _Detour:
-    """Stands in for `sys.stderr`. Who keeps it, as loggers do, later reaches the real one."""
+class _Redirected:
+    """Replaces `sys.stderr`. Loggers may keep it; afterwards it forwards to the real stream."""
 
     def __init__(self, stream: Any):
         self.stream = stream
@@ -19,32 +19,33 @@ class _Detour:
 
 
 @contextlib.contextmanager
-def native_chatter_held() -> Iterator[None]:
-    """Hold back what native code writes to standard error, and give it out if the block raises.
+def hide_native_messages() -> Iterator[None]:
+    """Hide what native code writes to standard error; show it if the block raises an exception.
 
-    TensorFlow greets through C++ before any log level can reach it, on machines without a GPU with
-    a line that reads like an error. Only the file descriptor tells it apart from Python's own
-    output, which passes: `sys.stderr` leads around the descriptor meanwhile.
+    TensorFlow's C++ code prints messages before a log level can be set. On machines without a GPU
+    one of them looks like an error. Native code writes to file descriptor 2, so in the block the
+    descriptor leads to a temporary file. Python's output is still shown: in the block `sys.stderr`
+    writes to a copy of the original descriptor.
     """
     try:
-        kept = os.dup(2)
-    except OSError:  # standard error is closed: nothing to keep clean
+        original = os.dup(2)
+    except OSError:  # standard error is closed: there is nothing to hide
         yield
         return
     python_stderr = sys.stderr
     python_stderr.flush()
-    with tempfile.TemporaryFile() as held, os.fdopen(kept, "w", encoding="utf-8") as passing:
-        os.dup2(held.fileno(), 2)
-        detour = _Detour(passing)
+    with tempfile.TemporaryFile() as hidden, os.fdopen(original, "w", encoding="utf-8") as visible:
+        os.dup2(hidden.fileno(), 2)
+        redirected = _Redirected(visible)
         if python_stderr is sys.__stderr__:
-            sys.stderr = detour
+            sys.stderr = redirected
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            hidden.seek(0)
+            os.write(original, hidden.read())
             raise
         finally:
-            passing.flush()
-            sys.stderr = detour.stream = python_stderr
-            os.dup2(kept, 2)
+            visible.flush()
+            sys.stderr = redirected.stream = python_stderr
+            os.dup2(original, 2)

@@ -1,7 +1,7 @@
-"""Several updates of a Keras model in one compiled call on JAX.
+"""Runs several updates of a Keras model in one compiled call on JAX.
 
-Keras 3.15 compiles one update on JAX and calls it `steps_per_execution` times. On a GPU the updates
-of a small batch are shorter than these calls. Here `jax.lax.scan` runs them within one call.
+On JAX, Keras 3.15 compiles one update and calls it `steps_per_execution` times. On a GPU the update
+of a small batch takes less time than the call. Here `jax.lax.scan` runs all updates in one call.
 """
 
 import itertools
@@ -22,7 +22,7 @@ def scan_updates(model: keras.Model) -> None:
 
     def update(state: Any, batch: Any) -> tuple[Any, Any]:
         logs, new = model.train_step(state, batch)
-        structure = jax.tree.structure(state)  # a scan wants lists to stay lists
+        structure = jax.tree.structure(state)  # `scan` requires the same containers as in `state`
         return jax.tree.unflatten(structure, jax.tree.leaves(new)), logs
 
     def updates(state: Any, *batches: Any) -> tuple[Any, Any]:

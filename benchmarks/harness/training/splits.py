@@ -1,4 +1,4 @@
-"""The splits of one data set, each drawn once."""
+"""Draws the splits of a data set and reuses them."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ Key = tuple[int, int]  # validation size and seed
 
 
 def key_of(trial: Trial) -> Key:
-    """What decides a trial's split, except for the number of training examples."""
+    """The values that decide a trial's split, except the number of training examples."""
     return trial.params["validation_size"], trial.derive("split")
 
 
 class Splits:
-    """Draws splits and keeps them for the next trials, as the arms of a repetition share one.
+    """Draws splits and keeps them for the next trials, because arms of a repetition share a split.
 
     Args:
-        dataset: what is split.
+        dataset: the data set to split.
     """
 
     def __init__(self, dataset: Dataset):
@@ -25,10 +25,11 @@ class Splits:
         self._kept: dict[Key, Split] = {}
 
     def largest(self, sizes: Mapping[Key, int]) -> dict[Key, Split]:
-        """Splits with at least so many training examples; every smaller set is a beginning.
+        """Splits by key. Smaller training sets are the first examples of the larger ones.
 
         Args:
-            sizes: by key, the number of training examples. Other splits are forgotten.
+            sizes: by key, the smallest number of training examples that the split must have.
+                Splits with other keys are discarded.
         """
         self._kept = {
             key: self._kept[key]

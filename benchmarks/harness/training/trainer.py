@@ -1,4 +1,4 @@
-"""Runs trials with Keras: one alone, several together as a population, or a measurement."""
+"""Runs trials with Keras: one trial, several trials as a population, or a measurement."""
 
 import math
 import time
@@ -17,7 +17,7 @@ from benchmarks.harness.training.devices import data_parallel
 from benchmarks.harness.training.group import Group
 from benchmarks.harness.training.scoring import Predict, score_together
 from benchmarks.harness.training.splits import Splits
-from benchmarks.harness.training.watch import BestPoint, OnPoint, Watch
+from benchmarks.harness.training.watch import BestPoint, OnPoint, Probe, Watch
 from keras_ddl import feed
 from keras_ddl.population import MemberDiverged
 
@@ -25,30 +25,35 @@ from keras_ddl.population import MemberDiverged
 class Trainer:
     """Runs trials of one experiment on one data set.
 
-    It reads these parameters of a trial: `train_size`, `validation_size`, `batch_size`, `updates`,
-    `points` (of the learning curves, evenly spaced), `curve_examples` (how many training and
-    validation examples each point is measured on, without dropout; 0: none), `early_stopping`
-    (whether the model ends with the weights of the point with the lowest validation error; False
-    by default) and `devices` (each takes a batch; 1 by default). With early stopping all updates
-    are done nevertheless, so that trials stay comparable in cost.
+    It reads these parameters of a trial:
+
+    - `train_size`, `validation_size`, `batch_size`, `updates`;
+    - `points`: the number of points of the learning curves, evenly spaced;
+    - `curve_examples`: the number of training and of validation examples on which each point is
+      measured, without dropout. 0: none are measured;
+    - `early_stopping` (default False): whether to restore, at the end, the weights of the point
+      with the lowest validation error. All updates are done nevertheless, so that trials remain
+      comparable in cost;
+    - `devices` (default 1): the number of devices. Each device processes one batch per update.
 
     Args:
-        experiment: what the trials are of.
-        dataset: what they train on.
+        experiment: the experiment.
+        dataset: the data set.
     """
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
         self.experiment = experiment
         self.dataset = dataset
         self.splits = Splits(dataset)
-        self.environment = environment(backend.name())  # now: the commit may move while trials run
+        # Read once, because the commit may change while trials run.
+        self.environment = environment(backend.name())
 
     def __call__(self, trial: Trial, on_point: OnPoint = lambda point, points: None) -> Record:
-        """Train, then score the test set once; or measure.
+        """Train and then score the test set once; or measure.
 
         Args:
-            trial: what to run.
-            on_point: called with (points done, points in all) while training.
+            trial: the trial to run.
+            on_point: called during training with (points done, number of points).
         """
         if isinstance(self.experiment.work, Measuring):
             return self._measured(trial, self.experiment.work)
@@ -57,13 +62,13 @@ class Trainer:
     def together(
         self, trials: Sequence[Trial], on_point: OnPoint = lambda point, points: None
     ) -> list[Record]:
-        """Train trials of one structure as a population; the records are those of `__call__`.
+        """Train trials of one structure as a population. Their records equal those of `__call__`.
 
-        Records of several trials have no times, because a member has none of its own.
+        Records of several trials have no times, because the members are not timed separately.
 
         Args:
-            trials: equal in what `Training.structure` returns.
-            on_point: as above.
+            trials: trials for which `Training.structure` returns equal parameters.
+            on_point: called during training with (points done, number of points).
         """
         params, training = trials[0].params, self.experiment.work
         assert isinstance(training, Training)
@@ -72,7 +77,7 @@ class Trainer:
                 "`points` must divide `updates`. "
                 f"Received: points={params['points']}, updates={params['updates']}"
             )
-        keras.utils.clear_session()  # not within a strategy of TensorFlow, which it would forget
+        keras.utils.clear_session()  # outside `data_parallel`: it would reset TensorFlow's strategy
         with data_parallel(params.get("devices", 1)):
             return self._trained(Group.make(trials, self.splits), training, on_point)
 
@@ -80,10 +85,12 @@ class Trainer:
         started, params = time.perf_counter(), group.params
         model, predict = models.compiled(training, group, self.dataset.num_classes)
         best = BestPoint(len(group.trials), params) if params.get("early_stopping") else None
-        watch = Watch(predict, group.splits, params["curve_examples"], on_point)
+        watch = Watch(
+            predict, group.splits, params["curve_examples"], on_point, _probe(training, group)
+        )
         watchers = [w for trial in group.trials for w in training.watchers(trial, group.splits[0])]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MemberDiverged)  # the record says so
+            warnings.simplefilter("ignore", MemberDiverged)  # the record has the status "diverged"
             model.fit(
                 feed.batches(group.batches) if group.alone else group.batches(),
                 steps_per_epoch=group.steps,
@@ -105,7 +112,7 @@ class Trainer:
         return records
 
     def _measured(self, trial: Trial, measuring: Measuring) -> Record:
-        """Measure; if the experiment builds a model, as it is before any training."""
+        """Measure. If the experiment builds a model, measure the untrained model."""
         started = time.perf_counter()
         keras.utils.clear_session()
         if measuring.build is None:
@@ -130,11 +137,19 @@ class Trainer:
         )
 
 
+def _probe(training: Training, group: Group) -> Probe | None:
+    """The experiment's probe as a function of a member's place and model."""
+    probe = training.probe
+    if probe is None:
+        return None
+    return lambda member, model: probe(group.trials[member], model, group.splits[member])
+
+
 def _final_scores(predict: Predict, group: Group) -> list[dict[str, float]]:
     metrics: list[dict[str, float]] = [{} for _ in group.trials]
     for name in ("train", "validation", "test"):
         sets = [getattr(split, name) for split in group.splits]
         if len(sets[0].y):
-            for member, found in zip(metrics, score_together(predict, sets), strict=True):
-                member[f"{name}_loss"], member[f"{name}_error"] = found
+            for member, scores in zip(metrics, score_together(predict, sets), strict=True):
+                member[f"{name}_loss"], member[f"{name}_error"] = scores
     return metrics

@@ -1,8 +1,8 @@
-"""Learning curves of one model, or of a population's members."""
+"""Records the learning curves of one model or of a population's members."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,20 +14,24 @@ from benchmarks.harness.training.scoring import Predict, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
+Probe = Callable[[int, keras.Model], Mapping[str, float]]
 
 
 class Watch(keras.callbacks.Callback):
-    """Records learning curves and stops runs whose loss is no longer finite.
+    """Records learning curves, and stops training when all members have diverged.
 
-    `loss` is the running training loss, with dropout; the others are measured at inference.
-    `seconds`, of a model that trains alone, counts training alone. A point is what Keras calls an
-    epoch: looking at every batch, as core's TerminateOnNaN does, would make JAX wait for each.
+    The curve `loss` is the running training loss, with dropout; the other losses and the errors are
+    measured at inference. The curve `seconds` exists only for a model that trains alone, and
+    excludes the time of these measurements. One point of the curves is one epoch of `fit`. A member
+    has diverged if a value of its point is not finite. This is checked once per epoch: a check
+    after every batch, as in Keras' TerminateOnNaN, would make JAX wait for every batch.
 
     Args:
-        predict: as `score_together` wants it.
+        predict: the function for `score_together`.
         data: the split of each member.
-        examples: on how many of the training and validation examples a point is measured.
-        on_point: called with (points done, points in all).
+        examples: the number of training and of validation examples on which a point is measured.
+        on_point: called with (points done, number of points).
+        probe: `(member, model) -> values`, what else a point measures of each model, or None.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class Watch(keras.callbacks.Callback):
         data: Sequence[Split],
         examples: int,
         on_point: OnPoint,
+        probe: Probe | None = None,
     ):
         super().__init__()
         self.predict = predict
@@ -45,9 +50,10 @@ class Watch(keras.callbacks.Callback):
             if examples and len(getattr(data[0], name).y)
         }
         self.on_point = on_point
+        self.probe = probe
         self.curves: list[dict[str, list[float]]] = [{} for _ in data]
         self.diverged = [False for _ in data]
-        self.others: list[str] = []  # curves from watchers
+        self.others: list[str] = []  # the names of curves from other callbacks and the probe
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -65,9 +71,14 @@ class Watch(keras.callbacks.Callback):
             self.others = [name for name in logs if name not in points[0] and "/" not in name]
             points[0] |= {name: float(logs[name]) for name in self.others}
         for name, sets in self.sets.items():
-            for point, found in zip(points, score_together(self.predict, sets), strict=True):
-                point[f"{name}_loss"], point[f"{name}_error"] = found
-        if "validation_error" in points[0]:  # for callbacks after this one
+            for point, scores in zip(points, score_together(self.predict, sets), strict=True):
+                point[f"{name}_loss"], point[f"{name}_error"] = scores
+        if self.probe is not None:
+            for member, point in enumerate(points):
+                probed = self.probe(member, self.model if alone else self.model.member(member))
+                point.update(probed)
+                self.others = [*dict.fromkeys([*self.others, *probed])]
+        if "validation_error" in points[0]:  # add it to the logs, for the callbacks after this one
             errors = np.array([point["validation_error"] for point in points])
             results = logs if alone else self.model.member_logs
             results["validation_error"] = errors[0] if alone else errors
@@ -81,11 +92,13 @@ class Watch(keras.callbacks.Callback):
 
 
 class BestPoint:
-    """Gives a model, or each member, the weights of its lowest validation error at the end.
+    """Restores, at the end of training, the weights with the lowest validation error.
+
+    In a population this is done for each member separately.
 
     Args:
-        members: how many models train together.
-        params: of the trials.
+        members: the number of models that train together.
+        params: the parameters that the trials share.
     """
 
     def __init__(self, members: int, params: Params):
@@ -96,9 +109,10 @@ class BestPoint:
                 f"`validation_size` above 0. Received: curve_examples={examples}, "
                 f"validation_size={size}"
             )
-        self.callback: Any = BestMembers("validation_error")  # must come after a `Watch`
+        # It must follow a `Watch`, which adds the validation error to the logs.
+        self.callback: Any = BestMembers("validation_error")
         if members == 1:
-            never = params["points"]  # all updates are done
+            never = params["points"]  # a patience of all points, so training never stops early
             self.callback = keras.callbacks.EarlyStopping(
                 "validation_error", patience=never, mode="min", restore_best_weights=True
             )
@@ -111,6 +125,6 @@ class BestPoint:
 
 
 def _beginnings(sets: Sequence[Examples], count: int) -> list[Examples]:
-    """The first `count` examples of each set; one object for all if the sets are one object."""
+    """The first `count` examples of each set. Sets that are one object give one object."""
     beginnings = [Examples(one.x[:count], one.y[:count]) for one in sets]
     return beginnings[:1] * len(sets) if all(one is sets[0] for one in sets) else beginnings

@@ -1,4 +1,4 @@
-"""Normalization layers that Keras core lacks, or has slower."""
+"""Normalization layers that Keras core lacks, or that are faster here than in core."""
 
 from keras_ddl.layers.normalization.evonorm import EvoNormB0, EvoNormS0
 from keras_ddl.layers.normalization.filter_response import FilterResponseNormalization

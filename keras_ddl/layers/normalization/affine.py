@@ -1,4 +1,4 @@
-"""Base classes of normalization layers: channel axes, and weights for every channel."""
+"""Base classes of layers with channel axes and with weights for every channel."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint
 
 
 class ChannelLayer(keras.layers.Layer):
-    """A layer that has weights with one entry per channel, and computes in float32 or better.
+    """A layer whose weights have one entry per channel, and that computes in float32 or better.
 
     Subclasses cast their inputs with `full_precision`, and their outputs to `compute_dtype`.
-    `build` changes no argument of the constructor, so a config taken from a built layer makes a
-    layer that fits other inputs.
+    `build` does not modify the constructor arguments, so the config of a built layer can make a
+    layer for inputs of another shape.
 
     Args:
-        axis: integer, or tuple of integers where the subclass says so: the channels.
+        axis: the channel axis: an integer, or a tuple of integers if the subclass allows it.
         **kwargs: passed to `keras.layers.Layer`.
     """
 
@@ -26,16 +26,14 @@ class ChannelLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         if not as_tuple(axis) or not all(map(is_integer, as_tuple(axis))):
             raise ValueError(
-                "`axis` must be an integer, the axis of the channels, or several. Received: "
-                f"axis={axis!r}"
+                "`axis` must be an integer, the axis of the channels, or a tuple of integers. "
+                f"Received: axis={axis!r}"
             )
         if 0 in as_tuple(axis):
-            raise ValueError(
-                f"`axis` must name channels, not 0, the batch. Received: axis={axis!r}"
-            )
+            raise ValueError(f"`axis` must not contain 0, the batch axis. Received: axis={axis!r}")
         self.supports_masking = True
         self.autocast = False
-        self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # as JSON has it
+        self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # JSON types
 
     def build(self, input_shape) -> None:
         self._channel_axes = channel_axes(self.axis, input_shape)
@@ -44,7 +42,10 @@ class ChannelLayer(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=len(input_shape), axes=dims)
 
     def _channel_weight(self, name, **options):
-        """A weight with an entry per channel, by the initializer and so on of that name."""
+        """Add a weight with one entry per channel.
+
+        Its initializer, regularizer and constraint are the attributes `<name>_initializer` etc.
+        """
         for kind in GETTERS:
             options.setdefault(kind, getattr(self, f"{name}_{kind}", None))
         return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
@@ -105,7 +106,7 @@ class AffineNormalization(ChannelLayer):
             self.beta = self._channel_weight("beta")
 
     def _gamma_and_beta(self, dtype, shape=(1, -1)):
-        """Both in that shape, ones and zeros where the layer has none."""
+        """Both weights, reshaped. A missing gamma is replaced by ones, a missing beta by zeros."""
         size = self._channel_shape
         gamma = ops.ones(size) if self.gamma is None else self.gamma
         beta = ops.zeros(size) if self.beta is None else self.beta
@@ -131,23 +132,23 @@ def as_tuple(axis) -> tuple:
 
 
 def channel_axes(axis, input_shape) -> tuple[int, ...]:
-    """The axes of `axis` from 1 up, ascending, checked against the shape of an input."""
+    """The axes in `axis` as sorted, non-negative numbers, checked against an input shape."""
     rank = len(input_shape)
-    given = as_tuple(axis)
-    if not given or any(not -rank <= a < rank for a in given):
+    axes = as_tuple(axis)
+    if not axes or any(not -rank <= a < rank for a in axes):
         raise ValueError(
             f"`axis` must name axes of the input. Received: axis={axis!r}, "
             f"input_shape={tuple(input_shape)}"
         )
-    axes = sorted(a % rank for a in given)
+    axes = tuple(sorted(a % rank for a in axes))
     if axes[0] == 0 or len(set(axes)) < len(axes):
         raise ValueError(
-            "`axis` must name different axes, and not the batch, axis 0. "
+            "`axis` must name different axes, and not axis 0, the batch axis. "
             f"Received: axis={axis!r}, input_shape={tuple(input_shape)}"
         )
     if any(input_shape[a] is None for a in axes):
         raise ValueError(
-            f"The channels, axis {axis!r}, must have a known size: give it in keras.Input. "
+            f"The channel axis {axis!r} must have a known size: set it in keras.Input. "
             f"Received: input_shape={tuple(input_shape)}"
         )
-    return tuple(axes)
+    return axes

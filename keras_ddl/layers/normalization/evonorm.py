@@ -1,4 +1,4 @@
-"""Evolved layers that normalize and activate at once."""
+"""EvoNorm: layers that combine normalization and activation."""
 
 from typing import Any
 
@@ -14,14 +14,15 @@ from keras_ddl.layers.normalization.moments import Cells, move
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class EvoNormB0(AffineNormalization):
-    """EvoNorm-B0, batch normalization and activation in one, found by evolution.
+    """EvoNorm-B0: batch normalization and activation in one layer, found by evolutionary search.
 
-    `gamma * x / max(batch_std(x), v * x + instance_std(x)) + beta`, with a trained `v` for every
-    channel. No activation follows it. At inference the moving variance stands for the batch's.
+    The output is `gamma * x / max(batch_std(x), v * x + instance_std(x)) + beta`, with a trainable
+    `v` for every channel. Do not use another activation after it. At inference the moving variance
+    replaces the variance of the batch.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        momentum: float in [0, 1], the share that the moving variance keeps at every step.
+        momentum: float in [0, 1], the weight of the old moving variance in each update.
             Default .99.
         epsilon: positive float added to variances. Default 1e-5.
         center: whether to add `beta`. Default True.
@@ -32,10 +33,10 @@ class EvoNormB0(AffineNormalization):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
         training: whether to use the variance of the batch. `fit` sets it; default False.
-        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
-            is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
+            where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -80,10 +81,11 @@ class EvoNormB0(AffineNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class EvoNormS0(AffineNormalization):
-    """EvoNorm-S0, group normalization and activation in one, found by evolution.
+    """EvoNorm-S0: group normalization and activation in one layer, found by evolutionary search.
 
-    `gamma * x * sigmoid(v * x) / group_std(x) + beta`, with a trained `v` for every channel. No
-    activation follows it, and nothing depends on the other examples of the batch.
+    The output is `gamma * x * sigmoid(v * x) / group_std(x) + beta`, with a trainable `v` for every
+    channel. Do not use another activation after it. The output for an example does not depend on
+    the other examples of the batch.
 
     Args:
         groups: number of groups, as in `GroupNormalization`. Default 32.
@@ -91,16 +93,16 @@ class EvoNormS0(AffineNormalization):
         epsilon: positive float added to the variance. Default 1e-5.
         center: whether to add `beta`. Default True.
         scale: whether to multiply by `gamma`. Default True.
-        channels_per_group: optional size of the groups, in place of `groups`.
+        channels_per_group: optional number of channels in each group, instead of `groups`.
         **kwargs: initializers, regularizers and constraints of `beta` and `gamma` as in
             `GroupNormalization`; the rest is passed to `keras.layers.Layer`.
 
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
-        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
-            is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
+            where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

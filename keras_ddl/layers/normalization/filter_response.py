@@ -14,17 +14,18 @@ from keras_ddl.layers.normalization.moments import Cells
 class FilterResponseNormalization(AffineNormalization):
     """Filter response normalization: each channel of each example divided by its root mean square.
 
-    `gamma * x / sqrt(mean(x^2) + epsilon) + beta`, the mean taken over the axes that are neither
-    batch nor channels. Nothing is subtracted and nothing depends on the batch. As activations are
-    then not centred, use it with `ThresholdedLinearUnit` in place of ReLU.
+    The output is `gamma * x / sqrt(mean(x^2) + epsilon) + beta`. The mean is taken over the axes
+    that are neither the batch nor channels. No mean is subtracted, and the output for an example
+    does not depend on the other examples of the batch. Since the activations are not centred, use
+    `ThresholdedLinearUnit` after it instead of ReLU.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
         epsilon: positive float added to the mean square. Default 1e-6.
-        learned_epsilon: whether to add the absolute value of a trained scalar, which starts at
-            1e-4, to `epsilon`: where few values are averaged, as after the last pooling, the
-            paper asks for it. Default False.
-        learned_epsilon_constraint: optional constraint of that scalar.
+        learned_epsilon: whether to add the absolute value of a trainable scalar to `epsilon`. The
+            scalar starts at 1e-4. The paper recommends it where the mean is taken over few values,
+            as after the last pooling. Default False.
+        learned_epsilon_constraint: optional constraint of this scalar.
         center: whether to add `beta`. Default True.
         scale: whether to multiply by `gamma`. Default True.
         beta_initializer: initializer of `beta`. Default zeros.
@@ -37,10 +38,10 @@ class FilterResponseNormalization(AffineNormalization):
 
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
-        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
-            is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
+            where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 

@@ -13,31 +13,32 @@ from keras_ddl.layers.normalization.moments import Cells, Moments
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class GhostBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalization over parts of the batch, so that large batches generalize as small ones.
+    """Batch normalization over parts of the batch: large batches then generalize like small ones.
 
-    In training the batch is divided into ghost batches of at most `virtual_batch_size` examples,
-    each normalized by its own mean and variance. At inference it is `BatchNormalization`: by the
-    moving statistics, into which training enters every ghost batch, one after the other.
+    In training the batch is divided into ghost batches of at most `virtual_batch_size` examples.
+    Each ghost batch is normalized with its own mean and variance. At inference the layer is
+    `BatchNormalization` with moving statistics, which training updates once for every ghost batch,
+    in order.
 
     A batch of B examples has `n = ceil(B / virtual_batch_size)` ghost batches, and example i
-    belongs to number `i % n`: where the batch does not divide, their sizes differ by one example
-    at most, and the last batch of an epoch needs no care.
+    belongs to ghost batch `i % n`. If B is not a multiple of n, the sizes of the ghost batches
+    differ by one example. A smaller last batch of an epoch therefore needs no special treatment.
 
     Args:
         virtual_batch_size: positive integer, the largest size of a ghost batch.
         axis: integer, the axis of the channels. Default -1.
-        momentum: float, the share that the moving statistics keep at every ghost batch.
+        momentum: float, the weight of the old moving statistics in the update by each ghost batch.
             Default .99.
-        **kwargs: the other arguments of `keras.layers.BatchNormalization`, without `renorm` and
+        **kwargs: the other arguments of `keras.layers.BatchNormalization`, except `renorm` and
             `synchronized`.
 
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
         training: whether ghost batches are used. `fit` sets it; default False.
-        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
-            is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
+            where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -55,15 +56,15 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, virtual_batch_size, axis=-1, momentum=0.99, **kwargs):
         size = positive_integer("virtual_batch_size", virtual_batch_size)
         if axis == 0:
-            raise ValueError("`axis` must name channels, not the batch. Received: axis=0")
+            raise ValueError("`axis` must not be 0, the batch axis. Received: axis=0")
         for name in ("renorm", "synchronized"):
             if kwargs.pop(name, False):
                 raise ValueError(
-                    f"`{name}` and ghost batches exclude each other; keras.layers."
-                    f"BatchNormalization has it. Received: {name}=True"
+                    f"`{name}` cannot be combined with ghost batches; "
+                    f"keras.layers.BatchNormalization supports it. Received: {name}=True"
                 )
         super().__init__(axis=axis, momentum=momentum, **kwargs)
-        self.autocast = False  # a mean of many values should not be of rounded ones
+        self.autocast = False  # keeps inputs unrounded until the statistics are computed
         self.virtual_batch_size = size
 
     def call(self, inputs, training=False, mask=None) -> Any:
@@ -82,15 +83,21 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
     def _ghost_moments(self, examples, batch):
-        """From moments of examples those of their ghost batches, for each example."""
-        count = at_least(-(-batch // self.virtual_batch_size), 1)  # an empty batch has one, too
+        """For each example, the mean and variance of its ghost batch.
+
+        Args:
+            examples: the moments of each example.
+            batch: the number of examples.
+        """
+        count = at_least(-(-batch // self.virtual_batch_size), 1)  # 1 even for an empty batch
         size = -(-batch // count)
-        lacking = size * count - batch  # examples of weight 0 that fill up the last row
+        missing = size * count - batch
         channels = examples.mean.shape[-1]
-        none = ops.zeros((lacking, channels), examples.mean.dtype)
-        rows = Moments(*(ops.concatenate([value, none]) for value in examples))
+        padding = ops.zeros((missing, channels), examples.mean.dtype)  # examples of weight 0
+        rows = Moments(*(ops.concatenate([value, padding]) for value in examples))
+        # In this shape, column j has the examples of ghost batch j.
         ghosts = rows.reshape((size, count, channels)).pool(0)
-        self._enter(ghosts)
+        self._update_moving(ghosts)
         shape = (size, count, channels)
         mean, variance = (
             ops.reshape(ops.broadcast_to(value, shape), (-1, channels))[:batch]
@@ -98,8 +105,12 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
         )
         return mean, variance
 
-    def _enter(self, ghosts):
-        """Move the statistics once for each ghost batch that is not wholly masked, all at once."""
+    def _update_moving(self, ghosts):
+        """Update the moving statistics by every ghost batch, except those masked entirely.
+
+        The result equals one update after the other, but takes a single assignment.
+        """
+        # A ghost batch that `later` others follow has the weight (1 - momentum) * momentum**later.
         seen = ops.cast(ghosts.weight > 0, ghosts.mean.dtype)
         later = ops.sum(seen, axis=1, keepdims=True) - ops.cumsum(seen, axis=1)
         share = seen * (1 - self.momentum) * self.momentum**later
@@ -108,8 +119,8 @@ class GhostBatchNormalization(keras.layers.BatchNormalization):
             (self.moving_mean, ghosts.mean),
             (self.moving_variance, ghosts.variance),
         ):
-            entered = ops.sum(share * values, axis=(0, 1))
-            moving.assign(ops.cast(moving, entered.dtype) * (1 - total) + entered)
+            added = ops.sum(share * values, axis=(0, 1))
+            moving.assign(ops.cast(moving, added.dtype) * (1 - total) + added)
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "virtual_batch_size": self.virtual_batch_size}

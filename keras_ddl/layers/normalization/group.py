@@ -18,27 +18,27 @@ DEFAULT_GROUPS = 32
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class GroupNormalization(AffineNormalization):
-    """Group normalization, a drop-in for `keras.layers.GroupNormalization`.
+    """Group normalization, a drop-in replacement for `keras.layers.GroupNormalization`.
 
     The channels of every example are divided into groups of neighbours, and each group is
-    brought to mean 0 and variance 1. Nothing depends on the other examples of the batch, so
-    training and inference agree, at any batch size.
+    normalized to mean 0 and variance 1. The output for an example does not depend on the other
+    examples of the batch, so training and inference agree at any batch size.
 
-    What differs from core's layer, whose arguments and weights it shares:
+    The arguments and weights are those of core's layer. The differences are:
 
-    - masked steps stay out of the statistics;
-    - `channels_per_group` fits networks whose layers differ in width;
-    - several axes may hold the channels;
-    - it is faster, and more accurate where the mean is large: the mean is subtracted first, sums
-      are taken channel by channel and then combined, and the gradient is written by hand (on
-      PyTorch its own kernel does both);
-    - `build` leaves the config as it was, and the batch is refused as channel axis.
+    - Masked steps are left out of the statistics.
+    - `channels_per_group` suits networks whose layers differ in width.
+    - The channels may extend over several axes.
+    - It is faster, and more accurate if the mean is large: the mean is subtracted first, sums are
+      taken channel by channel and then combined, and the gradient is written by hand. On PyTorch a
+      native kernel does both.
+    - `build` does not change the config, and the batch axis is rejected as channel axis.
 
     Args:
-        groups: number of groups, a divisor of the number of channels; -1 puts each channel in a
+        groups: number of groups, a divisor of the number of channels. -1 puts each channel in a
             separate group. Default 32.
-        axis: integer or tuple of integers, the axes of the channels. Several axes count as one,
-            in the order in which they stand in the input. Default -1.
+        axis: integer or tuple of integers, the axes of the channels. Several axes are flattened to
+            one, in the order of the input. Default -1.
         epsilon: positive float added to the variance. Default 1e-3.
         center: whether to add `beta`. Default True.
         scale: whether to multiply by `gamma`. Default True.
@@ -48,15 +48,15 @@ class GroupNormalization(AffineNormalization):
         gamma_regularizer: optional regularizer of `gamma`.
         beta_constraint: optional constraint of `beta`.
         gamma_constraint: optional constraint of `gamma`.
-        channels_per_group: optional size of the groups, in place of `groups`.
+        channels_per_group: optional number of channels in each group, instead of `groups`.
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
-        mask: optional boolean tensor whose axes stand for the first axes of the input, such as
-            (batch, time). Where it is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input, such as
+            (batch, time). Entries where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -64,12 +64,12 @@ class GroupNormalization(AffineNormalization):
     >>> layer(keras.ops.ones((8, 32, 32, 6))).shape
     (8, 32, 32, 6)
 
-    On JAX the layer is differentiated in reverse mode only, like all that use
+    On JAX the layer supports reverse-mode differentiation only, because it uses
     `keras.ops.custom_gradient`.
 
     Raises:
-        ValueError: if `groups` or `channels_per_group` is not a positive integer, both are given,
-            or they do not divide the channels; if `axis` holds the batch.
+        ValueError: if `groups` or `channels_per_group` is not a positive integer, if both are set,
+            if they do not divide the number of channels, or if `axis` contains the batch axis.
 
     Reference: Wu and He, "Group Normalization", 2018, arXiv 1803.08494.
     """
@@ -128,7 +128,7 @@ class GroupNormalization(AffineNormalization):
 
 
 def checked_groups(groups, channels_per_group) -> tuple[int, int | None]:
-    """Both arguments, if they are numbers of groups and of channels, and not both are given."""
+    """Both arguments, if they are valid and only one of them is set."""
     if groups != -1:
         groups = positive_integer("groups", groups, " or -1")
     if channels_per_group is None:
@@ -136,14 +136,14 @@ def checked_groups(groups, channels_per_group) -> tuple[int, int | None]:
     channels_per_group = positive_integer("channels_per_group", channels_per_group, " or None")
     if groups != DEFAULT_GROUPS:
         raise ValueError(
-            "Give `groups` or `channels_per_group`, not both. "
+            "Set `groups` or `channels_per_group`, not both. "
             f"Received: groups={groups!r}, channels_per_group={channels_per_group!r}"
         )
     return groups, channels_per_group
 
 
 def group_shape(channel_shape, groups, channels_per_group) -> tuple[int, int]:
-    """(groups, channels per group) for channels of that shape."""
+    """(groups, channels per group) for the shape of the channel axes."""
     channels = math.prod(channel_shape)
     if channels_per_group is not None:
         if channels % channels_per_group:
@@ -156,8 +156,8 @@ def group_shape(channel_shape, groups, channels_per_group) -> tuple[int, int]:
         return channels, 1
     if channels % groups:
         raise ValueError(
-            "`groups` must divide the number of channels; where layers differ in width, "
-            "`channels_per_group` may fit all. "
+            "`groups` must divide the number of channels. If layers differ in width, use "
+            "`channels_per_group`. "
             f"Received: groups={groups}, channels={channels}"
         )
     return groups, channels // groups

@@ -1,7 +1,8 @@
-"""Group normalization of cells, with a gradient that is written by hand.
+"""The computation of group normalization, with a gradient that is written by hand.
 
-Automatic differentiation takes up to twice as many passes over the input on TensorFlow and JAX,
-and keeps more intermediate tensors in memory.
+On TensorFlow and JAX automatic differentiation needs up to twice as many passes over the input and
+keeps more intermediate tensors in memory. In this module, `cells` is the `moments.Cells` of the
+input; a cell is one channel of one example.
 """
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 
 
 def normalize_groups(cells, epsilon, x, gamma, beta):
-    """`x` normalized; gamma and beta are (groups, channels per group)."""
+    """Normalize `x`. `gamma` and `beta` have the shape (groups, channels per group)."""
 
     def forward(x, gamma, beta):
         deviation, inverse = statistics(cells, x, gamma.shape, epsilon)
@@ -28,7 +29,7 @@ def normalize_groups(cells, epsilon, x, gamma, beta):
 
 
 def statistics(cells, x, groups, epsilon):
-    """Deviations from the group's mean, and 1 / std of every group.
+    """The deviations from the group's mean, and 1 / std of every group.
 
     The mean is subtracted first, so that a large mean costs no accuracy.
     """
@@ -42,7 +43,13 @@ def statistics(cells, x, groups, epsilon):
 
 
 def gradients(cells, upstream, parts):
-    """The gradients of the input, gamma and beta."""
+    """The gradients with respect to the input, gamma and beta.
+
+    Args:
+        cells: the cells of the input.
+        upstream: the gradient with respect to the outputs.
+        parts: the intermediate tensors of the forward pass.
+    """
     deviation, inverse, gamma, scale = parts
 
     def group_mean(values):
@@ -51,14 +58,17 @@ def gradients(cells, upstream, parts):
 
     to_beta = cells.sum(upstream, gamma.shape)
     to_gamma = cells.sum(upstream * deviation, gamma.shape) * inverse
-    # Subtract the mean of the incoming gradient and its projection on the normalized input.
-    flow, match = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
-    to_x = upstream * scale - deviation * cells.spread(match) - cells.spread(flow)
+    # Subtract the group's mean of the upstream gradient and its projection on the normalized input.
+    mean, projection = group_mean(to_beta * gamma), group_mean(to_gamma * gamma * inverse)
+    to_x = upstream * scale - deviation * cells.spread(projection) - cells.spread(mean)
     return to_x, ops.sum(to_gamma, axis=0), ops.sum(to_beta, axis=0)
 
 
 def normalize_masked_groups(cells, epsilon, x, mask, *weights):
-    """The same, with statistics over the entries where the mask is True; weights: gamma, beta."""
+    """Normalize `x` by the statistics of the entries where `mask` is True.
+
+    `weights` are gamma and beta, as for `normalize_groups`.
+    """
     gamma, beta = weights
     parts = cells.moments(x, mask).reshape((-1, *gamma.shape))
     mean, variance, _ = parts.pool(-1)

@@ -9,10 +9,10 @@ from keras_ddl.layers.normalization.group import GroupNormalization
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class InstanceNormalization(GroupNormalization):
-    """Instance normalization: each channel of each example has mean 0 and variance 1.
+    """Instance normalization: each channel of each example is normalized to mean 0 and variance 1.
 
-    It is group normalization with one channel a group. It takes away the contrast of an image,
-    which serves style transfer and generators; for classifiers that is often too much.
+    This is group normalization with one channel per group. It removes the contrast of an image,
+    which helps style transfer and generators but often harms classifiers.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
@@ -28,10 +28,10 @@ class InstanceNormalization(GroupNormalization):
         **kwargs: passed to `keras.layers.Layer`.
 
     Call arguments:
-        inputs: tensor with at least one axis that is neither the batch nor channels.
+        inputs: tensor with at least one axis that is neither the batch axis nor a channel axis.
         mask: as in `GroupNormalization`.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
@@ -39,8 +39,8 @@ class InstanceNormalization(GroupNormalization):
     (8, 32, 32, 3)
 
     Raises:
-        ValueError: if the input has channels only: each would be normalized to 0; if `axis` is
-            None or `groups` is given.
+        ValueError: if all axes but the batch are channel axes (each entry would then become 0), if
+            `axis` is None, or if `groups` or `channels_per_group` is passed.
 
     Reference: Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast
     Stylization", 2016, arXiv 1607.08022.
@@ -50,12 +50,12 @@ class InstanceNormalization(GroupNormalization):
         for name in ("groups", "channels_per_group"):
             if name in kwargs:
                 raise ValueError(
-                    "InstanceNormalization has a group for every channel; with other groups it is "
-                    f"GroupNormalization. Received: {name}={kwargs[name]!r}"
+                    "InstanceNormalization has one channel per group; use GroupNormalization for "
+                    f"other groups. Received: {name}={kwargs[name]!r}"
                 )
         if axis is None:
             raise ValueError(
-                "`axis` must name the channels. To normalize each example as a whole use "
+                "`axis` must name the channel axis. To normalize each example as a whole, use "
                 "GroupNormalization(groups=1). Received: axis=None"
             )
         super().__init__(-1, axis, epsilon, center, scale, **kwargs)
@@ -65,8 +65,8 @@ class InstanceNormalization(GroupNormalization):
         if len(self._channel_axes) == len(input_shape) - 1:
             raise ValueError(
                 "InstanceNormalization averages over the axes that are neither batch nor "
-                "channels, and the input has none; GroupNormalization or "
-                "keras.layers.LayerNormalization fit it. "
+                "channels, but the input has no such axis; use GroupNormalization or "
+                "keras.layers.LayerNormalization. "
                 f"Received: input_shape={tuple(input_shape)}, axis={self.axis!r}"
             )
 

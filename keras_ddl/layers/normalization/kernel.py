@@ -1,4 +1,4 @@
-"""Layers that run with another kernel than the one they hold."""
+"""The base class of wrappers that run a layer with a modified kernel."""
 
 from typing import Any
 
@@ -11,12 +11,13 @@ PLAIN = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
 
 
 class KernelWrapper(layers.Wrapper):
-    """Runs a layer with a kernel computed from its own, to which gradients flow.
+    """Runs a layer with an effective kernel, which is computed from the layer's kernel.
 
-    Subclasses define `effective_kernel()`. Arithmetic on kernels is in the dtype of the variables,
-    float32 under mixed precision; the wrapped layer casts the result as it would its own kernel.
-    If LoRA is enabled on the wrapped layer, its kernel is the adapted one. A quantized layer has
-    no kernel to compute with and is refused.
+    Gradients flow through this computation to the layer's kernel. Subclasses define
+    `effective_kernel()`. The computation uses the dtype of the variables, which is float32 under
+    mixed precision, and the wrapped layer then casts the effective kernel to its compute dtype. If
+    LoRA is enabled on the wrapped layer, the computation starts from the adapted kernel. A
+    quantized layer is rejected, because its kernel consists of integers.
 
     Args:
         layer: Dense, a convolution, a depthwise or a transposed convolution.
@@ -36,7 +37,7 @@ class KernelWrapper(layers.Wrapper):
 
     @property
     def fan_in_axes(self) -> tuple[int, ...]:
-        """The axes of the kernel that one output unit sums over."""
+        """The axes of the kernel over which one output unit sums."""
         rank = len(self.layer.kernel.shape)
         if isinstance(self.layer, DEPTHWISE):
             return tuple(range(rank - 2))
@@ -45,14 +46,14 @@ class KernelWrapper(layers.Wrapper):
         return tuple(range(rank - 1))
 
     def effective_kernel(self) -> Any:
-        """The kernel that the wrapped layer runs with, a tensor."""
+        """The kernel with which the wrapped layer runs, as a tensor."""
         raise NotImplementedError
 
     def remove(self) -> keras.layers.Layer:
-        """Set the wrapped layer's kernel to the effective one, and return that layer.
+        """Assign the effective kernel to the wrapped layer, and return this layer.
 
-        It computes the same without the wrapper, which is not to be used any more unless the
-        subclass says so.
+        The returned layer computes the same as the wrapper did. Do not use the wrapper afterwards,
+        unless the subclass allows it.
         """
         effective = self.effective_kernel()
         for variable, value in self._replacements(kernel=effective):
@@ -63,32 +64,32 @@ class KernelWrapper(layers.Wrapper):
         return self._call_layer(inputs, kernel=self.effective_kernel())
 
     def _kernel(self):
-        """The wrapped layer's kernel as a tensor, LoRA included, in the dtype of its variable."""
+        """The wrapped layer's kernel as a tensor in the dtype of its variable, including LoRA."""
         variable = self._kernel_variable()
         return ops.cast(ops.convert_to_tensor(self.layer.kernel), variable.dtype)
 
     def _kernel_variable(self):
-        """The variable behind `layer.kernel`; LoRA adds a product to its value."""
+        """The variable that stores the kernel. With LoRA, `layer.kernel` is not this variable."""
         layer = self.layer
-        found = [layer.kernel]
+        candidates = [layer.kernel]
         if getattr(layer, "lora_enabled", False):
-            found = [variable for variable in layer.variables if variable.name == "kernel"]
-        plain = len(found) == 1 and isinstance(found[0], keras.Variable)
-        if not plain or "int" in keras.backend.standardize_dtype(found[0].dtype):
+            candidates = [variable for variable in layer.variables if variable.name == "kernel"]
+        plain = len(candidates) == 1 and isinstance(candidates[0], keras.Variable)
+        if not plain or "int" in keras.backend.standardize_dtype(candidates[0].dtype):
             mode = getattr(layer, "quantization_mode", None)
             raise ValueError(
-                f"{type(self).__name__} needs a kernel of real numbers that it can compute with, "
-                "and a quantized layer has none. Call `remove()` on the wrapper before you "
-                f"quantize. Received: layer={layer!r} with quantization_mode={mode!r}"
+                f"{type(self).__name__} needs a kernel of real numbers, and a quantized layer has "
+                "none. Call `remove()` on the wrapper before you quantize the layer. "
+                f"Received: layer={layer!r} with quantization_mode={mode!r}"
             )
-        return found[0]
+        return candidates[0]
 
     def _replacements(self, **tensors):
-        """Pairs of a variable and its value that give the layer that `kernel` and that `bias`."""
+        """Pairs (variable, value) that set the layer's `kernel` and `bias` to these tensors."""
         layer, pairs = self.layer, []
         if "kernel" in tensors:
             pairs.append((self._kernel_variable(), tensors["kernel"]))
-            if getattr(layer, "lora_enabled", False):  # the effective kernel contains the product
+            if getattr(layer, "lora_enabled", False):  # the kernel already contains LoRA's product
                 product = layer.lora_kernel_b
                 pairs.append((product, ops.zeros(product.shape, product.dtype)))
         if "bias" in tensors:
@@ -96,27 +97,29 @@ class KernelWrapper(layers.Wrapper):
         return pairs
 
     def _call_layer(self, inputs, **tensors):
-        """The wrapped layer's output, run with other tensors as its `kernel` and `bias`.
+        """The wrapped layer's output with other tensors as its `kernel` and `bias`.
 
-        A stateless scope hides the scopes around it, so every variable is given its value.
+        A stateless scope hides the values of outer scopes, so the new scope receives a value for
+        every variable.
         """
         layer = self.layer
         pairs = self._replacements(**tensors)
         kept = [one for one in layer.variables if all(one is not other for other, _ in pairs)]
         if len(kept) + len(pairs) != len(layer.variables):
             raise ValueError(
-                f"{type(self).__name__} runs a layer whose kernel and bias are among its "
-                f"variables. Received: layer={layer!r}"
+                f"{type(self).__name__} needs a layer whose `variables` contain its kernel and "
+                f"bias. Received: layer={layer!r}"
             )
         pairs += [(variable, variable.value) for variable in kept]
         with keras.StatelessScope(state_mapping=pairs, collect_losses=True) as scope:
             before = [scope.get_current_value(variable) for variable in kept]
             outputs = layer(inputs)
-        # The layer itself adds its losses once more, outside that scope: added by the wrapper,
-        # Keras would count them for both.
+        # The layer adds the losses of the call again, outside the scope. If the wrapper added them,
+        # Keras would count them twice.
         layer.add_loss(scope.losses)
         for variable, old in zip(kept, before, strict=True):
-            if (new := scope.get_current_value(variable)) is not old:  # statistics of float8
+            # A float8 layer updates statistics during the call.
+            if (new := scope.get_current_value(variable)) is not old:
                 variable.assign(new)
         return outputs
 
@@ -125,6 +128,7 @@ class KernelWrapper(layers.Wrapper):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        # `build` builds the wrapped layer; its shapes would tie the config to one input.
+        # The wrapper's `build` builds the wrapped layer. Without this line the config would be
+        # bound to one input shape.
         config["layer"].pop("build_config", None)
         return config

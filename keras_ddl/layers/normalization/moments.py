@@ -1,8 +1,8 @@
-"""Arithmetic that normalization layers share: moments of cells, and of unions of cells.
+"""Means and variances for normalization layers: of cells, and of unions of cells.
 
-A cell is one channel of one example, the smallest part that any of these layers averages over.
-Means and variances of cells take two passes over the input. Those of groups, layers and batches
-follow from them exactly, by the law of total variance, and need only small tensors.
+A cell is one channel of one example. It is the smallest part over which any of these layers
+averages. The moments of cells take two passes over the input. The moments of groups, layers and
+batches follow from them exactly, by the law of total variance, and need only small tensors.
 """
 
 import math
@@ -18,8 +18,8 @@ class Cells:
     """The cells of an input: reduces tensors to one value per cell, and broadcasts such values.
 
     Args:
-        x: tensor of rank 2 or more, its first axis the batch.
-        channel_axes: ascending axes, 0 not among them.
+        x: tensor of rank 2 or more. Its first axis is the batch.
+        channel_axes: the channel axes, in ascending order and without 0.
     """
 
     def __init__(self, x, channel_axes):
@@ -27,18 +27,18 @@ class Cells:
         kept = {0, *channel_axes}
         self.reduced = tuple(axis for axis in range(len(self.shape)) if axis not in kept)
         self.channels = math.prod(self.shape[axis] for axis in channel_axes)
-        # An integer, or a scalar tensor where a size is unknown while tracing.
+        # An integer, or a scalar tensor if a size is unknown while a graph is traced.
         self.size = math.prod(self.shape[axis] for axis in self.reduced)
         self._spread_shape = [-1 if axis == 0 else 1 for axis in range(len(self.shape))]
         for axis in channel_axes:
             self._spread_shape[axis] = self.shape[axis]
 
     def sum(self, x, groups=None):
-        """The sum of each cell, (batch, channels) or (batch, *groups)."""
+        """The sum of each cell, of shape (batch, channels) or (batch, *groups)."""
         return self._reduce(ops.sum, x, groups)
 
     def mean(self, x, groups=None):
-        """The mean of each cell, (batch, channels) or (batch, *groups)."""
+        """The mean of each cell, of shape (batch, channels) or (batch, *groups)."""
         return self._reduce(ops.mean, x, groups)
 
     def _reduce(self, operation, x, groups):
@@ -51,7 +51,7 @@ class Cells:
         return ops.reshape(x, (-1, *(groups or (self.channels,))))
 
     def spread(self, cells):
-        """(batch or 1, channels), in any grouping, in a shape that broadcasts against the input."""
+        """Reshape values (batch or 1, channels), or grouped ones, to broadcast over the input."""
         return ops.reshape(cells, self._spread_shape)
 
     def moments(self, x, mask=None):
@@ -59,7 +59,7 @@ class Cells:
 
         Args:
             x: the input, in float32 or better.
-            mask: None, or a boolean tensor whose axes stand for the first axes of the input.
+            mask: None, or a boolean tensor whose axes correspond to the first axes of the input.
         """
         if mask is None:
             mean = self.mean(x)
@@ -68,16 +68,16 @@ class Cells:
         mask = ops.reshape(mask, (*ops.shape(mask), *[1] * (len(self.shape) - len(mask.shape))))
         mask = ops.broadcast_to(ops.cast(mask, "bool"), self.shape)
         count = self.sum(ops.cast(mask, x.dtype))
-        some = maximum(count, 1)
-        mean = self.sum(ops.where(mask, x, 0)) / some
+        divisor = maximum(count, 1)
+        mean = self.sum(ops.where(mask, x, 0)) / divisor
         deviation = ops.where(mask, x - self.spread(mean), 0)
-        return Moments(mean, self.sum(ops.square(deviation)) / some, count)
+        return Moments(mean, self.sum(ops.square(deviation)) / divisor, count)
 
 
 class Moments(NamedTuple):
     """Means and variances of parts of an input, and the weight of each part.
 
-    The weight is the number of values, or 1 where all parts have the same number.
+    The weight is the number of values, or 1 if all parts have the same number of values.
     """
 
     mean: Any
@@ -88,9 +88,9 @@ class Moments(NamedTuple):
         return Moments(*(ops.reshape(value, shape) for value in self))
 
     def pool(self, axis):
-        """The moments of the union of the parts along `axis`, which stays with length 1."""
+        """The moments of the union of the parts along `axis`. The axis keeps length 1."""
         weight = ops.sum(self.weight, axis=axis, keepdims=True)
-        # Where everything is masked all shares are 0, and so are the mean and the variance.
+        # If everything is masked, all shares are 0, and so are the mean and the variance.
         share = self.weight / maximum(weight, keras.config.epsilon())
         mean = ops.sum(share * self.mean, axis=axis, keepdims=True)
         spread = self.variance + ops.square(self.mean - mean)
@@ -98,9 +98,9 @@ class Moments(NamedTuple):
 
 
 def move(moving, value, momentum, weight):
-    """Move a running average towards the value of a batch, or not at all if its weight is 0.
+    """Update a moving average by the value of a batch, unless the weight of the batch is 0.
 
-    An empty batch and one that is masked as a whole have weight 0.
+    The weight is 0 if the batch is empty or masked entirely.
     """
     value, weight = ops.reshape(value, moving.shape), ops.reshape(weight, moving.shape)
     before = ops.cast(moving, value.dtype)

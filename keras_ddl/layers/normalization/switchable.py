@@ -13,16 +13,16 @@ from keras_ddl.layers.normalization.moments import Cells, Moments, move
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class SwitchableNormalization(AffineNormalization):
-    """Switchable normalization: a trained mixture of instance, layer and batch normalization.
+    """Switchable normalization: a learned mixture of instance, layer and batch normalization.
 
-    The mean and the variance are weighted averages of those of the three, by the softmax of
-    `mean_logits` and of `variance_logits`, in that order. All three follow from the statistics of
-    instances, so the mixture costs little more than one of them. At inference moving statistics
-    stand for the batch's.
+    The mean is a weighted average of the means of the three normalizations, and the variance is a
+    weighted average of their variances. The weights are the softmax of `mean_logits` and of
+    `variance_logits`. All statistics are computed from those of instances, so the mixture costs
+    little more than one of the three. At inference moving statistics replace those of the batch.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        momentum: float in [0, 1], the share that the moving statistics keep at every step.
+        momentum: float in [0, 1], the weight of the old moving statistics in each update.
             Default .99.
         epsilon: positive float added to the variance. Default 1e-3.
         center: whether to add `beta`. Default True.
@@ -33,17 +33,17 @@ class SwitchableNormalization(AffineNormalization):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
         training: whether to use statistics of the batch. `fit` sets it; default False.
-        mask: optional boolean tensor whose axes stand for the first axes of the input. Where it
-            is False the input does not count.
+        mask: optional boolean tensor whose axes correspond to the first axes of the input. Entries
+            where it is False are left out of the statistics.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Example:
 
     >>> layer = SwitchableNormalization()
     >>> layer(keras.ops.ones((8, 32, 32, 16)), training=True).shape
     (8, 32, 32, 16)
-    >>> keras.ops.softmax(layer.mean_logits).shape  # shares of instance, layer, batch
+    >>> keras.ops.softmax(layer.mean_logits).shape  # weights of instance, layer, batch
     (3,)
 
     Reference: Luo et al., "Differentiable Learning-to-Normalize via Switchable Normalization",
@@ -96,6 +96,6 @@ class SwitchableNormalization(AffineNormalization):
 
 
 def mixture(logits, values):
-    """The average of the values, which broadcast, by the softmax of the logits."""
+    """The average of the values, weighted by the softmax of the logits. The values broadcast."""
     shares = ops.softmax(ops.cast(logits, values[0].dtype))
     return sum(shares[i] * value for i, value in enumerate(values))

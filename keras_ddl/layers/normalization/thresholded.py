@@ -1,4 +1,4 @@
-"""The activation that goes with filter response normalization."""
+"""The activation function for use after filter response normalization."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from keras_ddl.layers.channel_activation import ChannelActivation
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class ThresholdedLinearUnit(ChannelActivation):
-    """The activation `max(x, tau)`, with a trained threshold `tau` for every channel.
+    """The activation `max(x, tau)`, with a trainable threshold `tau` for every channel.
 
-    With `affine=True` it is `max(x, alpha * x + tau)`, with a trained slope `alpha` as well.
+    With `affine=True` the activation is `max(x, alpha * x + tau)`, where the slope `alpha` is
+    trainable too.
 
     Args:
         axis: integer or tuple of integers, the axes of the channels. Default -1.
-        tau_initializer: initializer of `tau`. Default zeros, which is ReLU.
+        tau_initializer: initializer of `tau`. Default zeros, so that the layer starts as ReLU.
         tau_regularizer: optional regularizer of `tau`.
         tau_constraint: optional constraint of `tau`.
         affine: whether there is a slope. Default False.
@@ -28,7 +29,7 @@ class ThresholdedLinearUnit(ChannelActivation):
     Call arguments:
         inputs: tensor of rank 2 or more; the batch is axis 0.
 
-    Output shape: the input's.
+    Output shape: same as the input shape.
 
     Reference: Singh and Krishnan, "Filter Response Normalization Layer", 2019, arXiv 1911.09737.
     """

@@ -10,21 +10,21 @@ from keras_ddl._forward import Snapshot, stateless, whole_batch
 from keras_ddl.layers._precision import full_precision, maximum
 from keras_ddl.layers.normalization.kernel import KernelWrapper
 
-# While `initialize` runs: the ids of the layers that it has done.
+# While `initialize` runs, the ids of the layers that are already initialized; None otherwise.
 _initialized: ContextVar[set | None] = ContextVar("initialized", default=None)
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class WeightNormalization(KernelWrapper):
-    """Runs Dense or a convolution with weights split into length and direction.
+    """Wraps Dense or a convolution and separates the length of its weights from their direction.
 
-    The weights that lead to an output unit are `g * v / |v|`: the trained scalar `g` is their
-    length, and `v`, the wrapped layer's own kernel, gives the direction only. That speeds up
-    descent, much as batch normalization does, without a look at the batch. `g` starts as `|v|`,
-    so wrapping a layer does not change what it computes.
+    The incoming weights of an output unit are `g * v / |v|`. The trainable scalar `g` is their
+    length. The vector `v`, which is the wrapped layer's kernel, determines only their direction.
+    This speeds up gradient descent, much as batch normalization does, but does not depend on the
+    batch. `g` starts as `|v|`, so wrapping a layer does not change its output.
 
-    Data-dependent initialization, which the paper asks for, sets `g` and the bias such that every
-    unit has mean 0 and variance 1 before the activation on a batch of your choice:
+    The paper recommends data-dependent initialization. It sets `g` and the bias such that, on a
+    batch of your choice, every unit has mean 0 and variance 1 before the activation:
 
     ```python
     WeightNormalization.initialize(model, x_train[:256])
@@ -32,16 +32,17 @@ class WeightNormalization(KernelWrapper):
     ```
 
     Args:
-        layer: Dense, a convolution, a depthwise or a transposed convolution, not shared with
-            other wrappers.
-        data_init: False, what TensorFlow Addons' layer does with this value. Its default True is
-            refused: call `initialize`, with a batch of your choice.
+        layer: Dense, a convolution, a depthwise or a transposed convolution. Other wrappers must
+            not share it.
+        data_init: must be False. The argument exists for compatibility with TensorFlow Addons,
+            where its default True initializes the layer on the first batch; call `initialize`
+            instead.
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 
@@ -70,8 +71,8 @@ class WeightNormalization(KernelWrapper):
         axes = self.fan_in_axes
         kernel_shape = self.layer.kernel.shape
         shape = [1 if axis in axes else size for axis, size in enumerate(kernel_shape)]
-        # A callable, not a value: it is called once the kernel exists, which is later where a
-        # model is built inside a compiled function.
+        # The initializer is a function, so that it runs only when the kernel has a value. If the
+        # model is built inside a compiled function, that is later.
         self.g = self.add_weight(
             shape=shape,
             initializer=lambda shape, dtype=None: self._length(self._kernel()),
@@ -84,7 +85,7 @@ class WeightNormalization(KernelWrapper):
         return kernel * (self.g / self._length(kernel))
 
     def _length(self, kernel):
-        """The norm of the weights of each unit; of zeros the smallest, which divides them well."""
+        """The norm of each unit's weights, at least epsilon to avoid a division by 0."""
         squares = ops.sum(ops.square(kernel), axis=self.fan_in_axes, keepdims=True)
         return ops.sqrt(maximum(squares, keras.config.epsilon() ** 2))
 
@@ -99,20 +100,20 @@ class WeightNormalization(KernelWrapper):
     def initialize(model, inputs) -> None:
         """Set `g` and biases so that units have mean 0 and variance 1 on `inputs`.
 
-        One forward pass initializes every WeightNormalization that it goes through, each on what
-        those before it give after their own initialization. A shared one is initialized where it
-        is first used. Nothing else changes, no random state either. Call it before training,
-        outside compiled functions.
+        One forward pass initializes all WeightNormalization layers in execution order, so each one
+        receives the outputs of layers that are already initialized. A shared layer is initialized
+        at its first call. Nothing else changes, including random states. Call this method before
+        training, outside compiled functions.
 
         Args:
             model: a model or layer.
-            inputs: a batch for it, a few hundred examples or more.
+            inputs: a batch of inputs for `model`, of a few hundred examples or more.
         """
         if not model.built:
             kept = Snapshot(model)
             model(inputs, training=False)
             kept.restore()
-        inner = model._flatten_layers()  # Keras makes only a model's sublayers public
+        inner = model._flatten_layers()  # `Model.layers` is public, but lists only direct children
         wrappers = [layer for layer in inner if isinstance(layer, WeightNormalization)]
         biases = [wrapper.layer.bias for wrapper in wrappers if wrapper.layer.bias is not None]
         token = _initialized.set(set())
@@ -143,10 +144,10 @@ class WeightNormalization(KernelWrapper):
             layer.bias.assign(-mean * inverse)
 
     def remove(self) -> keras.layers.Layer:
-        """Set the wrapped layer's kernel to the effective one, and return that layer.
+        """Assign the effective kernel to the wrapped layer, and return this layer.
 
-        It computes the same without the wrapper. The wrapper computes the same too and may stay
-        in a model. To take all wrappers out:
+        The returned layer computes the same as the wrapper. The wrapper still works and may stay in
+        a model. The following code removes all wrappers of a model:
 
         ```python
         plain = keras.models.clone_model(

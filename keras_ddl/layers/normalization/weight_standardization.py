@@ -11,25 +11,26 @@ from keras_ddl.layers.normalization.kernel import KernelWrapper
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class WeightStandardization(KernelWrapper):
-    """Runs Dense or a convolution with a standardized kernel.
+    """Wraps Dense or a convolution and standardizes its kernel.
 
-    The weights that lead to an output unit are brought to mean 0 and variance 1 in every step,
-    and gradients flow through that. With group normalization behind it (GN+WS), training at
-    batches of one or two examples comes close to batch normalization at large ones.
+    In every step the incoming weights of each output unit are standardized to mean 0 and variance
+    1, and gradients flow through the standardization. Combined with group normalization after it
+    (GN+WS), training with batches of one or two examples comes close to batch normalization with
+    large batches.
 
-    A standardized kernel is large: `n` inputs of variance 1 give outputs of variance `n`. Let a
-    normalization follow.
+    A standardized kernel has large values: `n` inputs of variance 1 result in outputs of variance
+    `n`. Use a normalization layer after it.
 
     Args:
-        layer: Dense, a convolution, a depthwise or a transposed convolution, not shared with
-            other wrappers.
+        layer: Dense, a convolution, a depthwise or a transposed convolution. Other wrappers must
+            not share it.
         epsilon: positive float added to the variance of the weights. Default 1e-5.
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
-        inputs: what the wrapped layer takes.
+        inputs: the inputs of the wrapped layer.
 
-    Output shape: the wrapped layer's.
+    Output shape: same as that of the wrapped layer.
 
     Example:
 
@@ -37,8 +38,8 @@ class WeightStandardization(KernelWrapper):
     >>> layer(keras.ops.ones((8, 32, 32, 3))).shape
     (8, 30, 30, 64)
 
-    `layer.effective_kernel()` is what the convolution runs with, and `layer.layer.kernel` what is
-    trained.
+    The convolution runs with `layer.effective_kernel()`; the trained weight is
+    `layer.layer.kernel`.
 
     Raises:
         ValueError: if `layer` is of another kind or `epsilon` is not positive.

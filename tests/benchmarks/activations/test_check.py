@@ -18,7 +18,7 @@ def test_every_cell_agrees_with_the_functions_numbers(name):
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_cell_is_checked(name):
-    """Each cell is made wrong in turn, and is found."""
+    """Makes each cell wrong in turn; the check must find it."""
     entry = ENTRIES[name]
     wrong = {
         "equation": f"({entry.equation}) + 0.001 * x",

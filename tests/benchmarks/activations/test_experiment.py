@@ -18,7 +18,7 @@ def trials(profile="quick", repetitions=3):
 
 
 def verdict(wrong):
-    """Of records in which so many cells of a function, in a repetition, are wrong."""
+    """The verdict on records with the given numbers of wrong cells, by function and repetition."""
     (claim,) = EXPERIMENT.claims
     return claim.judge(
         [

@@ -1,4 +1,4 @@
-"""The page of the callbacks' cost: costs by round, beside their limits."""
+"""The page about the cost of the callbacks: its table shows costs and limits."""
 
 from benchmarks.costs.callback_cost import page
 
@@ -30,20 +30,21 @@ def row(text, name):
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_costs_are_medians_over_rounds_beside_their_limits():
+def test_costs_are_medians_over_rounds_and_stand_beside_limits():
     text = page.text([record()])
     assert row(text, page.PAIR)[1:6] == ["2.040", "+2.0 %", "+2.0 %", "", "3%"]
     assert row(text, page.STATISTICS)[2:6] == ["+10.0 %", "+10.0 %", "", "3%"]
-    # .3 s beyond none in the middle round, of 1 s.
+    # Of the middle round: .3 s more than without callbacks; the usual way takes 1 s more.
     assert row(text, page.WHOLE)[4:6] == ["0.30", "50%"]
     assert row(text, page.NONE)[5] == ""
     assert "784-2048-2048-2048-10, jax" in text
     assert "commit abc" in text
 
 
-def test_what_is_done_once_an_epoch_weighs_less_in_a_long_one():
+def test_the_time_at_an_epochs_end_is_a_smaller_share_of_a_longer_epoch():
     short = record()
     short["times"][page.STATISTICS] = [1.1, 2.2, 4.4]
     short["trained"][page.STATISTICS] = short["trained"][page.NONE]
-    # .1 of an epoch's end in 30,000 examples; .9 of it are steps, and MNIST has twice as many.
+    # In an epoch of 30,000 examples, the end adds .1 s to 1 s, of which .9 s are steps. An epoch of
+    # MNIST has twice as many steps and the same end: .1 / 1.9.
     assert row(page.text([short]), page.STATISTICS)[2:4] == ["+10.0 %", "+5.3 %"]

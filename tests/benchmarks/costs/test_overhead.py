@@ -1,4 +1,6 @@
-"""What the harness costs: all arms train, and ratios are of the same round."""
+"""The cost of the harness: all arms train, and ratios are taken within a round."""
+
+import pytest
 
 from benchmarks.costs import overhead
 
@@ -17,6 +19,7 @@ def test_ratios_are_medians_of_each_rounds_ratio():
     assert "smoke profile on digits" in text
 
 
+@pytest.mark.slow
 def test_every_arm_trains_and_the_page_is_written(tmp_path, capsys):
     out = tmp_path / "overhead.md"
     flags = ["--profile", "smoke", "--dataset", "digits", "--rounds", "1", "--out", str(out)]

@@ -1,4 +1,4 @@
-"""Arms take turns, and only the turns count."""
+"""Arms take turns, and warm-up rounds are not counted."""
 
 from benchmarks.costs import turns
 

@@ -89,7 +89,7 @@ def demo() -> Experiment:
 
 @pytest.fixture(scope="session")
 def mnist() -> SimpleNamespace:
-    """What `expand` reads of a data set."""
+    """An object with the attributes of a data set that `expand` reads."""
     return SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
 
 

@@ -15,6 +15,7 @@ from benchmarks.harness.claims import (
     Finding,
     Verdict,
     all_of,
+    provided,
     within,
 )
 from benchmarks.harness.stats import Interval, mean_interval
@@ -70,12 +71,12 @@ def finding(verdict):
     return Finding("it", "pp", Interval(1.0, 0.5, 3), verdict)
 
 
-# In order of precedence.
+# From the highest precedence to the lowest.
 ORDER = (NOT_REPRODUCED, NOT_RUN, INCONCLUSIVE, REPRODUCED)
 
 
 @given(st.lists(st.sampled_from(ORDER), min_size=1, max_size=5))
-def test_the_weightiest_part_decides(verdicts):
+def test_the_finding_with_the_highest_precedence_decides(verdicts):
     findings = [finding(verdict) for verdict in verdicts]
     whole = all_of(findings)
     assert whole.verdict == min(verdicts, key=ORDER.index)
@@ -132,3 +133,22 @@ def test_json_has_the_bounds_of_an_interval():
     verdict = all_of([within("a", Interval(2.0, 0.5, 3), "pp", low=0)])
     (found,) = verdict.as_json()["findings"]
     assert (found["mean"], found["low"], found["high"], found["seeds"]) == (2.0, 1.5, 2.5, 3)
+
+
+@pytest.mark.parametrize(
+    ("trained", "found", "expected"),
+    [
+        (0.5, 1.0, REPRODUCED),
+        (0.5, -1.0, NOT_REPRODUCED),
+        (5.0, 1.0, INCONCLUSIVE),
+        (5.0, -1.0, INCONCLUSIVE),
+        (None, 1.0, NOT_RUN),
+    ],
+)
+def test_a_condition_that_does_not_hold_leaves_a_claim_open(trained, found, expected):
+    errors = mean_interval([] if trained is None else [trained, trained])
+    condition = within("training error", errors, "%", high=1)
+    effect = within("gain", mean_interval([found, found]), "pp", low=0)
+    verdict = provided([condition], [effect])
+    assert verdict.verdict == expected
+    assert NOT_REPRODUCED not in {one.verdict for one in verdict.findings[:1]}

@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.harness import cli
 from benchmarks.harness.store import Store
+from benchmarks.mnist_dropout import EXPERIMENT
 
 COMMAND = [sys.executable, "-m", "benchmarks.mnist_dropout"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -20,10 +22,11 @@ SMOKE = ["--profile", "smoke", "--dataset", "digits"]
 def start(tmp_path):
     """Starts the smoke profile on digits into tmp_path; killed at the end if it still runs.
 
-    One trial after another, unless told otherwise: a sweep can then be stopped half-way.
+    By default it runs one trial after another, so that a test can stop a sweep half-way.
     """
     started = []
-    # A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and so would our children.
+    # Reset the handlers, because processes inherit ignored signals. The background jobs of a shell
+    # ignore SIGINT, and those of nohup SIGHUP.
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -80,9 +83,12 @@ def keys_of_all_records(store):
     return [json.loads(line)["key"] for line in lines]
 
 
-@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("dataset", ["digits", pytest.param("mnist", marks=slow)])
 def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
-    start, store, dataset, request
+    start, store, dataset, request, tmp_path, capsys
 ):
     flags, title, size = [], "digits-8x8-scikit-learn", 300
     if dataset == "mnist":
@@ -95,12 +101,15 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
     kept = store.done_keys()
     assert len(kept) >= 3
 
-    code, out, err = finish(start(*flags))
+    code = cli.main(
+        EXPERIMENT, [*SMOKE, "--out", str(tmp_path), "--executor", "in-process", *flags]
+    )
+    out, err = capsys.readouterr()
     assert code == 0
     assert f"{len(kept)} done before, {10 - len(kept)} to run" in err
     assert len(store.done_keys()) == 10
     assert len(keys_of_all_records(store)) == 10
-    # The dataset, the scale-down and both claims are in the table; the figures are where it says.
+    # The output names the data set, the smaller sizes, both claims and the paths of the figures.
     for text in (dataset, "NOT the paper's set-up", f"train size {size} (paper profile: 60000)"):
         assert text.lower() in out.lower()
     assert "dropout-rate" in out
@@ -111,8 +120,15 @@ def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
         assert os.path.getsize(path) > 1000
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, number):
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=slow),
+        pytest.param(signal.SIGHUP, marks=slow),
+    ],
+)
+def test_ctrl_c_and_similar_signals_say_that_the_same_command_resumes(start, store, number):
     process = start()
     wait_for_trials(process, 1)
     process.send_signal(number)
@@ -123,8 +139,9 @@ def test_ctrl_c_and_its_like_say_that_the_same_command_resumes(start, store, num
     assert store.done_keys()
 
 
+@slow
 def test_two_runs_into_one_folder_share_the_trials(start, store):
-    """Both end with all results, and no trial is trained twice."""
+    """Both runs end with all results, and no trial is trained twice."""
     runs = [finish(process) for process in [start(), start()]]
     for code, out, err in runs:
         assert code == 0, err
@@ -134,7 +151,8 @@ def test_two_runs_into_one_folder_share_the_trials(start, store):
     assert sum(err.count("test error") for _, _, err in runs) == 10
 
 
-def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(start, store):
+@slow
+def test_a_killed_population_run_continues_with_the_untrained_groups(start, store):
     """The sweep of each repetition is a group, whose records are stored together."""
     flags = ["--executor", "population", "--repetitions", "2"]
     first = start(*flags)
@@ -150,28 +168,28 @@ def test_a_population_that_is_killed_goes_on_with_the_groups_it_has_not_trained(
     assert not any(record.times for record in found)
 
 
-@pytest.fixture
-def finished(start):
-    assert finish(start("--quiet"))[0] == 0
+def test_flags_after_a_finished_run(start, store, tmp_path, capsys):
+    def run(*flags):
+        code = cli.main(EXPERIMENT, [*SMOKE, "--out", str(tmp_path), *flags])
+        return code, *capsys.readouterr()
 
+    assert run("--quiet") == (0, "", "")
 
-@pytest.mark.usefixtures("finished")
-def test_what_a_finished_run_offers(start, store):
-    code, out, err = finish(start("--json"))
+    code, out, err = run("--json")
     result = json.loads(out)
     assert (code, result["trials"], result["failed"]) == (0, 10, 0)
     assert (result["dataset"][:6], result["profile"], result["seed"]) == ("digits", "smoke", 0)
     assert result["claims"]["dropout-rate"]["verdict"] == "inconclusive"  # one seed
     assert "10 done before, 0 to run" in err
 
-    code, out, _ = finish(start("--dry-run"))
+    code, out, _ = run("--dry-run")
     assert (code, out.count("done  ")) == (0, 10)
-    code, out, _ = finish(start("--dry-run", "--fresh"))
+    code, out, _ = run("--dry-run", "--fresh")
     assert (code, out.count("to do  ")) == (0, 10)
-    code, out, _ = finish(start("--dry-run", "--repetitions", "2", "--seed", "1"))
+    code, out, _ = run("--dry-run", "--repetitions", "2", "--seed", "1")
     assert out.count("to do  ") == 20
 
-    assert finish(start("--quiet")) == (0, "", "")
+    assert run("--quiet") == (0, "", "")
 
     before = keys_of_all_records(store)
     fresh = start("--fresh")
@@ -193,9 +211,9 @@ def test_help_names_every_flag():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--repetitions", "0"], "at least 1 is wanted. Received: '0'"),
-        (["--repetitions", "99999999", "--dry-run"], "at most 10000 is wanted"),
-        (["--out", ""], "the path of a folder is wanted. Received: ''"),
+        (["--repetitions", "0"], "must be a whole number of at least 1. Received: '0'"),
+        (["--repetitions", "99999999", "--dry-run"], "must be a whole number of at most 10000"),
+        (["--out", ""], "must be the path of a folder. Received: ''"),
         (["--profile", "huge"], "invalid choice: 'huge'"),
         (["--keep", "0.5"], "unrecognized arguments"),
         (["--dataset", "digits", "--out", "/dev/null/x"], "Cannot write results to /dev/null/x"),
@@ -209,13 +227,9 @@ def test_bad_usage_exits_2_and_names_what_was_received(flags, message):
     assert "Traceback" not in result.stderr
 
 
-def test_a_data_set_too_small_for_the_profile_is_told_before_training(tmp_path, capsys):
-    from benchmarks import mnist_dropout
-    from benchmarks.harness import cli
-
-    experiment = mnist_dropout.EXPERIMENT
-    greedy = {"smoke": replace(experiment.profiles["paper"], datasets={})}
-    experiment = replace(experiment, profiles={**experiment.profiles, **greedy})
+def test_a_data_set_too_small_for_the_profile_is_reported_before_training(tmp_path, capsys):
+    greedy = {"smoke": replace(EXPERIMENT.profiles["paper"], datasets={})}
+    experiment = replace(EXPERIMENT, profiles={**EXPERIMENT.profiles, **greedy})
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path / "out")]
     assert cli.main(experiment, flags) == 2
     assert "Received: 60000 + 0" in capsys.readouterr().err
@@ -230,7 +244,7 @@ def test_a_backend_that_cannot_be_imported_is_bad_usage(tmp_path):
 
 
 def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
-    """No MNIST anywhere, and no host to be reached."""
+    """There is no MNIST anywhere, and no host can be reached."""
     result = usage(
         *["--profile", "smoke", "--dry-run", "--out", str(tmp_path)],
         HOME=str(tmp_path),
@@ -246,15 +260,12 @@ def test_auto_falls_back_to_digits_and_says_so_in_one_line(tmp_path):
 
 
 def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
-    from benchmarks import mnist_dropout
-    from benchmarks.harness import cli
-
     def broken(trial, input_shape, num_classes):
         raise RuntimeError("this machine is tired")
 
     flags = ["--profile", "smoke", "--dataset", "digits", "--out", str(tmp_path)]
-    experiment = mnist_dropout.EXPERIMENT
-    assert cli.main(replace(experiment, work=replace(experiment.work, build=broken)), flags) == 1
+    experiment = replace(EXPERIMENT, work=replace(EXPERIMENT.work, build=broken))
+    assert cli.main(experiment, flags) == 1
     err = capsys.readouterr().err
     assert err.count("RuntimeError: this machine is tired") == 11  # ten lines, and once in full
     assert "10 of 10 trials failed" in err
@@ -263,5 +274,5 @@ def test_a_failing_trial_exits_1_and_is_tried_again(tmp_path, capsys):
     errors = "".join(record.error for record in failed)
     assert sys.prefix not in errors
     assert os.getcwd() not in errors
-    assert cli.main(experiment, [*flags, "--dry-run"]) == 0
+    assert cli.main(EXPERIMENT, [*flags, "--dry-run"]) == 0
     assert "10 to run" in capsys.readouterr().out

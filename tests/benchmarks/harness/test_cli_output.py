@@ -1,4 +1,4 @@
-"""What the command line prints, of an experiment whose executor trains nothing."""
+"""The output of the command line, for an experiment whose executor trains nothing."""
 
 import contextlib
 import json
@@ -108,7 +108,7 @@ def test_a_finished_result_is_shown_where_nothing_can_be_written(run, monkeypatc
     code, out, err = run()
     assert code == 0
     assert "6.00 ± 2.48" in out
-    assert "note: no figures, for they cannot be written: [Errno 28]" in err
+    assert "note: the figures cannot be written: [Errno 28]" in err
     assert run("--repetitions", "4")[0] == 2
 
 

@@ -1,4 +1,4 @@
-"""What an error costs, read from learning curves."""
+"""The cost of reaching an error, read from learning curves."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def test_seconds_are_a_cost_too(curved):
     assert cost_to_reach(curved([8, 6, 4]), "validation_error", 6, "seconds") == 6.0
 
 
-def test_an_error_never_reached_is_told(curved):
+def test_an_error_that_is_never_reached_raises(curved):
     with pytest.raises(ValueError, match=r"validation_error never reaches 1 .* ends at 4"):
         cost_to_reach(curved([8, 4]), "validation_error", 1, "updates")
 
@@ -58,14 +58,14 @@ def test_only_whole_pairs_of_converged_arms_are_compared(curved):
     records = [
         curved([8, 4], rate=0.5, repetition=0),
         curved([4, 4], rate=1.0, repetition=0),
-        curved([8, 4], rate=0.5, repetition=1),  # alone
+        curved([8, 4], rate=0.5, repetition=1),  # the other arm lacks this repetition
         curved([8, 4], rate=0.5, repetition=2),
         curved([4, 4], rate=1.0, repetition=2, status="diverged"),
     ]
     assert ratios(records) == {0: 2.0}
 
 
-def test_other_arms_and_other_cuts_do_not_count(curved):
+def test_other_arms_do_not_count(curved):
     pair = [curved([8, 4], rate=0.5), curved([4, 4], rate=1.0)]
     others = [curved([1, 1], rate=0.7), curved([1, 1], rate=0.5, kind="b")]
     assert ratios([*pair, *others], kind="a") == {0: 2.0}

@@ -1,4 +1,4 @@
-"""What a record says about where it was run, and what it keeps to itself."""
+"""The environment that records store, and what it must not reveal."""
 
 import getpass
 import json
@@ -17,7 +17,7 @@ from benchmarks.harness import env
 
 @pytest.fixture
 def environment():
-    """Asked anew: it is kept for the process."""
+    """The environment, computed again: otherwise it is cached in the process."""
     env.environment.cache_clear()
     yield env.environment
     env.environment.cache_clear()
@@ -25,7 +25,7 @@ def environment():
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository of one commit that stands for the project's."""
+    """A repository with one commit, used in place of the project's."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(env, "ROOT", tmp_path)

@@ -24,7 +24,7 @@ def test_every_repetition_holds_every_arm_before_the_next_begins(expand):
     ] == [(repetition, *arm) for repetition in range(2) for arm in arms]
 
 
-def test_all_trials_of_a_run_have_keys_of_their_own(expand):
+def test_all_trials_of_a_run_have_different_keys(expand):
     runs = [*expand(), *expand("paper"), *expand(seed=1)]
     assert len({trial.key for trial in runs}) == 3 * 8
 

@@ -33,7 +33,7 @@ def signals_as_usual():
 
 
 @pytest.mark.parametrize("number", interrupts.SIGNALS)
-def test_a_signal_raises_and_stays_known(number):
+def test_a_signal_raises_and_is_recorded(number):
     before = signal.getsignal(number)
     with interrupts.raised("") as pending:
         with pytest.raises(KeyboardInterrupt):
@@ -50,7 +50,7 @@ def test_a_second_signal_ends_the_process():
     assert ran.stderr == "\nfinished trials are kept\n"
 
 
-def test_a_callers_own_handler_is_left_alone():
+def test_a_callers_handler_is_left_alone():
     received = []
     signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     with interrupts.raised("") as pending:
@@ -58,7 +58,7 @@ def test_a_callers_own_handler_is_left_alone():
     assert (received, pending) == ([signal.SIGTERM], [])
 
 
-def test_imports_of_native_code_are_ended_at_once():
+def test_a_signal_during_a_native_import_ends_the_process_at_once():
     code = TWICE.replace("range(2)", "range(1)").replace("raised(", "at_once() or (")
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

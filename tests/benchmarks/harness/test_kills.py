@@ -23,7 +23,7 @@ KILLS = int(os.environ.get("KILLS", "24"))
 EXPERIMENTS = ("alone", "pairs", "groups")  # trials that train together: 1, 2 and 5
 TRIALS = 30
 
-# A command as users run it, but for its executor, which sleeps where others train.
+# The command that users run, with an executor that sleeps instead of training.
 WORKER = """
 import datetime, random, sys, time
 from types import SimpleNamespace
@@ -89,7 +89,7 @@ class Sweep:
         return process
 
     def finish(self, *flags):
-        """Starts two processes and waits for both; both say that all is done."""
+        """Run two processes until both report that all trials are done."""
         while len(self.running) < 2:
             self.start(*flags)
         for process in self.running:
@@ -103,12 +103,12 @@ class Sweep:
         self.running.remove(process)
 
     def reported(self, *logs):
-        """How often each trial was reported as stored."""
+        """By trial, the number of times that its record was reported as stored."""
         lines = [line for log in logs or self.logs for line in log.read_text().splitlines()]
         return collections.Counter(line for line in lines if len(line) == 20)
 
     def check(self, generations=1):
-        """Nothing is lost, nothing is there twice, and what was reported is there."""
+        """Check that no record is missing, none exists twice, and all reported ones exist."""
         store = Store(self.folder / self.name)
         assert len(store.done_keys()) == TRIALS
         lines = [
@@ -121,8 +121,8 @@ class Sweep:
         assert set(counts.values()) == {generations}
         assert not self.reported() - counts
         leases = self.folder / self.name / "leases"
-        with Leases(leases) as own:  # what killed processes left goes with the next one
-            assert not own.holders()
+        with Leases(leases) as ours:  # the next process removes the files of killed ones
+            assert not ours.holders()
         assert not leases.exists()
 
 
@@ -155,7 +155,7 @@ def test_kills_under_a_clock_that_jumps_by_an_hour_lose_and_double_nothing(tmp_p
     for sweep in kill_at_random(tmp_path, max(KILLS // 2, 12), "jumps"):
         sweep.finish()
         assert "0 to run" in sweep.logs[-1].with_suffix(".err").read_text()
-        sweep.start("--fresh").wait()  # all anew, with the clock in any position
+        sweep.start("--fresh").wait()  # all trials run again, while the clock jumps
         sweep.running.clear()
         sweep.finish()
         sweep.check(generations=2)

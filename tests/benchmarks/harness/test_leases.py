@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, free again when the holder is gone."""
+"""Leases: each has one holder at a time, and is free again when the holder has ended."""
 
 import subprocess
 import sys
@@ -73,8 +73,8 @@ def test_leases_of_a_killed_process_are_free_at_once(folder, holder):
     assert not folder.exists()
 
 
-def test_leases_of_a_halted_process_expire_and_it_notices(folder, monkeypatch):
-    """No lock tells of a halted process: its silence does, by the observer's own time."""
+def test_leases_of_a_suspended_process_expire_and_it_notices(folder, monkeypatch):
+    """A suspended process keeps its lock. Observers measure its silence with their own clocks."""
     monkeypatch.setattr(leases, "EXPIRY", 0.2)
     monkeypatch.setattr(leases, "HEARTBEAT", 1000.0)  # halted
     with Leases(folder) as halted:
@@ -89,23 +89,23 @@ def test_leases_of_a_halted_process_expire_and_it_notices(folder, monkeypatch):
             assert not halted.take(["a"])
 
 
-def test_a_process_that_others_took_for_dead_can_take_leases_again(folder, monkeypatch):
+def test_a_process_that_others_considered_dead_can_take_leases_again(folder, monkeypatch):
     with Leases(folder) as revived, Leases(folder) as other:
         revived.take(["a"])
         for path in folder.iterdir():
             if path.read_text().strip() and other._name not in path.name:
-                path.unlink()  # as the others' sweep does
+                path.unlink()  # as another process does when it removes files of dead processes
         assert not revived.holds("a")
         assert revived.take(["b"]) == ["b"]
         assert other.take(["b"]) == []
 
 
-def test_two_that_find_a_dead_holder_do_not_both_take_over(folder):
+def test_only_one_of_two_processes_takes_over_from_a_dead_holder(folder):
     folder.mkdir()
     (folder / "a.0").write_text("somebody-holder")
     with Leases(folder) as one:
         there = {0: "somebody-holder"}
-        (folder / "a.1").write_text(one._name)  # another thread of events came first
+        (folder / "a.1").write_text(one._name)  # another process has just created the file
         assert not one._take("a", there)
         (folder / "a.1").unlink()
         (folder / "a.2").write_text(one._name)
@@ -113,7 +113,7 @@ def test_two_that_find_a_dead_holder_do_not_both_take_over(folder):
         assert not (folder / "a.1").exists()
 
 
-def test_the_folder_tells_nothing_of_the_machine(folder):
+def test_the_folder_reveals_nothing_about_the_machine(folder):
     import platform
 
     with Leases(folder) as own:

@@ -41,7 +41,7 @@ def test_extending_starts_from_the_other_profile(load):
     assert found["paper"].settings["width"] == 2048
 
 
-def test_extending_goes_on_through_several_profiles(load):
+def test_extending_works_through_several_profiles(load):
     found = load(
         f'{BASE}[quick]\nextends = "paper"\nwidth = 8\nrepetitions = 3\n'
         '[smoke]\nextends = "quick"\nrate = 0.5\n'
@@ -50,7 +50,7 @@ def test_extending_goes_on_through_several_profiles(load):
     assert found["smoke"].repetitions == 3
 
 
-def test_none_can_take_back_an_extended_value(load):
+def test_none_can_override_an_extended_value(load):
     found = load(f'{BASE}[quick]\nextends = "paper"\nrate = "none"\n')
     assert found["quick"].settings["rate"] is None
 
@@ -90,7 +90,8 @@ def test_every_experiment_has_the_three_profiles_with_the_same_settings(experime
 
 @pytest.mark.parametrize("experiment", experiments(), ids=lambda experiment: experiment.name)
 def test_profiles_only_grow_with_their_name(experiment):
-    # An experiment that trains nothing, or by epochs, grows in its examples, or in its repetitions.
+    # The size is the number of updates. Experiments without it have training images, examples or
+    # repetitions.
     profiles = [experiment.profiles[name] for name in ("smoke", "quick", "paper")]
     settings = profiles[-1].settings
     cost = next((name for name in ("updates", "train_size", "examples") if name in settings), None)
@@ -99,7 +100,7 @@ def test_profiles_only_grow_with_their_name(experiment):
     assert sizes[0] < sizes[-1]
 
 
-def test_what_a_scale_down_costs_is_a_profiles_own(load):
+def test_costs_are_not_inherited(load):
     found = load(f'{BASE}[quick]\nextends = "paper"\ncosts = "width"\n[smoke]\nextends = "quick"\n')
     assert [profile.costs for profile in found.values()] == ["", "width", ""]
     assert "costs" not in found["quick"].settings

@@ -1,4 +1,4 @@
-"""Published values load with where they come from."""
+"""Published values are read with their provenance."""
 
 import tomllib
 
@@ -54,7 +54,7 @@ def test_columns_become_values_and_spreads_by_axis_value(written):
     assert reference.spreads == {"test_error": {0.1: 0.2, 0.5: 0.1}}
 
 
-def test_a_reference_says_where_it_comes_from_and_what_was_done_there(written):
+def test_a_description_has_source_protocol_and_provenance(written):
     reference = written()
     assert reference.label == "the source, the place"
     assert reference.description == ("the source, the place. the protocol. Values: the provenance.")

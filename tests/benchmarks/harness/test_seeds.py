@@ -1,4 +1,4 @@
-"""Seeds: pinned, in range, and different wherever the stream is another."""
+"""Seeds: unchanged over versions, in range, and different for different streams."""
 
 import statistics
 

@@ -1,4 +1,4 @@
-"""Trials of one folder are divided among those that work on it."""
+"""Processes that use one folder share its trials."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ TRIALS = [Trial("demo", 1, "quick", "MNIST", "sha256:0", 0, n, {"keep": 0.5}) fo
 
 
 def executor(trained, size=2, status="ok", stop=lambda: None):
-    """Trains groups of `size`, and notes what it trained."""
+    """Trains groups of `size`, and lists the trials that it trained."""
 
     def execute(trials, claim):
         for start in range(0, len(trials), size):
@@ -29,7 +29,7 @@ def executor(trained, size=2, status="ok", stop=lambda: None):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs the trials as a process would: with a store and leases of its own."""
+    """Runs the trials as a separate process would, with its own store and leases."""
     monkeypatch.setattr(sharing, "POLL", 0.01)
 
     def run(execute, notes=None, elsewhere=lambda count: None):
@@ -56,7 +56,7 @@ def test_alone_all_trials_are_trained_in_order(run, tmp_path):
     assert len(Store(tmp_path).done_keys()) == 8
 
 
-def test_trials_of_another_are_waited_for_and_counted(run, tmp_path):
+def test_trials_of_another_process_are_waited_for_and_counted(run, tmp_path):
     trained, notes, counts = [], [], []
     with Leases(tmp_path / "leases") as other:
         other.take([trial.key for trial in TRIALS[2:4]])
@@ -77,7 +77,7 @@ def test_trials_of_another_are_waited_for_and_counted(run, tmp_path):
     assert notes == ["waiting for 2 trials that other processes are training"]
 
 
-def test_trials_of_another_that_gives_up_are_trained_here(run, tmp_path):
+def test_trials_that_another_process_gives_up_are_trained_here(run, tmp_path):
     trained = []
     with Leases(tmp_path / "leases") as other:
         other.take([trial.key for trial in TRIALS[:2]])
@@ -94,7 +94,7 @@ def test_trials_of_another_that_gives_up_are_trained_here(run, tmp_path):
     assert trained == [2, 3, 4, 5, 6, 7, 0, 1]
 
 
-def test_an_error_of_another_since_the_start_is_not_tried_again_here(run, tmp_path):
+def test_a_new_error_of_another_process_is_not_tried_again_here(run, tmp_path):
     trained = []
     Store(tmp_path).append(Record(TRIALS[5], "error", finished=now(), error="before"))
 
@@ -106,14 +106,14 @@ def test_an_error_of_another_since_the_start_is_not_tried_again_here(run, tmp_pa
     assert trained == [0, 1, 2, 3, 4, 5, 6]
 
 
-def test_errors_of_ones_own_are_recorded_and_not_repeated(run):
+def test_errors_of_this_process_are_recorded_and_not_repeated(run):
     trained = []
     assert len(run(executor(trained, status="error"))) == 8
     assert trained == [*range(8)]
 
 
-def test_a_record_of_a_trial_that_another_took_over_is_not_stored(run, tmp_path):
-    """As after a long halt: the other has trained the trial, or is about to."""
+def test_a_record_of_a_trial_that_another_process_took_over_is_not_stored(run, tmp_path):
+    """As after a long suspension: another process has trained the trial, or will train it."""
     trained, notes = [], []
 
     def lose():

@@ -1,4 +1,4 @@
-"""Trials are told apart by everything that decides their result."""
+"""The key of a trial depends on everything that decides its result."""
 
 import json
 from dataclasses import asdict, fields, replace
@@ -37,7 +37,7 @@ def tuples(value):
 
 
 def test_the_key_of_a_stored_trial_never_changes():
-    # Of docs/results: another key would orphan every record there.
+    # A trial in docs/results. With another key, no stored record would belong to its trial.
     params = {
         "widths": [512, 512, 512],
         "train_size": 2500,
@@ -87,7 +87,7 @@ def test_arms_of_a_repetition_share_their_streams(make_trial):
     assert one.derive("init", layer=1) == other.derive("init", layer=1)
 
 
-def test_repetitions_base_seeds_components_and_axes_have_streams_of_their_own(make_trial):
+def test_repetitions_base_seeds_components_and_axes_have_different_streams(make_trial):
     trial = make_trial()
     seeds = {
         trial.derive("init", layer=1),
@@ -106,7 +106,7 @@ def test_divergence_is_a_result_and_an_error_is_not(make_trial, status, done):
     assert Record(make_trial(), status, finished="").done is done
 
 
-def test_a_data_set_overrides_settings_for_itself_alone():
+def test_settings_of_a_data_set_apply_to_it_only():
     profile = Profile({"a": 1, "b": 2}, 3, {"digits": {"b": 5}})
     assert profile.settings_for("digits") == {"a": 1, "b": 5}
     assert profile.settings_for("mnist") == {"a": 1, "b": 2}

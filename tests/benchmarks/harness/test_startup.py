@@ -1,4 +1,4 @@
-"""What every command arranges first: signals, closed streams, terminals with few characters."""
+"""The start of every command: signals, closed streams, and terminals that lack characters."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ print("1.00 \\u00b1 0.25 \\u2026 caf\\u00e9 \\u6f22")
 
 @pytest.fixture
 def signals_as_usual():
-    """A shell's background jobs ignore SIGINT, and so would our children if we did."""
+    """Background jobs of a shell ignore SIGINT, and processes started by tests would inherit it."""
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, handler)
@@ -56,7 +56,7 @@ def test_a_signal_during_the_imports_ends_with_one_line(number, tmp_path):
 
 @pytest.mark.usefixtures("signals_as_usual")
 def test_a_signal_that_is_ignored_stays_ignored():
-    """As nohup and a shell's background jobs arrange it."""
+    """A command started by nohup, or in the background of a shell, ignores a signal."""
     script = "trap '' HUP; exec \"$@\""
     ran = subprocess.run(
         ["/bin/sh", "-c", script, "sh", sys.executable, "-c", HANGS_UP],
@@ -79,7 +79,7 @@ print("still here")
 """
 
 
-def test_a_closed_standard_error_does_not_fall_into_the_results():
+def test_with_standard_error_closed_messages_do_not_reach_the_results():
     whole = closing(DRY, "")
     closed = closing(DRY, "2>&-")
     assert (closed.returncode, closed.stdout) == (0, whole.stdout)

@@ -1,4 +1,4 @@
-"""Means and intervals, beside SciPy's."""
+"""Means and intervals, compared with SciPy's."""
 
 import math
 
@@ -85,14 +85,14 @@ def test_a_paired_difference_is_over_the_repetitions_that_both_have(a, b):
 
 
 @given(by_repetition, by_repetition)
-def test_a_difference_turned_round_changes_sign(a, b):
+def test_a_reversed_difference_changes_sign(a, b):
     one, other = paired_difference(a, b), paired_difference(b, a)
     assert one.mean == pytest.approx(-other.mean, nan_ok=True)
     assert one.half == pytest.approx(other.half, nan_ok=True)
 
 
 def test_pairing_takes_out_what_both_arms_share():
-    # Seeds far apart, arms a constant apart: unpaired intervals would overlap.
+    # The seeds differ much and the arms by a constant, so unpaired intervals would overlap.
     a = {0: 1.25, 1: 50.25, 2: 99.25}
     b = {0: 1.0, 1: 50.0, 2: 99.0}
     assert paired_difference(a, b) == Interval(0.25, 0.0, 3)

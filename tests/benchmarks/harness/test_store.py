@@ -1,4 +1,4 @@
-"""Records on disk: nothing lost, nothing corrupted, whatever is killed."""
+"""Records on disk: kills and failing disks lose no record and corrupt none."""
 
 import json
 import math
@@ -138,7 +138,7 @@ def test_supersede_marks_only_what_is_done_and_deletes_nothing(tmp_path):
 
 @pytest.mark.parametrize("step", [-3600, 0, 3600])
 def test_a_clock_that_steps_loses_no_record(tmp_path, monkeypatch, step):
-    """Marks name the records that they retire; times decide nothing."""
+    """Marks name the records that they retire, so times do not matter."""
     store = Store(tmp_path)
     store.append(record(0))
     store.supersede([trial(0)])
@@ -150,7 +150,7 @@ def test_a_clock_that_steps_loses_no_record(tmp_path, monkeypatch, step):
     assert Store(tmp_path).done_keys() == set()
 
 
-def test_marks_without_names_as_earlier_versions_wrote_them_go_by_time(tmp_path):
+def test_marks_of_schema_1_retire_earlier_records_by_time(tmp_path):
     def line(status, second):
         fields = {"key": TRIAL.key, "trial": asdict(TRIAL), "status": status, "metrics": {}}
         return json.dumps({**fields, "curves": {}, "finished": f"2026-01-01T00:00:0{second}+00:00"})
@@ -237,7 +237,7 @@ def without(name):
         (without("metrics"), "`metrics` is missing"),
     ],
 )
-def test_a_record_with_a_wrong_field_is_named_and_passed_over(tmp_path, capsys, change, named):
+def test_a_record_with_a_wrong_field_is_reported_and_skipped(tmp_path, capsys, change, named):
     store = Store(tmp_path)
     store.append(record(0, metrics={"test_error": 1.0}))
     store.append(record(1))
@@ -248,7 +248,7 @@ def test_a_record_with_a_wrong_field_is_named_and_passed_over(tmp_path, capsys, 
     shard.write_text(f"{json.dumps(line)}\n{second}\n")
     assert Store(tmp_path).done_keys() == {trial(1).key}
     err = capsys.readouterr().err
-    assert f"line 1 of {shard} passed over: " in err
+    assert f"line 1 of {shard} skipped: " in err
     assert named in err
 
 
@@ -257,7 +257,7 @@ def test_a_record_with_a_wrong_field_is_named_and_passed_over(tmp_path, capsys, 
     [b"null", b"[]", b'"text"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000],
     ids=["null", "list", "text", "bytes", "deep list", "deep table", "digits"],
 )
-def test_a_line_that_is_no_record_is_named_and_passed_over(tmp_path, capsys, line):
+def test_a_line_that_is_not_a_record_is_reported_and_skipped(tmp_path, capsys, line):
     store = Store(tmp_path)
     store.append(record(0))
     (store.records_folder / "odd.jsonl").write_bytes(line + b"\n")
@@ -265,7 +265,7 @@ def test_a_line_that_is_no_record_is_named_and_passed_over(tmp_path, capsys, lin
     assert "line 1 of" in capsys.readouterr().err
 
 
-def test_params_nested_too_deeply_are_passed_over(tmp_path, capsys):
+def test_params_nested_too_deeply_are_skipped(tmp_path, capsys):
     store = Store(tmp_path)
     store.append(record(0))
     (shard,) = store.records_folder.iterdir()
@@ -275,7 +275,7 @@ def test_params_nested_too_deeply_are_passed_over(tmp_path, capsys):
     assert "line 1 of" in capsys.readouterr().err
 
 
-def test_what_is_no_file_is_named_and_dot_files_are_ignored(tmp_path, capsys):
+def test_paths_that_are_not_files_are_reported_and_dot_files_ignored(tmp_path, capsys):
     store = Store(tmp_path)
     store.append(record(0))
     os.mkfifo(store.records_folder / "pipe.jsonl")
@@ -285,7 +285,7 @@ def test_what_is_no_file_is_named_and_dot_files_are_ignored(tmp_path, capsys):
     fresh = Store(tmp_path)
     assert fresh.done_keys() == fresh.done_keys() == {TRIAL.key}
     err = capsys.readouterr().err
-    assert err.count("is no regular file and is passed over") == 3
+    assert err.count("is not a regular file and is skipped") == 3
     assert "._copy" not in err
 
 
@@ -310,7 +310,7 @@ def test_a_record_that_was_edited_by_hand_does_not_count(tmp_path, capsys):
     assert "line 1" in capsys.readouterr().err
 
 
-def test_every_writer_has_a_shard_of_its_own(tmp_path):
+def test_every_writer_has_a_separate_shard(tmp_path):
     stores = [Store(tmp_path) for _ in range(3)]
     for repetition in range(6):
         stores[repetition % 3].append(record(repetition))
@@ -355,8 +355,8 @@ def test_a_usable_folder_is_left_without_traces(tmp_path):
     assert list(store.records_folder.iterdir()) == []
 
 
-def test_a_disk_without_room_is_told_before_a_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.harness.store.ROOM", 2**60)
+def test_too_little_space_is_reported_before_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.harness.store.REQUIRED_SPACE", 2**60)
     with pytest.raises(StoreError, match=r"Only \d+ MiB are free"):
         Store(tmp_path).check_writable()
 
@@ -375,7 +375,7 @@ def no_more_bytes():
     signal.signal(signal.SIGXFSZ, signal_before)
 
 
-def test_a_write_that_fails_is_told_and_spoils_nothing(tmp_path, no_more_bytes):
+def test_a_failed_write_is_reported_and_spoils_nothing(tmp_path, no_more_bytes):
     store = Store(tmp_path)
     store.append(record(0))
     no_more_bytes()

@@ -51,6 +51,6 @@ def test_no_names_give_one_group_of_all(make_record):
     assert groups(records, ()) == {(): records}
 
 
-def test_a_view_has_no_reference_unless_told(make_trial):
+def test_a_view_has_no_reference_by_default(make_trial):
     view = View("rate", "rate p", {"test_error": "test error %"})
     assert view.reference(make_trial().params) is None

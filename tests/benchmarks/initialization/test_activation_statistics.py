@@ -1,4 +1,4 @@
-"""The experiments that measure networks as they are initialized, and what their judges say."""
+"""The experiments that measure networks at initialization, and their verdicts."""
 
 from types import SimpleNamespace
 
@@ -69,7 +69,7 @@ def test_lsuv_gives_the_trial_unit_variance_and_zero_mean_inputs():
         t for t in trials(STATISTICS, dataset=digits) if t.params["network"] == "relu, LSUV"
     ]
     record = Trainer(STATISTICS, digits)(trial)
-    # Of a standard normal pre-activation, ReLU leaves a deviation of .58; data is not quite normal.
+    # For standard normal inputs, ReLU outputs have a deviation of .58. Real data are not normal.
     assert record.curves["std"] == pytest.approx([0.58] * 5, abs=0.12)
 
 
@@ -95,7 +95,7 @@ def test_half_active():
         assert verdict(STATISTICS, "half-active", found) == expected
 
 
-def test_init_scale_wants_each_of_its_parts():
+def test_init_scale_requires_all_of_its_parts():
     ratios = {"tanh, normal .01": -8.0, "relu, Xavier": -2.0}
     metrics = {
         "log10_std_ratio": lambda network: ratios.get(network, 0.0),

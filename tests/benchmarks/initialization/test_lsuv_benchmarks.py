@@ -1,4 +1,4 @@
-"""LSUV's speed benchmark and figures: the reference algorithm is right, the commands run."""
+"""LSUV's speed benchmark and figures: the reference algorithm is correct, and the commands run."""
 
 import keras
 import numpy as np

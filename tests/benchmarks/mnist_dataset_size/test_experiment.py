@@ -24,7 +24,7 @@ def trials(profile="quick", dataset=MNIST, repetitions=1):
 
 
 def records(gain=lambda size: 1.0, none=lambda size: 1000 / size, repetitions=3, sizes=SIZES):
-    """A record per arm and repetition, with noise that the arms share but for a little."""
+    """A record per arm and repetition. The arms share most of their noise."""
     return [
         Record(
             trial,
@@ -111,7 +111,7 @@ def test_the_verdict_on_dropout_follows_the_gains(gain, expected):
     assert verdict("dropout-data-size", records(gain)) == expected
 
 
-def test_the_published_values_bear_both_claims_out():
+def test_the_published_values_reproduce_both_claims():
     def gain(size):
         return published("none")(size) - published("dropout")(size)
 
@@ -138,7 +138,7 @@ def test_the_verdict_on_overfitting_follows_the_gaps(none, expected):
 
 
 @pytest.mark.parametrize("claim", ["dropout-data-size", "data-overfit"])
-def test_one_seed_decides_nothing_and_none_less(claim):
+def test_one_seed_or_none_decides_nothing(claim):
     found = records(lambda size: 2.0 * (size == 5_000), repetitions=1)
     assert verdict(claim, found) == "inconclusive"
     assert verdict(claim, []) == "not run"
@@ -157,7 +157,7 @@ def test_the_table_has_both_arms_the_paired_gain_and_the_papers():
     assert row["paper: gain pp"] == "1.75"
 
 
-def test_an_arm_that_diverged_is_drawn_over_and_counts_as_guessing():
+def test_an_arm_that_diverged_can_be_drawn_and_counts_as_guessing():
     found = [
         Record(r.trial, "diverged", r.finished) if r.trial.params["arm"] == "dropout" else r
         for r in records(repetitions=2)

@@ -29,7 +29,7 @@ def test_resnet_20_is_the_published_network():
     model = resnet((32, 32, 3), 10, batch_norm(), seeds=seeds)
     kernels = [w for w in model.trainable_weights if w.path.endswith("kernel")]
     assert len(kernels) == 20 + 2  # and two projections
-    # .27 million weights, and the projections' 16 x 32 + 32 x 64.
+    # The published .27 million weights, and the weights of the projections: 16 x 32 + 32 x 64.
     assert sum(int(np.prod(kernel.shape)) for kernel in kernels) == 268_336 + 2_560
     assert len(of(model, keras.layers.BatchNormalization)) == 21
     shapes = [layer.output.shape[1:] for layer in of(model, keras.layers.Add)]
@@ -74,7 +74,7 @@ def test_groups(params, divisions):
         assert (groups, channels // groups) == divisions[channels]
 
 
-def test_what_goes_with_a_normalization():
+def test_a_normalization_decides_activation_wrapper_and_bias():
     assert of(tiny(norms.make({"norm": "GN+WS", **PARAMS})), ours.WeightStandardization)
     frn = tiny(norms.make({"norm": "FRN"}))
     assert of(frn, ours.ThresholdedLinearUnit)

@@ -1,4 +1,4 @@
-"""Normalization by batch size: arms, training, verdicts, and that no TensorFlow is needed."""
+"""Normalization by batch size: arms, training, verdicts, and training without TensorFlow."""
 
 import os
 import subprocess
@@ -67,7 +67,7 @@ def verdict(claim_id, found):
     return claim.judge(found).verdict
 
 
-def test_every_arm_sees_as_many_images_at_a_rate_by_its_batch():
+def test_all_arms_see_equally_many_images_at_a_rate_proportional_to_the_batch():
     for profile in EXPERIMENT.profiles:
         for trial in trials(profile):
             params = trial.params
@@ -89,7 +89,7 @@ def test_every_device_takes_a_batch():
 
 
 def test_set_ups_are_not_mixed():
-    """Neither in a verdict, which is that of one device, nor in a table."""
+    """A verdict uses the records of one device only, and every set-up has a separate table."""
 
     def published(norm, size):
         return PUBLISHED.get(norm, PUBLISHED["GN"])[size]
@@ -104,7 +104,7 @@ def test_set_ups_are_not_mixed():
     assert ["devices 2" in section.title for section in sections].count(True) == 1
 
 
-def test_batch_1_is_left_to_those_that_can_have_it():
+def test_only_normalizations_without_batch_statistics_run_at_batch_1():
     at_1 = {t.params["norm"] for t in trials("paper") if t.params["batch_size"] == 1}
     assert at_1 == {"GN", "LN", "IN", "GN+WS", "FRN", "none"}
 
@@ -211,7 +211,7 @@ def test_a_trial_trains_and_leaves_its_error():
         assert record.curves["updates"][-1] == trial.params["updates"]
 
 
-def test_studies_are_told_of_and_run_by_name(capsys, tmp_path):
+def test_help_names_the_studies_and_they_run_by_name(capsys, tmp_path):
     with pytest.raises(SystemExit, match="0"):
         main("norm_batch_size", STUDIES, ["--help"])
     assert "--study {batch,groups,mlp" in capsys.readouterr().out

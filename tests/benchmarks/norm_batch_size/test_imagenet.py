@@ -45,7 +45,7 @@ def test_the_rate_follows_the_images_of_a_batch():
     assert trials("paper", synchronized="yes")[0].params["synchronized"]
 
 
-def test_resnet_50_is_normalized_as_asked_and_branches_start_as_zero():
+def test_resnet_50_is_normalized_as_requested_and_branches_start_as_zero():
     by_norm = {t.params["norm"]: t for t in trials("paper") if t.params["batch_size"] == 32}
     model = EXPERIMENT.work.build(by_norm["GN"], (32, 32, 3), 10)
     found = [layer for layer in model.layers if isinstance(layer, GroupNormalization)]
@@ -72,7 +72,7 @@ def test_batches_of_mock_images(tmp_path):
 
 
 @ON_TENSORFLOW
-def test_the_middle_of_an_image_is_taken():
+def test_the_central_crop_of_an_image_is_taken():
     tf = pytest.importorskip("tensorflow")
     image = np.zeros((32, 64, 3), "uint8")
     image[2:30, 18:46] = 255  # 28 of 32 pixels, in the middle

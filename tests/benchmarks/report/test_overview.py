@@ -1,4 +1,4 @@
-"""All results together: the ledger's page, and the HTML page that loads nothing."""
+"""All results together: the ledger's page, and the HTML page that needs no other file."""
 
 import re
 import subprocess
@@ -167,7 +167,7 @@ def test_a_folder_that_holds_no_experiments_is_bad_usage(tmp_path, capsys, kind)
     assert main(["--results", str(tmp_path), "--pages"]) == 2
     err = capsys.readouterr().err
     assert f"Received: {tmp_path}." in err
-    assert ("give the one above it" in err) == (kind == "experiment")
+    assert ("use the folder that contains it" in err) == (kind == "experiment")
     assert len([*tmp_path.iterdir()]) == 1
 
 

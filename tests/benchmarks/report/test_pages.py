@@ -71,7 +71,7 @@ def run(results, page):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Without figures, for tests of the text."""
+    """Draws no figures, for tests of the text."""
     monkeypatch.setattr(
         "benchmarks.harness.results.run_report.Report.draw", lambda self, folder: []
     )
@@ -130,7 +130,7 @@ def test_a_page_anywhere_finds_the_figures(results, tmp_path, undrawn, where):
 def test_check_writes_nothing_and_names_what_is_not_current(run, results, page, capsys):
     assert run("--check") == 1
     err = capsys.readouterr().err
-    assert f"not current: {page}; run python -m benchmarks.report" in err
+    assert f"not up to date: {page}; run python -m benchmarks.report" in err
     assert str(results / "mnist_dropout" / "README.md") in err
     assert page.read_text(encoding="utf-8") == PAGE
     assert [path.name for path in (results / "mnist_dropout").iterdir()] == ["records"]
@@ -143,7 +143,7 @@ def test_a_new_record_makes_pages_stale(run, results, undrawn):
     assert run("--check") == 1
 
 
-def test_a_figure_typed_by_hand_is_found_and_put_right(run, page, undrawn):
+def test_a_number_edited_by_hand_is_found_and_corrected(run, page, undrawn):
     run()
     right = page.read_text(encoding="utf-8")
     page.write_text(right.replace("10.50 ± 6.35", "9.50 ± 0.01"), encoding="utf-8")
@@ -205,7 +205,7 @@ def test_a_block_without_its_end_does_not_swallow_the_next(results):
     page = f"{BEGIN}\n\nprose to keep\n\n{BEGIN}\n{END}\n"
     try:
         text = pages.fill(page, pages.read(results), "r")
-    except ValueError:  # to refuse such a page would be as good
+    except ValueError:  # an error for such a page is also correct
         return
     assert "prose to keep" in text
 
@@ -215,5 +215,5 @@ def test_the_command_exits_as_it_says(results, page):
     command += ["--pages", str(page), "--check"]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert "not current" in ran.stderr
+    assert "not up to date" in ran.stderr
     assert "Traceback" not in ran.stderr

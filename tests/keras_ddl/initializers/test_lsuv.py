@@ -1,4 +1,4 @@
-"""LSUV: variances after it, measured afresh without the library, and what it leaves alone."""
+"""LSUV: the variances afterwards, measured without the library, and what it does not change."""
 
 import random
 
@@ -26,7 +26,7 @@ def array(tensor):
 
 
 def linear_part(model, layer, x, call=0):
-    """Its input by a model of its own, and the layer rebuilt without its activation."""
+    """Computes the layer's input with a separate model, then the layer without its activation."""
     config = {**layer.get_config(), "name": "afresh"}
     config |= {"activation": None} if "activation" in config else {}
     plain = type(layer).from_config(config)
@@ -243,7 +243,7 @@ def test_dead_layers_are_reported_and_never_nan():
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_half_precision(dtype):
-    """Signals of half precision, statistics in float32: a mean of 30 does not hide the variance."""
+    """Signals are in half precision and statistics in float32, so a mean of 30 does no harm."""
     model = keras.Sequential(
         [keras.Input((10,)), layers.Dense(64, "relu", dtype=dtype), layers.Dense(32, dtype=dtype)]
     )
@@ -259,7 +259,7 @@ class Standardized(layers.Dense):
         return ops.matmul(inputs, self.kernel / ops.norm(self.kernel))
 
 
-def test_a_layer_that_undoes_the_scale_is_told_and_left_as_it_was():
+def test_a_layer_that_undoes_the_scale_is_reported_and_unchanged():
     layer = Standardized(5, use_bias=False)
     model = keras.Sequential([keras.Input((10,)), layer])
     model.build((None, 10))
@@ -410,7 +410,7 @@ def sources():
 def test_data_comes_from_wherever_a_model_is_fed(name, source):
     model = mlp(1)
     assert lsuv_init(model, source, batch_size=96, seed=8).converged
-    # The first 40 of a generator's endless batches come again.
+    # The generator repeats the same 40 examples.
     x = np.concatenate([X[:40]] * 3)[:96] if name == "generator" else X
     assert abs(linear_part(model, model.layers[0], x).var() - 1) <= TOLERANCE
 

@@ -1,4 +1,4 @@
-"""RBM pre-training: it learns to reconstruct, into the layers' own weights."""
+"""RBM pre-training: the layers' weights learn to reconstruct their inputs."""
 
 import keras
 import numpy as np
@@ -72,7 +72,7 @@ def test_gaussian_visible_units_learn_real_numbers():
 
 
 def test_it_starts_a_network_better_than_chance():
-    """What the features are for: a linear readout of them tells the patterns apart."""
+    """A linear classifier on the learned features must distinguish the patterns."""
     model = network()
     pretrain(model)
     labels = (X.reshape(-1, 1, 20) == PATTERNS[None]).mean(axis=-1).argmax(axis=-1)

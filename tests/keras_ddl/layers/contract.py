@@ -1,7 +1,7 @@
 """What every public layer must do, one check a function, on whichever backend runs.
 
-A check takes a `Case` and raises AssertionError. `CHECKS` lists them; `applies` tells which of them
-a case is held to.
+A check takes a `Case` and raises AssertionError if the case fails. `CHECKS` lists all checks, and
+`applies` decides which of them a case must pass.
 """
 
 import json
@@ -18,8 +18,7 @@ from keras import ops
 from tests.keras_ddl.layers.gradients import assert_gradients
 
 BACKEND = keras.backend.backend()
-# Without XLA JAX runs operation by operation, which the other checks do too, and PyTorch has none.
-JIT = {"tensorflow": (False, True), "jax": (True,), "torch": (False,)}
+JIT = BACKEND != "torch"  # what Keras chooses; without XLA, exporting traces TensorFlow's graph
 CHECKS: list[Callable[["Case"], None]] = []
 
 
@@ -63,11 +62,11 @@ def check(function):
 
 
 def applies(function, case):
-    """Whether a case is held to a check."""
+    """Whether a case must pass a check."""
     return {
         masks_pass_through: case.masks,
         a_wholly_masked_batch_moves_nothing: case.masks,
-        float64_stays: BACKEND != "jax",  # which computes in float32 unless it is told otherwise
+        float64_stays: BACKEND != "jax",  # JAX computes in float32 by default
         channels_first_is_channels_last_transposed: case.channels_first is not None,
         exports_to_a_saved_model: case.export and BACKEND == "tensorflow",
         gradients_are_right: case.gradient is not None,
@@ -108,7 +107,7 @@ def policy(name):
 
 
 def own_config(layer):
-    """Without the shapes that core notes of a layer inside it, such as a cell, once it is built."""
+    """The configuration without the shapes that Keras adds for inner layers, such as cells."""
 
     def cleaned(value):
         if isinstance(value, dict):
@@ -187,7 +186,7 @@ def calls_in_training_draw_anew(case):
 
 
 def state(model):
-    """What is not trained, random state aside."""
+    """The values of the weights that are not trained."""
     return [
         ops.convert_to_numpy(variable.value)
         for layer in model.layers
@@ -265,22 +264,21 @@ def channels_first_is_channels_last_transposed(case):
 
 @check
 def a_compiled_step_agrees_with_the_eager_loss(case):
-    """With XLA and, on TensorFlow, without it; afterwards all weights are finite."""
+    """Compiled as Keras does by default; afterwards all weights are finite."""
 
     def scale():  # a layer without weights still has to hand a gradient down
         return keras.layers.Dense(case.shape[-1], kernel_initializer="identity")
 
     x = sample(case)
-    for jit in JIT[BACKEND] if case.jit else (False,):
-        eager, model = (build(case.make(), case.shape, before=[scale()]) for _ in range(2))
-        eager.set_weights(model.get_weights())
-        expected = None if case.random else np.mean(np.square(run(eager, x, training=True)))
-        model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=jit)
-        y = np.zeros(model.compute_output_shape(x.shape), "float32")
-        loss = model.fit(x, y, shuffle=False, verbose=0).history["loss"][0]
-        assert np.isfinite(loss)
-        assert expected is None or np.isclose(loss, expected, rtol=1e-4)
-        assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    eager, model = (build(case.make(), case.shape, before=[scale()]) for _ in range(2))
+    eager.set_weights(model.get_weights())
+    expected = None if case.random else np.mean(np.square(run(eager, x, training=True)))
+    model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=JIT and case.jit)
+    y = np.zeros(model.compute_output_shape(x.shape), "float32")
+    loss = model.fit(x, y, shuffle=False, verbose=0).history["loss"][0]
+    assert np.isfinite(loss)
+    assert expected is None or np.isclose(loss, expected, rtol=1e-4)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 @check

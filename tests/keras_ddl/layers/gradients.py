@@ -1,4 +1,4 @@
-"""Gradients on whichever backend runs, held against central differences."""
+"""Compares gradients, on the backend that runs, with central differences."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ from keras import ops
 
 
 def gradients(function, arrays):
-    """The gradients of a scalar function of tensors, by the backend's own differentiation."""
+    """The gradients of a scalar function of tensors, computed by the backend."""
     tensors = [ops.convert_to_tensor(array) for array in arrays]
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -30,18 +30,19 @@ def gradients(function, arrays):
 
 
 def assert_gradients(function, arrays, tolerance=0.02, step=5e-4, seed=2):
-    """Hold the gradients of `function` against central differences along random directions.
+    """Compare the gradients of `function` with central differences along random directions.
 
-    A wrong gradient is wrong along almost every direction. Three are tried for each argument and
-    the median error counts: a step that crosses the kink of a maximum spoils one of them.
+    A wrong gradient is wrong along almost every direction. Three directions are tried for each
+    argument, and the median error counts, because a step across the kink of a maximum makes one of
+    them wrong.
 
     Args:
-        function: maps tensors to a tensor of any shape, the same each time it is called.
-        arrays: its arguments, float32 arrays.
-        tolerance: the largest error allowed, relative to the gradient's norm.
-        step: length of the step in each element of an argument, in standard deviations.
-        seed: of the directions; not that of an argument, whose own direction hides mistakes in
-            layers that do not see its scale.
+        function: maps tensors to a tensor of any shape. Equal arguments must give equal results.
+        arrays: the arguments, float32 arrays.
+        tolerance: the largest acceptable error, relative to the gradient's norm.
+        step: the length of the step in each element of an argument, in standard deviations.
+        seed: the seed of the directions. It must not be the seed of an argument: the direction
+            would be the argument itself, and layers that ignore its scale would hide mistakes.
     """
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=function(*map(ops.convert_to_tensor, arrays)).shape)

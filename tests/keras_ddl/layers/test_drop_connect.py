@@ -40,7 +40,7 @@ def test_a_share_of_weights_and_biases_is_dropped_and_the_mean_kept(sampling, ra
     ],
     ids=["dense", "dense over steps", "conv1d", "conv2d"],
 )
-def test_examples_have_masks_of_their_own_or_share_one(wrapped, shape, sampling, same):
+def test_examples_have_separate_masks_or_share_one(wrapped, shape, sampling, same):
     layer = DropConnect(type(wrapped).from_config(wrapped.get_config()), sampling=sampling, seed=2)
     x = np.broadcast_to(np.random.default_rng(0).normal(size=shape), (2, *shape)).astype("float32")
     first, second = apply(layer, x)
@@ -93,7 +93,7 @@ def test_another_sampling_is_refused():
     ],
     ids=lambda wrapped: wrapped.name,
 )
-def test_masks_per_example_are_refused_where_they_cannot_be_had(wrapped):
+def test_masks_per_example_are_refused_where_they_are_not_supported(wrapped):
     with pytest.raises(ValueError, match=r'use `sampling="batch"` for other.*Received: layer='):
         DropConnect(wrapped)
     DropConnect(wrapped, sampling="batch")

@@ -1,4 +1,4 @@
-"""The gradient check itself: it passes right gradients and tells wrong ones."""
+"""The gradient check itself accepts right gradients and rejects wrong ones."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def test_an_argument_without_influence_has_gradient_zero():
 
 
 @pytest.mark.parametrize("forgotten", [0, 1])
-def test_a_forgotten_term_is_told_by_its_argument(forgotten):
+def test_the_error_for_a_forgotten_term_names_its_argument(forgotten):
     def function(*tensors):
         tensors = list(tensors)
         tensors[forgotten] = keras.ops.stop_gradient(tensors[forgotten])

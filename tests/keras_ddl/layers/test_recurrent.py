@@ -174,7 +174,17 @@ def test_one_dropout_mask_holds_for_all_gates_and_steps(cell, what):
     np.testing.assert_allclose(run(rnn, x), Reference(rnn.cell)(x), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        LayerNormLSTMCell,
+        *(
+            pytest.param(one, marks=pytest.mark.slow)
+            for one in CELLS
+            if one is not LayerNormLSTMCell
+        ),
+    ],
+)
 def test_trains_compiled_stacked_and_bidirectional_and_survives_saving(cell, tmp_path):
     other = {"normalize_carry": True} if cell is LayerNormLSTMCell else {"reset_after": False}
     stack = [

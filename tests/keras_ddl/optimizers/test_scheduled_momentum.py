@@ -67,7 +67,7 @@ def test_momentum_moves_inside_a_compiled_fit():
     np.testing.assert_allclose(model.get_weights()[0], weight, rtol=1e-3)
 
 
-def test_current_momentum_tells_the_next_steps():
+def test_current_momentum_is_that_of_the_next_step():
     optimizer = ScheduledMomentumSGD(0.1, Steps())
     weights_after(optimizer, GRADIENTS[:3])
     assert float(optimizer.current_momentum) == pytest.approx(0.3)

@@ -200,7 +200,7 @@ def test_constants_that_differ_are_each_members_own(layer):
     check(*both(build), epochs=2)
 
 
-def test_a_training_step_of_its_own():
+def test_a_model_with_its_own_training_step():
     class Doubled(keras.Model):
         def __init__(self):
             super().__init__()

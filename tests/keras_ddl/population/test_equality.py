@@ -126,12 +126,9 @@ def check(name, executor, tolerance=1e-5):
             np.testing.assert_allclose(mine, others, atol=tolerance, rtol=1e-5)
 
 
-# JAX compiles long: only the essential ones are run with every change.
-LONG = {name for name in ARCHITECTURES if BACKEND == "jax" and name not in ESSENTIAL}
-EVERY = [
-    pytest.param(name, marks=[pytest.mark.exhaustive] if name in LONG else [])
-    for name in ARCHITECTURES
-]
+# Compiling takes long: with every change only the essential ones run.
+LATER = {"tensorflow": [pytest.mark.slow], "jax": [pytest.mark.exhaustive], "torch": []}[BACKEND]
+EVERY = [pytest.param(name, marks=[] if name in ESSENTIAL else LATER) for name in ARCHITECTURES]
 
 
 @pytest.mark.parametrize("name", EVERY)

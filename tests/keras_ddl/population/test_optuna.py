@@ -19,7 +19,7 @@ def fit(population, callbacks):
     population.fit(X, X[:, :1], validation_split=0.25, epochs=3, verbose=0, callbacks=callbacks)
 
 
-def test_every_trial_is_told_its_members_value():
+def test_every_trial_gets_the_value_of_its_member():
     optuna = pytest.importorskip("optuna")
     from keras_ddl.population.optuna import optimize
 

@@ -101,7 +101,7 @@ def of_class(kind):
 
 
 class Opaque(keras.layers.Layer):
-    """Of whose argument nothing can be told."""
+    """A layer without `get_config`, so that its argument cannot be compared."""
 
     def __init__(self, inside):
         super().__init__()
@@ -180,12 +180,12 @@ def test_models_that_are_alike_but_for_their_names_are_taken(build):
     ],
     ids=["numbers", "from its configuration"],
 )
-def test_what_is_the_same_in_other_words_is_taken(first, second):
+def test_equal_constants_written_differently_are_accepted(first, second):
     assert Population.from_models([first(), second()], executor="map").count == 2
 
 
 class Scale(keras.layers.Layer):
-    """Keeps its factor where no configuration shows it."""
+    """A layer whose factor is not in its configuration."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)
@@ -224,7 +224,7 @@ class Penalty:
     ],
     ids=["config that leaves out", "adapted", "partial", "regularizer"],
 )
-def test_what_no_description_shows_is_found_by_running(layer):
+def test_differences_that_no_configuration_shows_are_found_by_running(layer):
     def make(factor):
         keras.utils.set_random_seed(1)
         return keras.Sequential([keras.Input((4,)), layer(factor), keras.layers.Dense(2)])
@@ -251,7 +251,7 @@ def test_a_weight_that_an_operation_takes_is_each_members_own():
         np.testing.assert_allclose(together.predict(x, verbose=0)[:, member], expected, atol=1e-5)
 
 
-def test_wiring_tells_where_tensors_come_from():
+def test_wiring_identifies_the_origin_of_tensors():
     inputs, shared = keras.Input((4,)), keras.layers.Dense(4)
     once = shared(inputs)
     model = keras.Model(inputs, [shared(once), once])

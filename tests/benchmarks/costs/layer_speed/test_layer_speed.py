@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
+@pytest.mark.slow
 def test_one_layer_is_timed_and_written_up(tmp_path):
     backend = keras.backend.backend()
     command = [

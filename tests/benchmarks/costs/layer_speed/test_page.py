@@ -46,7 +46,7 @@ def test_the_summary_holds_median_and_largest_ratio_of_the_training_step():
     assert cell == "0.60, 0.90"
 
 
-def test_backends_stand_side_by_side_and_layers_apart():
+def test_backends_are_columns_and_each_layer_has_a_table():
     records = [record(), record("Other"), record(backend="torch", jit=False, ratio=2.0)]
     text = page.text(records, "")
     maxout, other = rows(text, "(32, 64)")
@@ -60,9 +60,9 @@ def test_the_figure_is_drawn(tmp_path):
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_new_records_take_the_place_of_those_of_their_layers(tmp_path):
+def test_new_records_replace_those_of_the_same_layers(tmp_path):
     path = tmp_path / "jax.jsonl"
-    page.renew(path, [record("A"), record("B"), record("B", which="forward")])
-    page.renew(path, [record("A", ratio=0.9), record("C")])
+    page.replace(path, [record("A"), record("B"), record("B", which="forward")])
+    page.replace(path, [record("A", ratio=0.9), record("C")])
     found = [(one["layer"], one["ratio"]) for one in page.load(path)]
     assert found == [("A", 0.9), ("B", 0.5), ("B", 0.5), ("C", 0.5)]

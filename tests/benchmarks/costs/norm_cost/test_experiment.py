@@ -1,4 +1,4 @@
-"""What normalization costs: measured on tiny networks in processes, and judged by backend."""
+"""The cost of normalization: measured on tiny networks in separate processes, judged by backend."""
 
 import keras
 import numpy as np
@@ -71,7 +71,8 @@ def test_metrics_are_medians_of_the_rounds_ratios(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_worker_measures_in_a_process_of_its_own():
+@pytest.mark.slow
+def test_a_worker_measures_in_a_separate_process():
     params = {"part": "training", "rounds": 2, "seed": 0, "training_image": 8, "training_batch": 4}
     found = experiment.in_process(BACKEND, params)
     assert found["times"].keys() == {"none", "BN", "LN", "GN"}

@@ -14,7 +14,7 @@ Arrays = dict[str, np.ndarray]
 
 @pytest.fixture(autouse=True)
 def no_home_no_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> None:
-    """Every folder that is looked into by default is empty, and no request leaves the machine."""
+    """All folders that are searched by default are empty, and no request leaves the machine."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("KERAS_DDL_CACHE", str(home / "cache"))
@@ -57,7 +57,7 @@ def tiny_arrays() -> Callable[[Facts], Arrays]:
 
 @pytest.fixture
 def assert_holds() -> Callable[[object, Arrays], None]:
-    """Compares a dataset's arrays with those it was made from."""
+    """Compares a data set's arrays with the arrays that were written to its files."""
 
     def compare(dataset: object, arrays: Arrays) -> None:
         for key, array in arrays.items():
@@ -70,7 +70,7 @@ def assert_holds() -> Callable[[object, Arrays], None]:
 
 @pytest.fixture
 def notes() -> list[str]:
-    """Collects what `notify` is given: pass `notes.append`."""
+    """A list for messages: pass `notes.append` as `notify`."""
     return []
 
 

@@ -48,7 +48,7 @@ def assert_made(arrays):
         assert array.dtype == ARRAYS[key].dtype
 
 
-def test_made_once_per_name(folder, make, made, notes):
+def test_arrays_are_made_once_per_name(folder, make, made, notes):
     for _ in range(3):
         assert_made(cached("one", make, notes.append))
     cached("two", make, notes.append)
@@ -58,7 +58,7 @@ def test_made_once_per_name(folder, make, made, notes):
     assert sorted(os.listdir(folder)) == ["one.npz", "two.npz"]
 
 
-def test_kept_in_the_home_folder_by_default(make, monkeypatch, notes):
+def test_the_cache_is_in_the_home_folder_by_default(make, monkeypatch, notes):
     monkeypatch.delenv("KERAS_DDL_CACHE")
 
     cached("one", make, notes.append)
@@ -75,7 +75,7 @@ def test_kept_in_the_home_folder_by_default(make, monkeypatch, notes):
     ],
     ids=["truncated", "empty", "changed"],
 )
-def test_a_damaged_file_is_made_anew_with_a_notice(folder, make, made, notes, damage):
+def test_a_damaged_file_is_replaced_with_a_notice(folder, make, made, notes, damage):
     cached("one", make, notes.append)
     path = folder / "one.npz"
     path.write_bytes(damage(path.read_bytes()))
@@ -84,10 +84,10 @@ def test_a_damaged_file_is_made_anew_with_a_notice(folder, make, made, notes, da
     assert_made(cached("one", make, notes.append))
 
     assert len(made) == 2
-    assert notes == [f"The cache file {path} is damaged: making it anew."]
+    assert notes == [f"The cache file {path} is damaged and will be replaced."]
 
 
-def test_a_whole_file_with_other_content_than_it_says_is_made_anew(folder, make, made, notes):
+def test_a_file_that_does_not_match_its_fingerprint_is_replaced(folder, make, made, notes):
     cached("one", make, notes.append)
     with np.load(folder / "one.npz") as archive:
         contents = dict(archive)
@@ -98,7 +98,7 @@ def test_a_whole_file_with_other_content_than_it_says_is_made_anew(folder, make,
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_what_a_killed_process_left_is_not_used(folder, make, made, notes):
+def test_files_left_by_a_killed_process_are_not_used(folder, make, made, notes):
     script = """if True:
         import os, signal, numpy as np
         from benchmarks.harness.data.cache import cached
@@ -121,13 +121,13 @@ def test_what_a_killed_process_left_is_not_used(folder, make, made, notes):
     assert len(made) == 1
 
 
-def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, make, notes, monkeypatch):
+def test_without_a_writable_folder_arrays_are_made_again(tmp_path, make, notes, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_DDL_CACHE", str(tmp_path / "file"))
 
     assert_made(cached("one", make, notes.append))
     assert len(notes) == 1
-    assert notes[0].startswith("The decoded images could not be kept")
+    assert notes[0].startswith("The decoded images could not be stored")
 
 
 def test_a_failed_write_leaves_nothing(folder, make, notes, monkeypatch):
@@ -141,7 +141,7 @@ def test_a_failed_write_leaves_nothing(folder, make, notes, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_the_files_not_used_for_longest_make_room(tmp_path, monkeypatch):
+def test_the_least_recently_used_files_are_removed(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_DDL_CACHE", str(tmp_path))
     arrays = {key: np.zeros(1000, np.uint8) for key in KEYS}
     for age, name in enumerate(["set-a", "set-b", "set-c"]):

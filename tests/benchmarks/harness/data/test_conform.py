@@ -35,7 +35,7 @@ def test_right_arrays_become_a_dataset(tiny, tiny_arrays, assert_holds, name):
         ("y_test", np.zeros_like, r"Expected: 10 labels, .* Received: 10, by class \(10, 0"),
     ],
 )
-def test_wrong_arrays_are_refused_by_name(tiny, tiny_arrays, key, change, message):
+def test_wrong_arrays_are_refused_with_their_origin(tiny, tiny_arrays, key, change, message):
     facts = tiny("mnist")
     arrays = tiny_arrays(facts)
     arrays[key] = change(arrays[key])
@@ -50,7 +50,7 @@ def test_a_part_of_a_dataset_is_refused(tiny, tiny_arrays):
     facts = tiny("mnist")
     arrays = {key: array[:5] for key, array in tiny_arrays(facts).items()}
 
-    with pytest.raises(DataError, match=r"not all of it. Expected: 20 labels.* Received: 5"):
+    with pytest.raises(DataError, match=r"only a part of it. Expected: 20 labels.* Received: 5"):
         conform(facts, arrays, ORIGINS, "somewhere")
 
 
@@ -68,7 +68,7 @@ def test_arrays_with_the_published_content_are_verified_in_any_order(tiny, tiny_
     assert conform(facts, arrays, ORIGINS, "somewhere").title == "MNIST (unverified)"
 
 
-def test_exchanged_labels_are_another_content(tiny, tiny_arrays):
+def test_exchanged_labels_change_the_content(tiny, tiny_arrays):
     arrays = tiny_arrays(tiny("mnist"))
     before = content(arrays)
     arrays["y_train"] = arrays["y_train"][::-1].copy()

@@ -32,7 +32,7 @@ def folder(tmp_path, tiny, tiny_arrays):
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0)))
-def test_what_is_packed_is_parsed_again(array):
+def test_parse_inverts_pack(array):
     parsed = idx.parse(idx.pack(array), array.ndim, "file")
 
     assert parsed.shape == array.shape
@@ -104,7 +104,7 @@ def test_a_missing_file_is_named(folder):
         data.load("mnist", folder)
 
 
-def test_other_labels_than_images_are_refused(folder):
+def test_labels_that_do_not_fit_the_images_are_refused(folder):
     (folder / f"{LABELS}.gz").write_bytes(gzip.compress(idx.pack(np.zeros(3, np.uint8))))
 
     with pytest.raises(data.DataError, match=rf"{LABELS}.*{IMAGES}.*Expected: 20 .*Received: 3"):

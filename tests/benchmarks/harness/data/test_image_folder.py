@@ -52,11 +52,11 @@ def test_png_images_come_back_exactly(tmp_path, tiny, tiny_arrays, assert_holds,
     assert_holds(dataset, by_class(arrays))
     assert dataset.title == f"{facts.title} (unverified)"
     assert dataset.source == f"image folders in {tmp_path}"
-    assert notes == [f"Decoding 30 images in {tmp_path}, this once."]
+    assert notes == [f"Decoding 30 images in {tmp_path}; later runs use the cache."]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG"])
-def test_jpeg_images_are_called_so(tmp_path, facts, tiny_arrays, suffix, notes):
+def test_the_title_says_that_images_are_jpeg(tmp_path, facts, tiny_arrays, suffix, notes):
     save(tmp_path, tiny_arrays(facts), facts, suffix)
 
     assert data.load("cifar10", tmp_path, notes.append).title == "CIFAR-10 (JPEG) (unverified)"
@@ -83,7 +83,7 @@ def test_a_changed_image_is_decoded(folder, facts, notes):
     assert dataset.x_test[3, 0, 0].tolist() == [255, 0, 0]
 
 
-def test_other_files_are_passed_over(folder, notes):
+def test_other_files_are_ignored(folder, notes):
     (folder / "train" / "cat" / ".DS_Store").touch()
     (folder / "train" / "notes.txt").touch()
 
@@ -129,7 +129,9 @@ def exif(orientation):
     ],
     ids=["16 bit", "CMYK", "GIF", "JPEG", "transparent", "large", "bomb", "turned"],
 )
-def test_odd_images_are_refused_by_name(folder, notes, name, image, options, message):
+def test_unsupported_images_are_refused_with_their_path(
+    folder, notes, name, image, options, message
+):
     image.save(folder / "train" / "dog" / name, **options)
     next((folder / "train" / "dog").glob("0*.png")).unlink()
 
@@ -137,7 +139,7 @@ def test_odd_images_are_refused_by_name(folder, notes, name, image, options, mes
         data.load("cifar10", folder, notes.append)
 
 
-def test_an_image_that_a_camera_stored_turned_is_turned_back(folder, notes):
+def test_an_image_that_a_camera_stored_rotated_is_rotated_back(folder, notes):
     pixels = np.zeros((32, 32, 3), np.uint8)
     pixels[:16] = 250  # the upper half
     path = min((folder / "train" / "dog").iterdir())
@@ -148,7 +150,7 @@ def test_an_image_that_a_camera_stored_turned_is_turned_back(folder, notes):
     assert (first[0, 0, 0], first[31, 0, 0]) == (0, 250)
 
 
-def test_a_colour_image_is_not_made_grey(tmp_path, tiny, tiny_arrays, notes):
+def test_a_colour_image_is_not_converted_to_grey(tmp_path, tiny, tiny_arrays, notes):
     facts = tiny("mnist")
     save(tmp_path, tiny_arrays(facts), facts)
     path = min((tmp_path / "train" / "3").iterdir())
@@ -160,7 +162,7 @@ def test_a_colour_image_is_not_made_grey(tmp_path, tiny, tiny_arrays, notes):
         data.load("mnist", tmp_path, notes.append)
 
 
-def test_a_missing_image_is_found_before_any_is_decoded_or_kept(folder, notes):
+def test_a_missing_image_is_noticed_before_any_is_decoded_or_cached(folder, notes):
     next((folder / "train" / "dog").iterdir()).unlink()
     with pytest.raises(data.DataError, match="Received: 19"):
         data.load("cifar10", folder, notes.append)
@@ -187,7 +189,7 @@ def test_an_image_of_another_size_is_named(folder, notes):
         data.load("cifar10", folder, notes.append)
 
 
-def test_a_missing_image_is_missed(folder, notes):
+def test_the_error_for_a_missing_image_has_both_counts(folder, notes):
     next((folder / "train" / "dog").iterdir()).unlink()
 
     with pytest.raises(data.DataError, match=r"Expected: 20 labels.*Received: 19"):

@@ -35,7 +35,7 @@ def test_an_unknown_name_brings_a_suggestion(name, near):
     )
 
 
-def test_a_name_like_no_other_brings_none():
+def test_a_name_that_resembles_no_other_brings_no_suggestion():
     with pytest.raises(data.DataError, match=r"^Unknown dataset. Expected: auto"):
         data.load("imagenet")
 
@@ -51,7 +51,7 @@ def test_a_tilde_is_the_home_folder():
         data.load("mnist", "~")
 
 
-def test_auto_takes_mnist_where_it_can_be_had(real_mnist, notes):
+def test_auto_takes_mnist_if_it_is_available(real_mnist, notes):
     assert data.load("auto", real_mnist, notes.append).name == "mnist"
     assert notes == []
 
@@ -59,7 +59,7 @@ def test_auto_takes_mnist_where_it_can_be_had(real_mnist, notes):
 def test_auto_takes_the_next_best_and_says_so_in_one_line(real_mnist, notes):
     assert data.load("auto", real_mnist, notes.append, ["cifar10", "mnist"]).name == "mnist"
     (line,) = notes
-    assert line.startswith("CIFAR-10 was not found, so MNIST stands in for it: ")
+    assert line.startswith("CIFAR-10 was not found, so MNIST is used instead: ")
 
 
 def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
@@ -69,7 +69,7 @@ def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
     (line,) = notes
     assert "\n" not in line
     for part in (
-        "digits stands in",
+        "digits is used instead",
         f"no MNIST in {tmp_path} (--data-dir; it is empty)",
         "$KERAS_DDL_DATA is not set",
         "cannot be reached",
@@ -77,7 +77,7 @@ def test_auto_takes_digits_otherwise_and_says_so_in_one_line(tmp_path, notes):
         assert part in line
 
 
-def test_auto_does_not_pass_over_a_broken_file(tmp_path, notes):
+def test_auto_does_not_ignore_a_damaged_file(tmp_path, notes):
     (tmp_path / "mnist.npz").write_bytes(b"broken")
 
     with pytest.raises(data.DataError, match=r"mnist.npz is truncated or damaged"):

@@ -1,4 +1,4 @@
-"""The user's own images: any classes, sizes and numbers, named as what they are."""
+"""Images that the user supplies: any classes, sizes and numbers; the title says so."""
 
 import gzip
 import os
@@ -75,20 +75,20 @@ def test_a_folder_of_images(tmp_path, arrays):
     np.testing.assert_array_equal(dataset.x_train[..., 0], arrays["x_train"][by_class])
 
 
-def test_images_in_colour_and_in_grey_are_brought_together(tmp_path, arrays):
+def test_grey_images_among_colour_images_are_converted(tmp_path, arrays):
     save_images(tmp_path, arrays)
     Image.new("RGB", (7, 5), "red").save(tmp_path / "train" / "ant" / "red.png")
     assert data.load(str(tmp_path)).x_test.shape == (6, 5, 7, 3)
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_idx_files_as_of_kmnist(tmp_path, arrays, packed):
+def test_idx_files_named_as_in_kmnist(tmp_path, arrays, packed):
     save_idx(tmp_path / "kmnist", arrays, packed=packed)
     assert data.load(str(tmp_path / "kmnist")).title == "kmnist (own data)"
 
 
-def test_one_of_several_sets_as_of_emnist(tmp_path, arrays):
-    """Labels that begin with 1, as EMNIST's letters, begin with 0."""
+def test_one_of_several_sets_as_in_emnist(tmp_path, arrays):
+    """Labels that begin with 1, as those of EMNIST's letters do, are renumbered from 0."""
     letters = {key: array + 1 if key[0] == "y" else array for key, array in arrays.items()}
     save_idx(tmp_path, letters, "emnist-letters-", "test")
     save_idx(tmp_path, arrays, "emnist-digits-", "test")
@@ -99,7 +99,7 @@ def test_one_of_several_sets_as_of_emnist(tmp_path, arrays):
     assert dataset.title == "emnist-letters-train-images-idx3-ubyte (own data)"
 
 
-def test_four_npz_files_as_of_kmnist(tmp_path, arrays):
+def test_four_npz_files_named_as_in_kmnist(tmp_path, arrays):
     names = {"x_train": "train-imgs", "y_train": "train-labels"}
     names |= {"x_test": "test-imgs", "y_test": "test-labels"}
     for key, name in names.items():
@@ -119,20 +119,20 @@ def test_four_npz_files_as_of_kmnist(tmp_path, arrays):
         ({"x_train": np.zeros((0, 5, 7), np.uint8), "y_train": np.zeros(0, int)}, "must hold"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused_by_name(tmp_path, arrays, change, message):
+def test_data_that_cannot_be_trained_on_are_refused(tmp_path, arrays, change, message):
     np.savez(tmp_path / "odd.npz", **{**arrays, **change})
     with pytest.raises(data.DataError, match=f"odd.npz.*{message}"):
         data.load(str(tmp_path / "odd.npz"))
 
 
-def test_what_is_no_data_set_is_refused_by_name(tmp_path):
+def test_a_path_without_a_data_set_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     for path in (tmp_path, tmp_path / "pipe.npz", tmp_path / "nothing.npz"):
         with pytest.raises(data.DataError, match=r"is no data set: .* Expected: an .npz file"):
             data.load(str(path))
 
 
-def test_a_name_of_a_file_cannot_break_a_table(tmp_path, arrays):
+def test_a_file_name_cannot_break_a_table(tmp_path, arrays):
     path = tmp_path / "a|b,c\n--> d.npz"
     np.savez(path, **arrays)
     assert data.load(str(path)).title == "a b c -- d (own data)"

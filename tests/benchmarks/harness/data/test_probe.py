@@ -44,13 +44,13 @@ def test_a_host_that_answers_is_reachable(website):
     assert why_unreachable(f"http://127.0.0.1:{website}/there") is None
 
 
-def test_a_file_that_is_not_there_cannot_be_had(website):
+def test_a_missing_file_is_reported_as_unreachable(website):
     fault = why_unreachable(f"http://127.0.0.1:{website}/gone")
 
     assert fault == "127.0.0.1 cannot be reached (HTTP status 404)"
 
 
-def test_a_closed_port_is_found_out_at_once():
+def test_a_closed_port_is_reported_at_once():
     start = time.monotonic()
 
     assert "refused" in why_unreachable("http://127.0.0.1:9/file")
@@ -58,7 +58,7 @@ def test_a_closed_port_is_found_out_at_once():
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_silence_is_given_up(silent, scheme):
+def test_a_host_that_does_not_answer_is_given_up(silent, scheme):
     start = time.monotonic()
 
     fault = why_unreachable(f"{scheme}://127.0.0.1:{silent}/file", seconds=0.3)
@@ -67,7 +67,7 @@ def test_silence_is_given_up(silent, scheme):
     assert time.monotonic() - start < 1
 
 
-def test_silence_is_given_up_within_five_seconds_by_default(silent):
+def test_a_host_that_does_not_answer_is_given_up_within_five_seconds_by_default(silent):
     start = time.monotonic()
 
     assert why_unreachable(f"http://127.0.0.1:{silent}/file")

@@ -22,7 +22,7 @@ def put(tiny, tiny_arrays):
     ("name", "folder"),
     [(facts.name, folder) for facts in FACTS.values() for folder in facts.folders],
 )
-def test_looks_into_sub_folders_with_usual_names(tmp_path, put, name, folder):
+def test_sub_folders_with_usual_names_are_searched(tmp_path, put, name, folder):
     put(tmp_path / folder, name)
 
     assert str(tmp_path / folder) in data.load(name, tmp_path).source
@@ -35,7 +35,7 @@ def test_a_sub_folder_comes_before_the_folder_itself(tmp_path, put):
     assert str(tmp_path / "mnist" / "mnist.npz") in data.load("mnist", tmp_path).source
 
 
-def test_places_are_looked_at_in_order(tmp_path, put, monkeypatch):
+def test_places_are_searched_in_order(tmp_path, put, monkeypatch):
     places = [tmp_path / "given", tmp_path / "named", Path.home() / ".keras" / "datasets"]
     places.append(Path.home() / "tensorflow_datasets")
     monkeypatch.setenv("KERAS_DDL_DATA", str(places[1]))
@@ -55,7 +55,7 @@ def test_keras_may_have_its_home_elsewhere(tmp_path, put, monkeypatch):
     assert str(tmp_path) in data.load("mnist").source
 
 
-def test_a_given_folder_is_the_only_one_for_a_dataset_asked_for_by_name(
+def test_data_dir_is_the_only_place_for_a_dataset_requested_by_name(
     tmp_path, put, monkeypatch, notes
 ):
     put(tmp_path / "named")
@@ -66,13 +66,13 @@ def test_a_given_folder_is_the_only_one_for_a_dataset_asked_for_by_name(
     with pytest.raises(data.DataError) as caught:
         data.load("mnist", tmp_path / "given")
     assert "given (--data-dir; it holds cats.zip)" in str(caught.value)
-    assert "KERAS_DDL_DATA" not in str(caught.value).partition("To have it")[0]
+    assert "KERAS_DDL_DATA" not in str(caught.value).partition("To get it")[0]
 
     assert str(tmp_path / "named") in data.load("auto", tmp_path / "given", notes.append).source
     assert notes == []
 
 
-def test_a_dataset_that_is_nowhere_is_told_with_all_places_and_ways(tmp_path, monkeypatch):
+def test_the_error_for_a_missing_dataset_lists_all_places_and_remedies(tmp_path, monkeypatch):
     (tmp_path / "many").mkdir()
     for i in range(11):
         (tmp_path / "many" / f"file{i:02}").touch()

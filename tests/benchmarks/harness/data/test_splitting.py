@@ -6,12 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harness import data
-from benchmarks.harness.data.splitting import stratified_order
-
-
-def counts_of_beginnings(labels):
-    """Returns for each class and each beginning how often the class occurs in it."""
-    return [np.concatenate([[0], np.cumsum(labels == c)]) for c in np.unique(labels)]
 
 
 @pytest.fixture(scope="module")
@@ -28,40 +22,6 @@ def identify(dataset):
 
 def numbers(examples):
     return (examples.x[:, 0, 0, 0] * 256 + examples.x[:, 0, 1, 0]).astype(int).tolist()
-
-
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=300), st.integers(0, 2**64))
-def test_every_beginning_is_stratified_to_within_one_example(labels, seed):
-    labels = np.array(labels)
-
-    order = stratified_order(labels, np.random.default_rng(seed))
-
-    assert sorted(order) == list(range(len(labels)))
-    fraction = np.arange(len(labels) + 1) / len(labels)
-    for counts in counts_of_beginnings(labels[order]):
-        assert np.abs(counts - fraction * counts[-1]).max() < 1
-
-
-@pytest.mark.parametrize("sizes", [[6000] * 10, [1, 1, 1, 9997], [7, 5000, 13, 999, 3981]])
-def test_so_it_is_in_large_and_uneven_sets(sizes):
-    labels = np.repeat(np.arange(len(sizes)), sizes)
-
-    order = stratified_order(labels, np.random.default_rng(0))
-
-    fraction = np.arange(len(labels) + 1) / len(labels)
-    for counts in counts_of_beginnings(labels[order]):
-        assert np.abs(counts - fraction * counts[-1]).max() < 1
-
-
-def test_classes_take_turns_in_no_fixed_order():
-    order = stratified_order(np.arange(3).repeat(200), np.random.default_rng(0))
-
-    turns = {tuple(turn) for turn in (order // 200).reshape(-1, 3).tolist()}
-    assert len(turns) == 6
-
-
-def test_an_empty_set_has_an_order():
-    assert len(stratified_order(np.zeros(0, np.int64), np.random.default_rng(0))) == 0
 
 
 @given(st.integers(0, 1437), st.integers(0, 1437), st.integers(0, 300), st.integers(0, 9))

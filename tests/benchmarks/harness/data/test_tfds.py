@@ -60,7 +60,7 @@ def test_reads_what_is_prepared_and_prints_nothing(prepared, written, assert_hol
     assert notes == []
 
 
-def test_finds_it_in_the_library_s_own_folder(prepared, monkeypatch):
+def test_finds_a_dataset_in_the_librarys_default_folder(prepared, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
 
     assert data.load("mnist").num_classes == 10
@@ -84,7 +84,7 @@ def test_damage_is_named(prepared):
         data.load("mnist", prepared)
 
 
-def test_another_dataset_is_passed_over(prepared, tiny):
+def test_another_dataset_is_ignored(prepared, tiny):
     tiny("fashion_mnist")
     (prepared / "mnist").rename(prepared / "fashion_mnist")
 
@@ -112,7 +112,7 @@ def test_without_a_network_the_download_fails_at_once(notes):
 
 
 def test_a_download_is_announced_and_read(prepared, written, monkeypatch, notes, assert_holds):
-    # What is prepared already is not downloaded again, so this goes the whole way offline.
+    # The library does not download a prepared data set again, so the whole call runs offline.
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
     monkeypatch.setattr(tfds, "why_unreachable", lambda url: None)
 

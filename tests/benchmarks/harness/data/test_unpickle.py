@@ -42,7 +42,7 @@ def test_arrays_of_bytes_come_back(protocol, order):
     ],
 )
 @pytest.mark.parametrize("protocol", [2, 5])
-def test_a_pickle_that_asks_to_run_code_is_not_obeyed(tmp_path, payload, name, protocol):
+def test_a_pickle_that_would_run_code_is_not_run(tmp_path, payload, name, protocol):
     file = tmp_path / "made by the pickle"
     content = pickle.dumps({"data": payload(file)}, protocol)
 

@@ -40,7 +40,7 @@ def test_without_runs_every_claim_is_not_run():
     assert counts(entries)["not run"] == len(entries) > 30
 
 
-def test_a_claim_has_a_line_for_each_run_and_claims_without_follow(reports):
+def test_a_claim_has_a_line_for_each_run_and_claims_without_runs_follow(reports):
     entries = ledger.ledger(reports)
     first, second, *others = entries
     assert (first.id, first.verdict, first.run[1]) == ("xor", "reproduced", "MNIST")

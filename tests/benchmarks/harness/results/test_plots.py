@@ -1,4 +1,4 @@
-"""Figures are valid files that hold what they should. Texts stand in SVG as text or comments."""
+"""Figures are valid files with the expected content. SVG files hold texts as text or comments."""
 
 import re
 import xml.etree.ElementTree as ET

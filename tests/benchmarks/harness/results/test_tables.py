@@ -80,12 +80,12 @@ def test_published_values_without_spread_print_alone(demo, make_record):
     assert "1.06 ±" not in tables.result_table(bare)
 
 
-def test_the_papers_own_setting_is_named_as_such(demo, make_trial):
+def test_the_setting_of_the_paper_profile_is_named(demo, make_trial):
     assert tables.setting(make_trial(profile="paper"), demo) == "Settings of the paper profile."
 
 
 def test_every_difference_from_the_paper_is_named_and_nothing_else(demo, make_trial):
-    # max_norm is the same; points and curve_examples only change what is seen.
+    # max_norm is the same; points and curve_examples change only the learning curves.
     assert tables.setting(make_trial(), demo) == (
         "NOT the paper's set-up, compare shapes only: widths 64-64 (paper profile: 2048-2048); "
         "train size 500 (paper profile: 60000); input stddev none (paper profile: 0.001)."
@@ -99,7 +99,7 @@ def test_another_data_set_is_a_difference(demo, make_trial):
     )
 
 
-def test_what_the_differences_cost_is_told_after_them(demo, make_trial):
+def test_the_effect_of_the_differences_stands_after_them(demo, make_trial):
     quick = replace(demo.profiles["quick"], costs="Wide networks gain more.")
     told = replace(demo, profiles={**demo.profiles, "quick": quick})
     assert tables.setting(make_trial(), told) == (
@@ -107,14 +107,14 @@ def test_what_the_differences_cost_is_told_after_them(demo, make_trial):
     )
 
 
-def test_a_view_may_have_a_table_of_its_own(demo, make_record):
+def test_a_view_may_define_its_table(demo, make_record):
     view = replace(demo.views[0], table=lambda section: (["n"], [[len(section.records)]]))
     (section,) = run_report.make(replace(demo, views=(view,)), [make_record()]).sections
     assert tables.result_table(section, "pipe").splitlines()[-1] == "| 1   |"
 
 
 @pytest.mark.parametrize("name", ["points", "curve_examples"])
-def test_a_setting_that_only_measures_is_no_difference(demo, make_trial, name):
+def test_a_setting_of_the_learning_curves_is_no_difference(demo, make_trial, name):
     trial = make_trial(profile="paper", **{name: 1})
     assert tables.setting(trial, demo) == "Settings of the paper profile."
 
@@ -150,7 +150,7 @@ def test_a_claim_without_its_arms_was_not_run(demo, make_record):
     assert cells[2:] == ["not run", "error at rate .5: not run"]
 
 
-def test_findings_of_a_claim_stand_on_lines_of_their_own(demo, make_record):
+def test_findings_of_a_claim_stand_on_separate_lines(demo, make_record):
     verdict = run_report.make(demo, [make_record()]).verdicts["low-error"]
     two = {"low-error": replace(verdict, findings=verdict.findings * 2)}
     found = str(verdict.findings[0])

@@ -1,4 +1,4 @@
-"""Training on two devices, in a process of its own that splits its processor."""
+"""Training on two devices, in a separate process that splits the processor."""
 
 import json
 import os
@@ -80,7 +80,7 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def found():
+def results():
     ran = subprocess.run(
         [sys.executable, "-c", ON_TWO],
         cwd=ROOT,
@@ -94,22 +94,23 @@ def found():
 
 
 @PARALLEL
-def test_two_devices_train_as_one_with_batches_twice_as_large(found):
-    (alone, *weights_alone), (together, *weights) = found["trained"]
+def test_two_devices_train_as_one_with_batches_twice_as_large(results):
+    (alone, *weights_alone), (together, *weights) = results["trained"]
     assert together == pytest.approx(alone, rel=1e-4)
     for one, other in zip(weights, weights_alone, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 @PARALLEL
-def test_statistics_of_each_device_or_of_all(found):
-    own, synchronized = found["moving"]
-    assert synchronized == pytest.approx(0.5 * 1 + 0.5 * found["whole"], rel=1e-4)
+def test_statistics_of_each_device_or_of_all(results):
+    separate, synchronized = results["moving"]
+    assert synchronized == pytest.approx(0.5 * 1 + 0.5 * results["whole"], rel=1e-4)
     expected = 1.0
-    # TensorFlow predicts with those of the first device; ghost batches come one after the other.
-    for variance in found["halves"][:1] if BACKEND == "tensorflow" else found["alternate"]:
+    # TensorFlow predicts with the moving statistics of the first device. Elsewhere ghost batches
+    # update the statistics one after the other.
+    for variance in results["halves"][:1] if BACKEND == "tensorflow" else results["alternate"]:
         expected = 0.5 * expected + 0.5 * variance
-    assert own == pytest.approx(expected, rel=1e-4)
+    assert separate == pytest.approx(expected, rel=1e-4)
 
 
 @PARALLEL
@@ -119,13 +120,13 @@ def test_more_devices_than_there_are():
         provide(64)
 
 
-@pytest.mark.skipif(BACKEND != "torch", reason="PyTorch's refusal")
+@pytest.mark.skipif(BACKEND != "torch", reason="the error of PyTorch")
 def test_a_backend_without_devices():
     with pytest.raises(BackendError, match="KERAS_BACKEND"):
         provide(2)
 
 
-def test_one_device_is_nothing_special():
+def test_one_device_needs_no_scope():
     provide(1)
-    with data_parallel(1) as nothing:
-        assert nothing is None
+    with data_parallel(1) as scope:
+        assert scope is None

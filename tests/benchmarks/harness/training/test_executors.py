@@ -1,4 +1,4 @@
-"""Executors: a record for every trial, whatever happens in it."""
+"""Executors: every trial leaves a record, even if it fails."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from benchmarks.harness.training.progress import Progress
 
 @pytest.fixture
 def run(demo, mnist, make_trial, monkeypatch):
-    """Runs trials, with `train` in the place of Keras' part."""
+    """Runs trials, with `train` in place of the trainer that uses Keras."""
     from benchmarks.harness.training import trainer as module
 
     def run(train, count, executor="in-process", structure=None):
@@ -62,7 +62,7 @@ def test_an_interrupt_is_no_error_of_the_trial(run):
 
 
 class Together:
-    """Trains groups; more than `room` members do not fit."""
+    """A trainer that runs out of memory for groups of more than `room` members."""
 
     def __init__(self, room, error=MemoryError):
         self.room = room
@@ -95,7 +95,9 @@ def test_trials_of_one_structure_train_together(run, executor, monkeypatch):
 
 
 @pytest.mark.parametrize(("structure", "backend"), [(None, "jax"), (dict, "torch")])
-def test_where_it_does_not_pay_auto_trains_one_after_another(run, structure, backend, monkeypatch):
+def test_where_populations_are_not_faster_auto_trains_one_after_another(
+    run, structure, backend, monkeypatch
+):
     from benchmarks.harness.training import backend as module
 
     monkeypatch.setattr(module, "name", lambda: backend)
@@ -107,7 +109,7 @@ def test_where_it_does_not_pay_auto_trains_one_after_another(run, structure, bac
 
 
 class ResourceExhaustedError(Exception):
-    """As TensorFlow names it."""
+    """An error that is named like TensorFlow's."""
 
 
 @pytest.mark.parametrize("error", [MemoryError, ResourceExhaustedError])

@@ -1,4 +1,4 @@
-"""A group: its trials' examples, pooled once, in batches of each trial's order."""
+"""Groups: the trials' examples are pooled without copies, and batches follow each trial's order."""
 
 import itertools
 
@@ -25,8 +25,8 @@ def group(digits, *trials):
     return Group.make(trials, Splits(digits))
 
 
-def places(examples, pool):
-    """Where the examples stand in the pool."""
+def indices_in(examples, pool):
+    """The indices of the examples in the pool."""
     rows = {row.tobytes(): place for place, row in enumerate(pool)}
     return [rows[row.tobytes()] for row in examples]
 
@@ -39,10 +39,10 @@ def test_every_epoch_of_one_trial_has_each_example_once_in_an_order_of_the_seed(
     orders = []
     for _ in range(3):
         drawn = list(itertools.islice(stream, 50 // batch_size))
-        seen = np.concatenate([places(x, split.train.x) for x, _ in drawn])
+        seen = np.concatenate([indices_in(x, split.train.x) for x, _ in drawn])
         assert len(set(seen)) == len(seen) == 50 // batch_size * batch_size
         for x, y in drawn:
-            np.testing.assert_array_equal(split.train.y[places(x, split.train.x)], y)
+            np.testing.assert_array_equal(split.train.y[indices_in(x, split.train.x)], y)
             np.testing.assert_array_equal(x, next(again)[0])
         orders.append(seen.tolist())
     assert orders[0] != orders[1] != orders[2]
@@ -62,10 +62,10 @@ def test_trials_of_a_repetition_share_one_split_that_is_not_copied(digits):
     assert chosen.shape == (8,)  # one order for all
 
 
-def test_nested_training_sets_are_held_once(digits):
+def test_nested_training_sets_are_stored_once(digits):
     made = group(digits, trial(train_size=50), trial(train_size=20))
     assert len(made.pool.y) == 50
-    np.testing.assert_array_equal(made.places[1], np.arange(20))
+    np.testing.assert_array_equal(made.indices[1], np.arange(20))
     assert not made.share_examples
     assert made.splits[0].validation is made.splits[1].validation
 
@@ -74,7 +74,7 @@ def test_every_trial_finds_its_examples_in_the_pool(digits):
     trials = [trial(0), trial(1, train_size=30), trial(2), trial(1)]
     made = group(digits, *trials)
     assert len(made.pool.y) == 150
-    for one, split, place in zip(trials, made.splits, made.places, strict=True):
+    for one, split, place in zip(trials, made.splits, made.indices, strict=True):
         np.testing.assert_array_equal(made.pool.x[place], split.train.x)
         np.testing.assert_array_equal(made.pool.y[place], split.train.y)
         assert len(place) == one.params["train_size"]

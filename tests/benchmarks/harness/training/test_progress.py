@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 
 @pytest.fixture
 def report_all(demo, make_record, capsys):
-    """Reports records one after another and returns what stood on standard error."""
+    """Reports records one after another, and returns the text on standard error."""
 
     def run(records, quiet=False):
         with Progress(len(records), demo.label, quiet) as progress:
@@ -40,7 +40,7 @@ def test_off_a_terminal_every_trial_leaves_a_line(report_all, make_record):
     )
 
 
-def test_divergence_and_failure_are_told_apart(report_all, make_record):
+def test_divergence_and_failure_are_reported_differently(report_all, make_record):
     diverged, failed = report_all([make_record(status="diverged"), make_record(status="error")])
     assert "repetition 0: diverged (n/c)," in diverged
     assert "repetition 0: failed: ValueError: no such thing," in failed
@@ -65,7 +65,7 @@ with Progress(3, lambda trial: "an arm") as progress:
 
 @pytest.fixture(scope="module")
 def terminal():
-    """What a real terminal shows of three trials, without control sequences."""
+    """The text that a real terminal shows for three trials, without control sequences."""
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "NO_COLOR": "1"}
     process = subprocess.Popen(
@@ -113,7 +113,7 @@ def test_a_group_says_something_before_its_end(demo, make_record, make_trial, ca
     monkeypatch.setattr("benchmarks.harness.training.progress.INTERVAL", 0.0)
     with Progress(4, demo.label) as progress:
         progress.begins([make_trial(), make_trial(rate=0.1)])
-        progress.within_trial(1, 2)  # of the group's two: a quarter of the group
+        progress.within_trial(1, 2)  # half a trial is done, which is a quarter of the group
         begun, within = capsys.readouterr().err.splitlines()
     assert begun == "training 2 trials together"
     assert re.fullmatch(r"25% of these 2 trials, 0 of 4 done, about \d+ s left", within)
@@ -122,7 +122,7 @@ def test_a_group_says_something_before_its_end(demo, make_record, make_trial, ca
 def test_the_time_left_counts_the_whole_group_that_was_trained(
     demo, make_record, make_trial, capsys, monkeypatch
 ):
-    """Records of a group come at once: the first must not say that the rest takes as long each."""
+    """A group's records come at once. After the first, the estimate must use the whole group."""
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr("benchmarks.harness.training.progress.time.monotonic", lambda: now[0])
     now = [next(clock)]
@@ -137,7 +137,9 @@ def test_the_time_left_counts_the_whole_group_that_was_trained(
     assert second.endswith("about 10 s left")
 
 
-def test_what_others_finish_is_taken_from_the_total(demo, make_record, capsys):
+def test_trials_that_other_processes_finish_are_subtracted_from_the_total(
+    demo, make_record, capsys
+):
     with Progress(4, demo.label) as progress:
         progress.elsewhere(2)
         progress.finished(make_record())

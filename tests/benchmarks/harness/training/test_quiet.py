@@ -1,4 +1,4 @@
-"""Native chatter, in real processes: only there does file descriptor 2 belong to the test."""
+"""Messages of native code, tested in separate processes, where file descriptor 2 is the test's."""
 
 import os
 import subprocess
@@ -10,11 +10,9 @@ ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 
 
 def stderr_of(code, **options):
-    source = (
-        f"import os, sys\nfrom benchmarks.harness.training.quiet import native_chatter_held\n{code}"
-    )
+    imports = "import os, sys\nfrom benchmarks.harness.training.quiet import hide_native_messages\n"
     ran = subprocess.run(
-        [sys.executable, "-c", source],
+        [sys.executable, "-c", imports + code],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -25,12 +23,12 @@ def stderr_of(code, **options):
     return ran.returncode, ran.stdout, ran.stderr
 
 
-def test_native_output_is_held_and_all_else_comes_through():
+def test_native_output_is_hidden_and_other_output_is_shown():
     code, out, err = stderr_of(
         """
 print("python before", file=sys.stderr)
 os.write(2, b"native before\\n")
-with native_chatter_held():
+with hide_native_messages():
     os.write(2, b"native chatter\\n")
     print("result")
 os.write(2, b"native after\\n")
@@ -46,10 +44,10 @@ print("python after", file=sys.stderr)
     ]
 
 
-def test_what_was_held_is_given_out_if_the_block_raises():
+def test_hidden_output_is_shown_if_the_block_raises():
     code, _, err = stderr_of(
         """
-with native_chatter_held():
+with hide_native_messages():
     os.write(2, b"why it failed: " + b"x" * 200_000 + b"\\n")
     raise ValueError("failed")
 """
@@ -59,11 +57,11 @@ with native_chatter_held():
     assert err.endswith("ValueError: failed\n")
 
 
-def test_an_interrupt_is_let_through():
+def test_an_interrupt_is_not_swallowed():
     code, out, err = stderr_of(
         """
 try:
-    with native_chatter_held():
+    with hide_native_messages():
         os.write(2, b"native chatter\\n")
         raise KeyboardInterrupt
 except KeyboardInterrupt:
@@ -80,7 +78,7 @@ def test_no_file_descriptor_is_left_open():
         """
 before = len(os.listdir("/proc/self/fd"))
 for _ in range(5):
-    with native_chatter_held():
+    with hide_native_messages():
         pass
 print(len(os.listdir("/proc/self/fd")) - before)
 """
@@ -92,18 +90,18 @@ def test_pythons_own_warnings_are_not_lost():
     _, _, err = stderr_of(
         """
 import warnings
-with native_chatter_held():
+with hide_native_messages():
     warnings.warn("this backend is deprecated", stacklevel=1)
 """
     )
     assert "this backend is deprecated" in err
 
 
-def test_a_logger_made_meanwhile_still_reaches_the_terminal_later():
+def test_a_logger_made_in_the_block_writes_to_the_terminal_afterwards():
     _, _, err = stderr_of(
         """
 import logging
-with native_chatter_held():
+with hide_native_messages():
     logging.getLogger().addHandler(logging.StreamHandler())
     logging.warning("held up")
 logging.warning("later")

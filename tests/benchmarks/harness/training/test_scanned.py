@@ -1,4 +1,4 @@
-"""Updates within one call leave what updates in calls of their own leave."""
+"""Several updates in one call give the same results as updates in separate calls."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def batches():
 
 
 def trained(batches, scanned):
-    """Batch normalization and dropout have state beside the weights; the rate has a schedule."""
+    """Trains a network whose layers have state besides weights, with a scheduled learning rate."""
     keras.utils.set_random_seed(1)
     model = keras.Sequential(
         [

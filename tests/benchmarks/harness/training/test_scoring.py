@@ -1,4 +1,4 @@
-"""Cross-entropy and error, beside SciPy's and numbers worked out by hand."""
+"""Cross-entropy and error, compared with SciPy's and with numbers computed by hand."""
 
 import math
 
@@ -22,7 +22,7 @@ logits = arrays.arrays(
 
 
 def examples(logits, labels):
-    """Examples whose "images" are the logits themselves: the identity predicts them."""
+    """Examples whose "images" are logits, so that the identity function predicts them."""
     return Examples(np.asarray(logits), np.asarray(labels))
 
 
@@ -85,7 +85,7 @@ def test_half_precision_logits_are_summed_in_double():
 
 @pytest.mark.parametrize("count", [1, 499, 500, 501, 1250])
 def test_every_image_is_seen_once_in_order_in_chunks(count):
-    """And all chunks of more than one are of one size, filled up with zeros."""
+    """If there are several chunks, all have the same size; the last is filled up with zeros."""
     seen = []
     x = np.arange(count, dtype=np.float32).reshape(-1, 1)
 
@@ -96,7 +96,8 @@ def test_every_image_is_seen_once_in_order_in_chunks(count):
     _, error = score(predict, Examples(x, np.zeros(count, np.int64)))
     np.testing.assert_array_equal(np.concatenate(seen)[:count], x)
     assert {len(chunk) for chunk in seen} == {min(count, scoring.BATCH)}
-    assert error == pytest.approx(100 * min(count, 100) / count)  # the first wins from 100 on
+    # The first logit, the image's number, exceeds the second, 100, from image 100 on.
+    assert error == pytest.approx(100 * min(count, 100) / count)
 
 
 def test_the_chunk_size_does_not_change_the_scores(monkeypatch):

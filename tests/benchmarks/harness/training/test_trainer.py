@@ -137,7 +137,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(train, make_trial):
 
 @pytest.mark.parametrize("curve_examples", [0, 50])
 def test_weights_that_blow_up_in_the_last_step_are_diverged_too(train, make_trial, curve_examples):
-    """The running loss is of the step before."""
+    """The running loss is still finite, because it is computed before the update."""
     record = train(
         make_trial(learning_rate=1e38, updates=1, points=1, curve_examples=curve_examples)
     )
@@ -156,23 +156,23 @@ def test_points_that_do_not_divide_the_updates_are_refused(train, make_trial):
         train(make_trial(updates=50, points=4))
 
 
-def test_progress_is_told_point_by_point(train, make_trial):
+def test_progress_is_reported_point_by_point(train, make_trial):
     told = []
     train(make_trial(updates=3, points=3), lambda *point: told.append(point))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_the_environment_tells_what_it_ran_on(record):
+def test_a_record_has_the_environment(record):
     assert {"backend", "device", "packages", "commit", "python"} <= record.environment.keys()
 
 
-def test_a_batch_size_that_cannot_be_is_named(train, make_trial):
+def test_an_impossible_batch_size_is_refused(train, make_trial):
     with pytest.raises(ValueError, match=r"`batch_size` must lie between 1 and the 200.*=201"):
         train(make_trial(batch_size=201))
 
 
 def assert_alike(together, alone):
-    """But for rounding and times."""
+    """Compares records, except for rounding and times."""
     assert together.trial == alone.trial
     assert together.status == alone.status
     assert together.times == {}
@@ -192,9 +192,7 @@ def assert_alike(together, alone):
     ],
     ids=["shared batches", "repetitions", "nested training sets"],
 )
-def test_trials_that_train_together_leave_the_records_of_those_that_train_alone(
-    train, make_trial, differing
-):
+def test_trials_leave_the_same_records_together_and_alone(train, make_trial, differing):
     trials = [make_trial(**member) for member in differing]
     points = []
     together = train.together(trials, lambda *point: points.append(point))
@@ -215,7 +213,7 @@ def test_early_stopping_keeps_the_weights_of_the_lowest_validation_error(train, 
         assert record.metrics["stopped_at"] == record.curves["updates"][np.argmin(curve)]
 
 
-def test_a_member_that_diverges_is_told_and_the_others_train_on(train, make_trial):
+def test_a_member_that_diverges_is_recorded_and_the_others_continue(train, make_trial):
     trials = [make_trial(learning_rate=1e30), make_trial()]
     diverged, fine = train.together(trials)
     assert (diverged.status, diverged.metrics) == ("diverged", {})
@@ -230,5 +228,28 @@ def test_optimizers_that_differ_in_more_than_the_rate_are_named(digits, make_tri
         return keras.optimizers.SGD(0.1, momentum=trial.params["keep"])
 
     train = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, optimizer=optimizer)), digits)
-    with pytest.raises(ValueError, match=r"one optimizer.*'momentum': 0\.5.*'momentum': 0\.9"):
+    with pytest.raises(ValueError, match=r"equal optimizers.*'momentum': 0\.5.*'momentum': 0\.9"):
         train.together([make_trial(keep=0.5), make_trial(keep=0.9)])
+
+
+def test_a_probe_sees_each_model_at_each_point_alone_and_together(digits, make_trial):
+    def probe(trial, model, split):
+        kernel = keras_numpy(model.trainable_weights[0])
+        return {"norm": float(np.linalg.norm(kernel)), "keeps": trial.params["keep"]}
+
+    probed = Trainer(replace(EXPERIMENT, work=replace(EXPERIMENT.work, probe=probe)), digits)
+    pair = [make_trial(keep=keep) for keep in (0.5, 1.0)]
+    together = probed.together(pair)
+    alone = [probed(trial) for trial in pair]
+    for one, other in zip(together, alone, strict=True):
+        assert len(set(one.curves["norm"])) == 4
+        np.testing.assert_allclose(one.curves["norm"], other.curves["norm"], rtol=1e-4)
+        assert one.curves["keeps"] == [one.trial.params["keep"]] * 4
+        assert one.metrics["norm"] == one.curves["norm"][-1]
+    assert together[0].curves["norm"] != together[1].curves["norm"]
+
+
+def keras_numpy(variable):
+    import keras
+
+    return keras.ops.convert_to_numpy(variable)

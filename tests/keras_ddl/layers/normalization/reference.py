@@ -1,4 +1,4 @@
-"""What the layers should compute, in NumPy with float64 and by definition: no shared arithmetic."""
+"""Reference results by definition, in NumPy and float64, without code of the layers."""
 
 import numpy as np
 from keras import ops

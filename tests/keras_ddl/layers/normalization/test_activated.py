@@ -19,7 +19,7 @@ MASK = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 1, 1, 1]], bool)
 
 
 def masked_moments(x, axes):
-    """Mean and variance of each channel of what MASK leaves in."""
+    """Mean and variance of each channel, over the positions that MASK keeps."""
     weight = np.broadcast_to(MASK[:, :, None, None], x.shape)
     mean = np.average(x, axis=axes, weights=weight, keepdims=True)
     return mean, np.average((x - mean) ** 2, axis=axes, weights=weight, keepdims=True)
@@ -49,7 +49,7 @@ def test_filter_responses(learned, masked):
     check(layer, x / root * value(layer.gamma) + value(layer.beta), x, masked=masked)
 
 
-def test_the_learned_epsilon_starts_small_and_keeps_single_values_apart():
+def test_the_learned_epsilon_starts_at_1e_4():
     layer = FilterResponseNormalization(learned_epsilon=True)
     layer.build((None, 3))
     assert value(layer.extra_epsilon) == pytest.approx(1e-4)
@@ -135,7 +135,7 @@ def test_a_mixture_of_three_normalizations(masked):
     ("index", "same"),
     [(0, "instance"), (1, "layer"), (2, "batch")],
 )
-def test_one_share_alone_is_that_normalization(index, same):
+def test_with_a_share_of_1_it_equals_that_normalization(index, same):
     x = sample(*SHAPE, mean=1)
     layer = SwitchableNormalization()
     layer.build(SHAPE)

@@ -26,7 +26,7 @@ def ghosts(batch, virtual):
 @given(batch=st.integers(1, 11), virtual=st.integers(1, 12), masked=st.booleans())
 @example(batch=9, virtual=1, masked=True)  # a ghost batch between others is wholly masked
 def test_each_ghost_batch_is_normalized_by_itself(batch, virtual, masked):
-    """Whether or not the batch divides; then the moving statistics entered one after the other."""
+    """The batch may divide or not. Each ghost batch then updates the moving statistics in turn."""
     x = sample(batch, 3, 4, mean=2)
     mask = np.random.default_rng(batch).random((batch, 3)) < 0.7 if masked else np.ones((batch, 3))
     mask = mask.astype(bool)

@@ -82,7 +82,7 @@ def test_second_derivatives_are_right():
 
 
 class PlainGroups(keras.layers.GroupNormalization):
-    """Group normalization left to automatic differentiation, two passes on all backends."""
+    """Group normalization in two passes, differentiated automatically on all backends."""
 
     def call(self, inputs):
         shape = (*inputs.shape[:-1], self.groups, inputs.shape[-1] // self.groups)
@@ -131,7 +131,7 @@ def test_the_error_is_no_larger_than_cores(shape, mean):
 
 
 def test_a_far_channel_does_not_blur_its_group():
-    """Values of the one are large beside the spread of the other; float32 holds both."""
+    """One channel's values are much larger than the other's deviation; float32 can hold both."""
     x = sample(2, 64, 2)
     x[..., 1] += 1e4
     expected = standardized(x, group_blocks(x.shape, 1), 1e-3)
@@ -148,7 +148,7 @@ def test_float16_does_not_overflow(dtype):
 
 
 def test_masked_steps_do_not_count():
-    """What stands at masked steps changes nothing elsewhere; core's layer lets it."""
+    """Values at masked steps do not affect other steps. In Keras' layer they do."""
     x, mask = sample(3, 7, 4), np.ones((3, 7), bool)
     mask[0, 4:] = mask[1, :] = False
     other = np.where(mask[..., None], x, 50).astype("float32")
@@ -183,8 +183,8 @@ def test_groups_by_their_size_and_the_config_after_building():
         ({"axis": 1.0}, "`axis` must be an integer, .*Received: axis=1.0"),
         ({"axis": "channels"}, "`axis` must be an integer, .*Received: axis='channels'"),
         ({"axis": ()}, "`axis` must be an integer, .*Received: axis=\\(\\)"),
-        ({"axis": 0}, "`axis` must name channels, not 0, the batch. Received: axis=0"),
-        ({"axis": (0, 1)}, "not 0, the batch"),
+        ({"axis": 0}, "`axis` must not contain 0, the batch axis. Received: axis=0"),
+        ({"axis": (0, 1)}, "not contain 0, the batch axis"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):
@@ -196,10 +196,10 @@ def test_bad_arguments_are_refused(options, message):
     ("options", "shape", "message"),
     [
         ({"groups": 4}, (2, 6), "`groups` must divide .*groups=4, channels=6"),
-        ({}, (2, 6), "`channels_per_group` may fit all"),
+        ({}, (2, 6), "If layers differ in width, use `channels_per_group`"),
         ({"channels_per_group": 4}, (2, 6), "`channels_per_group` must divide"),
         ({"axis": 3}, (2, 4, 32), "`axis` must name axes of the input"),
-        ({"axis": -3}, (2, 4, 32), "not the batch, axis 0"),
+        ({"axis": -3}, (2, 4, 32), "not axis 0, the batch axis"),
         ({"axis": (1, -2)}, (2, 4, 32), "different axes"),
         ({}, (2, 4, None), "must have a known size"),
     ],
@@ -223,8 +223,11 @@ def test_instances(axis):
     ("options", "message"),
     [
         ({"axis": None}, r"GroupNormalization\(groups=1\)\. Received: axis=None"),
-        ({"groups": 2}, "it is GroupNormalization. Received: groups=2"),
-        ({"channels_per_group": 2}, "GroupNormalization. Received: channels_per_group=2"),
+        ({"groups": 2}, "use GroupNormalization for other groups. Received: groups=2"),
+        (
+            {"channels_per_group": 2},
+            "use GroupNormalization for other groups. Received: channels_per_group=2",
+        ),
     ],
 )
 def test_arguments_of_other_libraries_layers_are_explained(options, message):

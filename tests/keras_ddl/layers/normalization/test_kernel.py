@@ -1,4 +1,4 @@
-"""What wrappers of kernels have in common: LoRA, quantization, activity losses, removal."""
+"""Properties that all kernel wrappers share: LoRA, quantization, activity losses, removal."""
 
 import keras
 import numpy as np
