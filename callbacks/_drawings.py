@@ -1,6 +1,7 @@
 """Charts as lists of SVG shapes, for the template of the HTML page."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,61 @@ from keras_ddl.callbacks._colours import colours, data_uri
 
 COLOURS = [f"--s{i}" for i in range(6)]
 WIDTH, LEFT, RIGHT, ROW = 560, 64, 12, 18
+
+
+# Tuples, which the template unpacks: looking up thousands of names would take most of its time.
+class Rule(NamedTuple):
+    """A thin line of a scale."""
+
+    x1: str | int
+    y1: str | int
+    x2: str | int
+    y2: str | int
+
+
+class Label(NamedTuple):
+    """Text; `anchor` is the end of it, "start", "middle" or "end", that `x` is the place of."""
+
+    x: str
+    y: str
+    anchor: str
+    text: str | int
+
+
+class Line(NamedTuple):
+    """A line through points, as SVG writes them."""
+
+    colour: str
+    points: str
+
+
+class Dot(NamedTuple):
+    """A point with a tip, which shows when the mouse is over it."""
+
+    x: str
+    y: str
+    colour: str
+    tip: str
+
+
+class Image(NamedTuple):
+    """Pixels that fill a rectangle."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    uri: str
+
+
+class Box(NamedTuple):
+    """An invisible rectangle with a tip."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    tip: str
 
 
 def drawing(chart):
@@ -36,7 +92,7 @@ def _lines(chart):
     marks, labels, lines, dots = [], [], [], []
     for value in scale_values(chart):
         y = bottom - float(chart.places([value])[0]) * (bottom - top)
-        marks.append({"x1": LEFT, "y1": f"{y:.1f}", "x2": WIDTH - RIGHT, "y2": f"{y:.1f}"})
+        marks.append(Rule(LEFT, f"{y:.1f}", WIDTH - RIGHT, f"{y:.1f}"))
         labels.append(_label(LEFT - 6, y + 4, "end", short(value)))
     count = len(chart.epochs)
     xs = [
@@ -56,8 +112,8 @@ def _lines(chart):
             points.append(f"{x:.1f},{y:.1f}")
             if count <= 100:
                 tip = f"{name}, epoch {epoch}: {short(value)}"
-                dots.append({"x": f"{x:.1f}", "y": f"{y:.1f}", "colour": colour, "tip": tip})
-        lines.append({"colour": colour, "points": " ".join(points)})
+                dots.append(Dot(f"{x:.1f}", f"{y:.1f}", colour, tip))
+        lines.append(Line(colour, " ".join(points)))
         legend.append((name, colour))
     return {
         "title": chart.title + (" (logarithmic)" if chart.scale == "log" else ""),
@@ -81,7 +137,7 @@ def _map(chart):
     for index, (name, values) in enumerate(chart.series.items()):
         labels.append(_label(WIDTH - right + 6, index * ROW + 13, "start", short(values[-1])))
         tip = f"{name}, epoch {chart.epochs[-1]}: {short(values[-1])}"
-        boxes.append({"x": left, "y": index * ROW, "w": width, "h": ROW, "tip": tip})
+        boxes.append(Box(left, index * ROW, width, ROW, tip))
     step = width / len(chart.epochs)
     xs = [left + (i + 0.5) * step for i in range(len(chart.epochs))]
     labels += _epoch_labels(chart.epochs, xs, height + 14)
@@ -94,8 +150,8 @@ def _map(chart):
         "labels": labels,
         "boxes": boxes,
         "images": [
-            {"x": left, "y": 0, "w": width, "h": height, "uri": image},
-            {"x": left, "y": height + 22, "w": width, "h": 10, "uri": bar},
+            Image(left, 0, width, height, image),
+            Image(left, height + 22, width, 10, bar),
         ],
         "legend": [
             ("colour: " + ("logarithmic" if chart.scale == "log" else "linear"), None),
@@ -111,17 +167,17 @@ def _bands(chart):
     low, high = chart.limits
     for value in sorted({low, high, 0.0 if low < 0 < high else low}):
         x = left + float(chart.places([value])[0]) * width
-        marks.append({"x1": f"{x:.1f}", "y1": 0, "x2": f"{x:.1f}", "y2": height})
+        marks.append(Rule(f"{x:.1f}", 0, f"{x:.1f}", height))
         labels.append(_label(x, height + 14, "middle", short(value)))
     for index, (name, values) in enumerate(chart.series.items()):
         xs, y = left + chart.places(values) * width, index * ROW + ROW / 2
         if np.isnan(xs).any():
             continue
-        lines.append({"colour": COLOURS[0], "points": f"{xs[0]:.1f},{y} {xs[2]:.1f},{y}"})
+        lines.append(Line(COLOURS[0], f"{xs[0]:.1f},{y} {xs[2]:.1f},{y}"))
         top, bottom = y - 6, y + 6
-        lines.append({"colour": COLOURS[1], "points": f"{xs[1]:.1f},{top} {xs[1]:.1f},{bottom}"})
+        lines.append(Line(COLOURS[1], f"{xs[1]:.1f},{top} {xs[1]:.1f},{bottom}"))
         tip = f"{name}: {short(values[0])}, median {short(values[1])}, {short(values[2])}"
-        boxes.append({"x": left, "y": index * ROW, "w": width, "h": ROW, "tip": tip})
+        boxes.append(Box(left, index * ROW, width, ROW, tip))
     legend = [("15th to 85th percentile", COLOURS[0]), ("median", COLOURS[1])]
     return {
         "height": height + 20,
@@ -155,4 +211,4 @@ def _epoch_labels(epochs, xs, y):
 
 
 def _label(x, y, anchor, text):
-    return {"x": f"{x:.1f}", "y": f"{y:.1f}", "anchor": anchor, "text": text}
+    return Label(f"{x:.1f}", f"{y:.1f}", anchor, text)

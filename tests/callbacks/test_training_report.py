@@ -127,6 +127,17 @@ def test_a_page_holds_as_many_shapes_for_thousands_of_epochs_as_for_hundreds(cla
     assert sizes[1] < 1.1 * sizes[0]
 
 
+def test_a_page_holds_as_many_shapes_for_any_number_of_epochs(classifier, tmp_path):
+    """A heat map is one picture: its cells are no shapes, which would be written every epoch."""
+    logs = {f"{quantity}/{i}": 1.0 + i for quantity in ("update_ratio", "x") for i in range(30)}
+    pages = [
+        written(TrainingReport(tmp_path / "run.html", png=False), classifier(), epochs, logs=logs)
+        for epochs in (2, 12)
+    ]
+    assert pages[0].count("<rect") == pages[1].count("<rect")
+    assert pages[0].count("<image") == pages[1].count("<image") == 4  # two maps and their scales
+
+
 def test_a_fit_that_begins_later_numbers_its_epochs_so(classifier, tmp_path):
     page = written(TrainingReport(tmp_path / "run.html", png=False), classifier(), 6, first=4)
     assert "epoch 5<" in page

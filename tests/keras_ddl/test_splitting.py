@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keras_ddl.splitting import stratified_order, train_validation_test_split
@@ -41,13 +41,14 @@ def test_an_empty_set_has_an_order():
     assert len(stratified_order(np.zeros(0, np.int64), np.random.default_rng(0))) == 0
 
 
-@settings(max_examples=50)
+@pytest.mark.parametrize("form", ["(n,)", "(n, 1)", "one-hot", "strings"])
+@settings(max_examples=20)
 @given(
-    st.lists(st.integers(0, 3), min_size=5, max_size=200),
-    st.floats(0, 0.4),
-    st.floats(0, 0.4),
-    st.sampled_from(["(n,)", "(n, 1)", "one-hot", "strings"]),
+    labels=st.lists(st.integers(0, 3), min_size=5, max_size=200),
+    validation=st.floats(0, 0.4),
+    test=st.floats(0, 0.4),
 )
+@example(labels=[0] * 95 + [1] * 5, validation=0.2, test=0.2)
 def test_each_set_has_each_class_in_its_share(labels, validation, test, form):
     """Counts of the first and the last set differ from the share by less than 1 example.
 

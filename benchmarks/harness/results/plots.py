@@ -15,6 +15,8 @@ from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import Section, View, groups
 
+MOST_CHARACTERS = 60  # of the values below an axis; more than these stand upright
+
 STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -77,6 +79,8 @@ def _against_axis(
             label=reference.label,
         )
         heights += published.values()
+    if sum(len(str(value)) for value in by_value) > MOST_CHARACTERS:
+        axes.tick_params("x", rotation=90)
     if diverged:
         top = [max(heights, default=1)] * len(diverged)
         axes.plot(diverged, top, "rx", label="did not converge (n/c)")
@@ -97,6 +101,8 @@ def draw_means(axes: Axes, by_value: Mapping[Any, Sequence[float]], **style: Any
     intervals = {value: mean_interval(seeds) for value, seeds in by_value.items() if seeds}
     means = [interval.mean for interval in intervals.values()]
     halves = np.nan_to_num([interval.half for interval in intervals.values()])
+    if any(isinstance(value, str) for value in intervals):
+        style.setdefault("linestyle", "none")  # a line between names would say nothing
     axes.errorbar([*intervals], means, yerr=halves, marker="o", capsize=3, **style)
     return means
 

@@ -132,3 +132,11 @@ def test_errors_of_one_size_keep_a_linear_scale(drawn, make_record):
 def test_an_error_of_zero_can_be_drawn(drawn, make_record):
     records = [make_record(error, rate=rate, kind="b") for rate, error in [(0.1, 0.0), (0.5, 50.0)]]
     assert {10, 20, 30, 40, 50} <= ticks(drawn(records))  # linear: a logarithm has no zero
+
+
+def test_many_names_stand_upright(drawn, make_record):
+    names = [f"a rather long name {number}" for number in range(15)]
+    svg = drawn([make_record(1.0, rate=name) for name in names])
+    assert len(re.findall(r"rotate\(-90\)", svg)) >= len(names)
+    few = drawn([make_record(1.0, rate=name) for name in names[:2]])
+    assert len(re.findall(r"rotate\(-90\)", few)) < len(names)
