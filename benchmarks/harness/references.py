@@ -25,7 +25,7 @@ class Reference:
     place: str
     provenance: str
     protocol: str
-    values: Mapping[str, Mapping[float, float]]
+    values: Mapping[str, Mapping[Any, float]]
     spreads: Mapping[str, Mapping[float, float]]
 
     @property

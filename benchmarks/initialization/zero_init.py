@@ -100,7 +100,7 @@ def distinct(units: np.ndarray) -> int:
 
 def chosen(records: Sequence[Record], activation: str, start: str) -> list[Record]:
     """The converged records of an arm at its tuned learning rate."""
-    where = {"activation": activation, "start": start}
+    where: Params = {"activation": activation, "start": start}
     rate = best(records, metric=LOSS, **where).value
     return [*converged(records, learning_rate=rate, **where).values()]
 

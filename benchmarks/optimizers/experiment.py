@@ -135,7 +135,7 @@ def judge(records: Sequence[Record]) -> Verdict:
     findings = []
     crossing = "steps of SGD that cross the steepest axis, until that coordinate is small"
     for problem in QUADRATICS:
-        where = {"problem": problem, "condition": worst}
+        where: Params = {"problem": problem, "condition": worst}
         turns = values(records, "turns", optimizer="SGD", **where)
         what = f"{problem}, condition number {worst:,}: {crossing}"
         findings.append(within(what, mean_interval([*turns.values()]), "%", low=MOST_TURNS))

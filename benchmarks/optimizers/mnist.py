@@ -8,6 +8,7 @@ network "2c2d", for the `paper` profile, is that of DeepOBS: two convolutions an
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +113,11 @@ def table(section: Section) -> Table:
             mean_interval([record.metrics[name] for record in found])
             for name in ("train_loss", "validation_loss")
         )
-        row = [method, f"{rate:g}{edge}", *(f"{one.mean:.4f} ± {one.half:.4f}" for one in losses)]
+        row: list[Any] = [
+            method,
+            f"{rate:g}{edge}",
+            *(f"{one.mean:.4f} ± {one.half:.4f}" for one in losses),
+        ]
         row += [cell(found, "test_error"), len(found)]
         rows.append([*row, *([published(reference, "test_error", method)] if reference else [])])
     return headers, rows

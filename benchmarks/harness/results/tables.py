@@ -94,7 +94,7 @@ def cell(arm: Sequence[Record], metric: str) -> str:
     return f"{mean_interval(seeds)}" + (f" (n/c {diverged})" if diverged else "")
 
 
-def published(reference: Reference | None, metric: str, value: float) -> str:
+def published(reference: Reference | None, metric: str, value: float | str) -> str:
     """The paper's value with its error bar; "-" if the paper has none."""
     mean = reference.values[metric].get(value) if reference else None
     if reference is None or mean is None:

@@ -15,7 +15,7 @@ class RunningMean:
 
     def __init__(self):
         self.count = 0
-        self.mean = np.float64(0)
+        self.mean = np.zeros(())
 
     def add(self, rows) -> None:
         """Add an array with the examples on its first axis."""
@@ -33,7 +33,7 @@ class RunningCovariance:
 
     def __init__(self):
         self._mean = RunningMean()
-        self._products = np.float64(0)  # the sum of (row - mean) (row - mean)'
+        self._products = np.zeros(())  # the sum of (row - mean) (row - mean)'
         self._waiting: list[np.ndarray] = []
 
     @property
