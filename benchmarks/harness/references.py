@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[1] / "references"
 
@@ -26,7 +27,7 @@ class Reference:
     provenance: str
     protocol: str
     values: Mapping[str, Mapping[Any, float]]
-    spreads: Mapping[str, Mapping[float, float]]
+    spreads: Mapping[str, Mapping[Any, float]]
 
     @property
     def label(self) -> str:
