@@ -25,6 +25,7 @@ from benchmarks.networks.perceptron import POINTS, TABLES, learn
 PERCEPTRON = "perceptron"
 LARGEST_START = 3  # of a perceptron's initial weights, which are integers
 SOME = 1.0  # % of the networks that have to learn XOR for "can": a threshold of ours
+SMALL = {"fontsize": "x-small", "title_fontsize": "x-small"}
 WEIGHTS = ("kernel_1", "bias_1", "kernel_2", "bias_2")
 
 
@@ -158,6 +159,7 @@ def best_share(records: Sequence[Record], network: str) -> tuple[str, list[float
 def judge(records: Sequence[Record]) -> Verdict:
     """All perceptrons learn AND and OR, none learns XOR and all cycle; some networks learn it."""
     findings = []
+    starts = max((record.trial.params["seeds"] for record in records), default=0)
     for task, metric, bounds in (
         ("AND", "learned", {"low": 100}),
         ("OR", "learned", {"low": 100}),
@@ -166,11 +168,13 @@ def judge(records: Sequence[Record]) -> Verdict:
     ):
         share = mean_interval([*values(records, metric, network=PERCEPTRON, task=task).values()])
         does = "learn it" if metric == "learned" else "fall into a cycle"
-        findings.append(within(f"perceptrons on {task} that {does}", share, "%", **bounds))
+        what = f"perceptrons on {task} that {does}, of {starts} starts in each repetition"
+        findings.append(within(what, share, "%", **bounds))
     networks = {record.trial.params["network"] for record in records} - {PERCEPTRON}
     for network in sorted(networks):
         how, shares = best_share(records, network)
-        what = f"{network} networks that learn XOR ({how}; at least {SOME:g} %: our threshold)"
+        what = f"{network} networks that learn XOR, of {starts} starts in each repetition ({how}, "
+        what += f"where most do; at least {SOME:g} %: our threshold)"
         findings.append(within(what, mean_interval(shares), "%", low=SOME))
     return all_of(findings)
 
@@ -206,8 +210,10 @@ def draw(section: Section, figure) -> None:
     for axes, (task, found) in zip(above, _by_task(section.records), strict=False):
         curves = found[0].curves
         lines = list(zip(curves["w1"], curves["w2"], curves["b"], strict=True))
-        for number, (w1, w2, b) in enumerate(lines):
-            _line(axes, w1, w2, b, shade=0.25 + 0.75 * (number + 1) / len(lines))
+        for number, weights in enumerate(lines, start=1):
+            _line(axes, *weights, shade=0.25 + 0.75 * number / len(lines))
+        if len(lines) > 1:
+            axes.legend(title="(w1, w2, b) by update", loc="upper left", **SMALL)
         ended = f"a cycle of {len(lines)} updates" if len(lines) > 1 else "learned"
         _points(axes, TABLES[task], f"perceptron, {task}: {ended}")
     for axes, (title, activation, weights) in zip(below, _networks(section.records), strict=False):
@@ -245,10 +251,13 @@ def _regions(axes, activation: str, weights: Sequence[np.ndarray]) -> None:
 
 
 def _line(axes, w1: float, w2: float, b: float, shade: float) -> None:
-    """The line w1 x + w2 y + b = 0, if there is one."""
+    """The line w1 x + w2 y + b = 0, if there is one; the legend has the weights in any case."""
+    style = {"color": "tab:blue", "alpha": shade, "label": f"({w1:g}, {w2:g}, {b:g})"}
     if w1 or w2:
         foot = -b * np.array([w1, w2]) / (w1**2 + w2**2)
-        axes.axline(foot, foot + np.array([-w2, w1]), color="tab:blue", alpha=shade)
+        axes.axline(foot, foot + np.array([-w2, w1]), **style)
+    else:
+        axes.plot([], [], " ", **style)
 
 
 def _points(axes, targets: Sequence[int], title: str) -> None:

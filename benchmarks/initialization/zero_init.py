@@ -7,6 +7,7 @@ because it needs no convolutions: a dense network shows it in seconds.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def distinct(units: np.ndarray) -> int:
 
 def chosen(records: Sequence[Record], activation: str, start: str) -> list[Record]:
     """The converged records of an arm at its tuned learning rate."""
-    where: Params = {"activation": activation, "start": start}
+    where: dict[str, Any] = {"activation": activation, "start": start}
     rate = best(records, metric=LOSS, **where).value
     return [*converged(records, learning_rate=rate, **where).values()]
 

@@ -7,6 +7,7 @@ is tuned for each arm.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,15 +47,14 @@ def grid(settings: Params) -> list[Params]:
 
 def chosen(records: Sequence[Record], activation: str, norm: str) -> dict[int, float]:
     """By repetition, the test error of an arm at its tuned learning rate."""
-    where: Params = {"activation": activation, "norm": norm}
+    where: dict[str, Any] = {"activation": activation, "norm": norm}
     rate = best(records, **where).value
     return values(records, "test_error", diverged=GUESSING, learning_rate=rate, **where)
 
 
 def difference(records: Sequence[Record], activation: str) -> Interval:
     """Test error with BN before the activation less that with BN after it."""
-    before, after = (chosen(records, activation, norm) for norm in ARMS)
-    return paired_difference(before, after)
+    return paired_difference(*(chosen(records, activation, norm) for norm in ARMS))
 
 
 def judge(records: Sequence[Record]) -> Verdict:
