@@ -7,7 +7,7 @@ The claim is that of lectures after Minsky and Papert (1969), which give no set-
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def perceptrons(trial: Trial) -> tuple[Metrics, Curves]:
     for _ in range(params["seeds"]):
         start = rng.integers(-LARGEST_START, LARGEST_START + 1, size=3)
         order = rng.permutation(len(POINTS))
-        runs.append(learn(TABLES[params["task"]], start, order, params["epochs"]))
+        runs.append(learn(TABLES[params["task"]], start.tolist(), order.tolist(), params["epochs"]))
     lengths = [len(run.cycle) for run in runs if run.cycle]
     metrics = {
         "learned": 100 * float(np.mean([run.converged for run in runs])),
@@ -119,8 +119,8 @@ def networks(trial: Trial) -> tuple[Metrics, Curves]:
     targets = np.repeat(np.array(TABLES["XOR"])[:, None], count, axis=1).astype("float32")
     loop = Population.from_models([model])  # for its compiled loop over all updates
     loop.compile(keras.optimizers.SGD(1.0), loss)
-    batches = [np.tile(part, (updates, 1)) for part in (POINTS.astype("float32"), targets)]
-    loop.fit(*batches, batch_size=len(POINTS), shuffle=False, verbose=0)
+    x, y = [np.tile(part, (updates, 1)) for part in (POINTS.astype("float32"), targets)]
+    loop.fit(x, y, batch_size=len(POINTS), shuffle=False, verbose=0)
     logits = ops.convert_to_numpy(model(POINTS.astype("float32")))
     right = ((logits > 0) == targets).all(axis=0)
     weights = dict(zip(WEIGHTS, model.get_weights(), strict=True))
@@ -210,10 +210,10 @@ def draw(section: Section, figure) -> None:
     for axes, (task, found) in zip(above, _by_task(section.records), strict=False):
         curves = found[0].curves
         lines = list(zip(curves["w1"], curves["w2"], curves["b"], strict=True))
-        for number, weights in enumerate(lines, start=1):
-            _line(axes, *weights, shade=0.25 + 0.75 * number / len(lines))
+        for number, line in enumerate(lines, start=1):
+            _line(axes, *line, shade=0.25 + 0.75 * number / len(lines))
         if len(lines) > 1:
-            axes.legend(title="(w1, w2, b) by update", loc="upper left", **SMALL)
+            axes.legend(title="(w1, w2, b) by update", loc="center", **SMALL)
         ended = f"a cycle of {len(lines)} updates" if len(lines) > 1 else "learned"
         _points(axes, TABLES[task], f"perceptron, {task}: {ended}")
     for axes, (title, activation, weights) in zip(below, _networks(section.records), strict=False):
@@ -237,7 +237,7 @@ def _networks(records: Sequence[Record]) -> Iterator[tuple[str, str, list[np.nda
 
 def _regions(axes, activation: str, weights: Sequence[np.ndarray]) -> None:
     """The side of 1 in colour."""
-    functions = {
+    functions: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
         "tanh": np.tanh,
         "relu": lambda z: np.maximum(z, 0),
