@@ -119,7 +119,7 @@ def networks(trial: Trial) -> tuple[Metrics, Curves]:
     targets = np.repeat(np.array(TABLES["XOR"])[:, None], count, axis=1).astype("float32")
     loop = Population.from_models([model])  # for its compiled loop over all updates
     loop.compile(keras.optimizers.SGD(1.0), loss)
-    x, y = (np.tile(part, (updates, 1)) for part in (POINTS.astype("float32"), targets))
+    x, y = [np.tile(part, (updates, 1)) for part in (POINTS.astype("float32"), targets)]
     loop.fit(x, y, batch_size=len(POINTS), shuffle=False, verbose=0)
     logits = ops.convert_to_numpy(model(POINTS.astype("float32")))
     right = ((logits > 0) == targets).all(axis=0)
@@ -210,10 +210,10 @@ def draw(section: Section, figure) -> None:
     for axes, (task, found) in zip(above, _by_task(section.records), strict=False):
         curves = found[0].curves
         lines = list(zip(curves["w1"], curves["w2"], curves["b"], strict=True))
-        for number, weights in enumerate(lines, start=1):
-            _line(axes, *weights, shade=0.25 + 0.75 * number / len(lines))
+        for number, line in enumerate(lines, start=1):
+            _line(axes, *line, shade=0.25 + 0.75 * number / len(lines))
         if len(lines) > 1:
-            axes.legend(title="(w1, w2, b) by update", loc="upper left", **SMALL)
+            axes.legend(title="(w1, w2, b) by update", loc="center", **SMALL)
         ended = f"a cycle of {len(lines)} updates" if len(lines) > 1 else "learned"
         _points(axes, TABLES[task], f"perceptron, {task}: {ended}")
     for axes, (title, activation, weights) in zip(below, _networks(section.records), strict=False):

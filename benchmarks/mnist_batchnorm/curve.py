@@ -65,24 +65,15 @@ def judge_faster(records: Sequence[Record]) -> Verdict:
     findings = []
     for share in (EARLY, LATE):
         step = round(share * updates)
-        with_bn, without = (
-            accuracy(records, step, norm, chosen[norm].value) for norm in (BEFORE, NONE)
-        )
-        gain = paired_difference(with_bn, without)
+        none, bn = [accuracy(records, step, norm, chosen[norm].value) for norm in ARMS]
         what = f"validation accuracy at step {step:,}, BN less none ({rates})"
-        findings.append(within(what, gain, "pp", low=0))
-    without, with_bn = (
-        values(
-            records,
-            "test_error",
-            diverged=GUESSING,
-            norm=norm,
-            learning_rate=chosen[norm].value,
-        )
-        for norm in (NONE, BEFORE)
-    )
-    test = paired_difference(without, with_bn)
-    findings.append(within("test accuracy at the end, BN less none", test, "pp", low=0))
+        findings.append(within(what, paired_difference(bn, none), "pp", low=0))
+    none, bn = [
+        values(records, "test_error", GUESSING, norm=norm, learning_rate=chosen[norm].value)
+        for norm in ARMS
+    ]
+    what = "test accuracy at the end, BN less none"
+    findings.append(within(what, paired_difference(none, bn), "pp", low=0))
     (slow, slow_by), (fast, fast_by) = (soonest(records, norm) for norm in ARMS)
     ratios = []
     if any(map(_reaches, records)):

@@ -54,7 +54,8 @@ def chosen(records: Sequence[Record], activation: str, norm: str) -> dict[int, f
 
 def difference(records: Sequence[Record], activation: str) -> Interval:
     """Test error with BN before the activation less that with BN after it."""
-    return paired_difference(*(chosen(records, activation, norm) for norm in ARMS))
+    before, after = [chosen(records, activation, norm) for norm in ARMS]
+    return paired_difference(before, after)
 
 
 def judge(records: Sequence[Record]) -> Verdict:
