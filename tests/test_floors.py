@@ -25,6 +25,7 @@ EXEMPT = {
     ("keras_ddl/_backend.py", "torch"),
     ("keras_ddl/feed.py", "tensorflow"),
     ("keras_ddl/layers/normalization/native.py", "torch"),
+    ("keras_ddl/optimizers/fused_adam.py", "tensorflow"),
     ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
     ("keras_ddl/population/checkpoint.py", "torch"),
     ("keras_ddl/population/compiling.py", "tensorflow"),
