@@ -32,8 +32,6 @@ def name() -> str:
         BackendError: if Keras or its backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # TensorFlow's C++ code logs warnings only
-    # TensorFlow leaves it off on many processors, where wide layers then train at half speed.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         with interrupts.at_once(), hide_native_messages():
             import keras
