@@ -8,6 +8,7 @@ network "2c2d", for the `paper` profile, is that of DeepOBS: two convolutions an
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,7 @@ def judge(records: Sequence[Record]) -> Verdict:
 
 def table(section: Section) -> Table:
     reference = section.reference
+    method: Any  # the axis of the published values is a name, too
     headers = ["optimizer", "learning rate", "training loss", "validation loss", "test error %"]
     headers += ["seeds", *(["paper: test error %"] if reference else [])]
     rows = []
@@ -112,7 +114,11 @@ def table(section: Section) -> Table:
             mean_interval([record.metrics[name] for record in found])
             for name in ("train_loss", "validation_loss")
         )
-        row = [method, f"{rate:g}{edge}", *(f"{one.mean:.4f} ± {one.half:.4f}" for one in losses)]
+        row: list[Any] = [
+            method,
+            f"{rate:g}{edge}",
+            *(f"{one.mean:.4f} ± {one.half:.4f}" for one in losses),
+        ]
         row += [cell(found, "test_error"), len(found)]
         rows.append([*row, *([published(reference, "test_error", method)] if reference else [])])
     return headers, rows

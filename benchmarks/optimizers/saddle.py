@@ -86,7 +86,7 @@ def _for_a_component(trial: Trial, model, x: np.ndarray, most: int) -> np.ndarra
     halfway = -(first**2 + second**2) / 8  # the minima are at -first^2 / 4, and so on
     model.layers[-1].set_weights([np.sqrt(second) * directions[:, -2:-1]])
     start = model.layers[-1].get_weights()[0].T
-    data: list[np.ndarray] = [covariance.astype("float32"), np.float32(halfway)]
+    data: list[Any] = [covariance.astype("float32"), np.float32(halfway)]
     surface, runs = surfaces.COMPONENT, 1
     if params["batch"] != FULL:
         surface, runs = surfaces.COMPONENT_BY_BATCHES, params["batch_runs"]
