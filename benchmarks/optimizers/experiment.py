@@ -135,13 +135,13 @@ def judge(records: Sequence[Record]) -> Verdict:
     findings = []
     crossing = "steps of SGD that cross the steepest axis, until that coordinate is small"
     for problem in QUADRATICS:
-        where: Params = {"problem": problem, "condition": worst}
-        turns = values(records, "turns", optimizer="SGD", **where)
+        of = functools.partial(values, records, problem=problem, condition=worst)
+        turns = of("turns", optimizer="SGD")
         what = f"{problem}, condition number {worst:,}: {crossing}"
         findings.append(within(what, mean_interval([*turns.values()]), "%", low=MOST_TURNS))
-        plain = values(records, "log10_steps", optimizer="SGD", **where)
+        plain = of("log10_steps", optimizer="SGD")
         for method in METHODS[1:]:
-            other = values(records, "log10_steps", optimizer=method, **where)
+            other = of("log10_steps", optimizer=method)
             what = f"{problem}: log10 of the steps of SGD over those of {method}"
             findings.append(within(what, paired_difference(plain, other), "", low=FEWER))
     return all_of(findings)

@@ -97,6 +97,7 @@ def judge(records: Sequence[Record]) -> Verdict:
 
 def table(section: Section) -> Table:
     reference = section.reference
+    method: Any  # the axis of the published values is a name, too
     headers = ["optimizer", "learning rate", "training loss", "validation loss", "test error %"]
     headers += ["seeds", *(["paper: test error %"] if reference else [])]
     rows = []
