@@ -81,3 +81,9 @@ def test_a_dictionary_is_refused():
 def test_other_than_a_pair_is_refused():
     with pytest.raises(ValueError, match=r"`inputs` must be a residual branch.*a list of 3"):
         StochasticDepth()([RESIDUAL] * 3)
+
+
+def test_integers_are_scaled_like_floats():
+    shortcut, residual = np.full((4, 3), 3, "int32"), np.full((4, 3), 5, "int32")
+    out = apply(StochasticDepth(0.5), shortcut, residual, training=False)
+    np.testing.assert_allclose(out, 5.5)
