@@ -21,7 +21,7 @@ from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import Choice, best
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
 from benchmarks.networks.dropout_mlp import dropout_mlp
 
@@ -79,9 +79,14 @@ def optimizer(trial: Trial):
     return keras.optimizers.SGD(rate, momentum=params["momentum"])
 
 
+def choice(records: Sequence[Record], name: str) -> Choice:
+    """The base rate of a schedule, and whether it lies at an end of the grid."""
+    return best(records, "base_rate", diverged=math.inf, schedule=name)
+
+
 def chosen(records: Sequence[Record], name: str) -> float | None:
     """The base rate of a schedule."""
-    return best(records, "base_rate", diverged=math.inf, schedule=name).value
+    return choice(records, name).value
 
 
 def judge(records: Sequence[Record]) -> Verdict:
@@ -106,18 +111,16 @@ def table(section: Section) -> Table:
     headers = ["schedule", "base rate", "validation error %", "halfway %", "test error %"]
     headers += ["constant less this, pp", "seeds"]
     plain = values(records, "test_error", schedule=CONSTANT, base_rate=chosen(records, CONSTANT))
-    rates = [rate for (rate,) in groups(records, ("base_rate",))]
     rows = []
     for name in SCHEDULES:
-        rate = chosen(records, name)
-        found = arm(records, schedule=name, base_rate=rate)
-        if rate is None or not found:
+        rate = choice(records, name)
+        found = arm(records, schedule=name, base_rate=rate.value)
+        if rate.value is None or not found:
             continue
-        edge = " (end of the grid)" if rate in (rates[0], rates[-1]) else ""
         curves = [record.curves.get("validation_error", []) for record in found]
         halfway = mean_interval([curve[len(curve) // 2 - 1] for curve in curves if len(curve) > 1])
         gain = paired_difference(plain, values(found, "test_error"))
-        row = [name, f"{rate:g}{edge}", cell(found, "validation_error"), halfway]
+        row = [name, f"{rate}", cell(found, "validation_error"), halfway]
         rows.append([*row, cell(found, "test_error"), gain, len(found)])
     return headers, rows
 

@@ -1,6 +1,6 @@
 """Learning curves: how much training it takes to reach an error."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.harness.spec import Record
 from benchmarks.harness.views import converged
@@ -8,10 +8,19 @@ from benchmarks.harness.views import converged
 
 def cost_to_reach(record: Record, curve: str, target: float, cost: str) -> float:
     """The `cost` ("updates" or "seconds") at which `curve` is first at or below `target`."""
-    for spent, value in zip(record.curves[cost], record.curves[curve], strict=True):
-        if value <= target:
-            return spent
-    raise ValueError(f"{curve} never reaches {target} in a curve that ends at {value}")
+    spent = first_cost(record.curves, curve, target, cost)
+    if spent is None:
+        last = record.curves[curve][-1]
+        raise ValueError(f"{curve} never reaches {target} in a curve that ends at {last}")
+    return spent
+
+
+def first_cost(
+    curves: Mapping[str, Sequence[float]], curve: str, target: float, cost: str
+) -> float | None:
+    """The same for curves that are in no record; None if `curve` never is at or below `target`."""
+    pairs = zip(curves[cost], curves[curve], strict=True)
+    return next((spent for spent, value in pairs if value <= target), None)
 
 
 def cost_ratios(

@@ -2,7 +2,7 @@
 
 A network of two hidden layers is trained from W = 0, from a constant, and from tiny noise. Units
 of a layer that start alike get the same gradient and stay alike. The claim is a lecture's, which
-gives no set-up: network, learning rates and thresholds are ours. The experiment is one of its own
+gives no set-up: network, learning rates and thresholds are ours. This experiment is separate
 because it needs no convolutions: a dense network shows it in seconds.
 """
 

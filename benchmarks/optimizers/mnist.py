@@ -19,7 +19,7 @@ from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import Choice, best
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
 from benchmarks.optimizers.methods import METHODS, optimizer
 from benchmarks.optimizers.views import COLOURS
@@ -72,9 +72,14 @@ def keras_optimizer(trial: Trial):
     return optimizer(trial.params["optimizer"], trial.params["learning_rate"])
 
 
-def chosen(records: Sequence[Record], method: str) -> float | None:
+def choice(records: Sequence[Record], method: str) -> Choice:
     """The learning rate with the lowest mean validation loss, where no run diverged."""
-    return best(records, metric="validation_loss", diverged=math.inf, optimizer=method).value
+    return best(records, metric="validation_loss", diverged=math.inf, optimizer=method)
+
+
+def chosen(records: Sequence[Record], method: str) -> float | None:
+    """The value of that choice."""
+    return choice(records, method).value
 
 
 def judge(records: Sequence[Record]) -> Verdict:
@@ -102,21 +107,17 @@ def table(section: Section) -> Table:
     headers += ["seeds", *(["paper: test error %"] if reference else [])]
     rows = []
     for method in METHODS:
-        found = arm(
-            section.records, optimizer=method, learning_rate=chosen(section.records, method)
-        )
+        rate = choice(section.records, method)
+        found = arm(section.records, optimizer=method, learning_rate=rate.value)
         if not found:
             continue
-        rates = [rate for (rate,) in groups(section.records, ("learning_rate",))]
-        rate = found[0].trial.params["learning_rate"]
-        edge = " (end of the grid)" if rate in (rates[0], rates[-1]) else ""
         losses = (
             mean_interval([record.metrics[name] for record in found])
             for name in ("train_loss", "validation_loss")
         )
         row: list[Any] = [
             method,
-            f"{rate:g}{edge}",
+            f"{rate}",
             *(f"{one.mean:.4f} ± {one.half:.4f}" for one in losses),
         ]
         row += [cell(found, "test_error"), len(found)]

@@ -175,15 +175,15 @@ def draw(section: Section, figure) -> None:
 
 
 def _line(axes, records: Sequence[Record], name: str, label: str | None) -> None:
-    means = {
-        f"{value:g}" if isinstance(value, float) else f"{value}": mean_interval(
-            [record.metrics["steps"] for record in found]
-        )
+    from benchmarks.harness.results.plots import draw_means  # matplotlib
+
+    steps_by_value = {
+        f"{value:g}" if isinstance(value, float) else f"{value}": [
+            record.metrics["steps"] for record in found
+        ]
         for (value,), found in groups(records, (name,)).items()
     }
-    heights = [interval.mean for interval in means.values()]
-    halves = np.nan_to_num([interval.half for interval in means.values()])
-    axes.errorbar([*means], heights, yerr=halves, marker="o", capsize=3, label=label)
+    draw_means(axes, steps_by_value, label=label, linestyle="-")
 
 
 EXPERIMENT = Experiment(

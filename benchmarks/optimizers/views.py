@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 
 from benchmarks.harness.spec import Record
@@ -13,7 +12,7 @@ from benchmarks.optimizers.methods import METHODS, theory
 from benchmarks.optimizers.problems import axes as axes_of
 
 THEORY = ", theory"
-COLOURS = dict(zip(METHODS, mpl.color_sequences["tab10"], strict=False))
+COLOURS = {method: f"C{place}" for place, method in enumerate(METHODS)}
 
 
 def table(section: Section) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from benchmarks.harness.curves import first_cost
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.training import backend
 from benchmarks.harness.training.scoring import score
@@ -73,26 +74,15 @@ def fastest(curves: Curves, target: float, most: float) -> tuple[int, float]:
 
     If none has, the member that ends lowest, and `most`.
     """
-    reached = [
-        next(
-            (
-                epochs
-                for epochs, error in zip(member["epochs"], member["train_error"], strict=True)
-                if error <= target
-            ),
-            np.inf,
-        )
-        for member in curves
-    ]
-    best = int(np.argmin(reached))
-    return (
-        (best, float(reached[best]))
-        if np.isfinite(min(reached))
-        else (
-            lowest(curves, "train_error"),
-            float(most),
-        )
-    )
+    reached = {
+        member: epochs
+        for member, one in enumerate(curves)
+        if (epochs := first_cost(one, "train_error", target, "epochs")) is not None
+    }
+    if not reached:
+        return lowest(curves, "train_error"), float(most)
+    best = min(reached, key=reached.__getitem__)
+    return best, float(reached[best])
 
 
 def sensitivity(

@@ -1,6 +1,5 @@
 """What the preprocessing experiment shows."""
 
-import matplotlib as mpl
 import numpy as np
 
 from benchmarks.harness.stats import mean_interval
@@ -8,7 +7,7 @@ from benchmarks.harness.views import Section, Table, arm
 
 RAW = "raw"
 ARMS = (RAW, "centred", "standardized", "PCA whitening", "ZCA whitening")
-COLOURS = dict(zip(ARMS, mpl.color_sequences["tab10"], strict=False))
+COLOURS = {name: f"C{place}" for place, name in enumerate(ARMS)}
 METRICS = {
     "correlation": ("mean absolute correlation", "{:.4f}"),
     "largest_variance": ("largest variance / mean", "{:.1f}"),

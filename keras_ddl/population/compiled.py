@@ -10,7 +10,7 @@ from keras_ddl.population.executors import executor_for
 
 
 class Compiled(keras.Model):
-    """K models that are compiled alike, each with an optimizer and metrics of its own.
+    """K models that are compiled alike, each with a separate optimizer and separate metrics.
 
     Attributes:
         models: the members.
@@ -46,7 +46,7 @@ class Compiled(keras.Model):
         steps_per_execution: Any = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Compile every member with an optimizer and metrics of its own.
+        """Compile every member with a separate optimizer and separate metrics.
 
         Args:
             optimizer: optimizer or its name; every member gets a new one of its configuration.

@@ -55,7 +55,7 @@ class Trained(Compiled):
                 are copied to the device once. With `data`, integers are indices.
             y: targets; `(batch, K, ...)` if every member has its own examples.
             callbacks: any Keras callbacks; they see means over the members. Callbacks at batches
-                make every step a call of its own.
+                make every step a separate call.
 
         The other arguments are Keras'.
 

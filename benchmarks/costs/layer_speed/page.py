@@ -6,12 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from tabulate import tabulate
 
 from benchmarks.harness.env import described
-from benchmarks.harness.results.plots import STYLE
 
 Record = dict[str, Any]
 BOTH = "forward and backward"
@@ -114,6 +111,11 @@ def _table(records: Iterable[Record], present: Sequence[str]) -> str:
 
 def draw(records: Sequence[Record], path: Path) -> None:
     """Draw the ratios of training steps by layer: a colour per backend and a dot per shape."""
+    import matplotlib as mpl  # drawing only: listing the commands imports this file
+    from matplotlib.figure import Figure
+
+    from benchmarks.harness.results.plots import STYLE
+
     layers = list(dict.fromkeys(record["layer"] for record in records))
     present = [name for name in MODES.values() if name in {mode(record) for record in records}]
     with mpl.rc_context(STYLE):
