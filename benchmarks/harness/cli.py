@@ -13,9 +13,9 @@ from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
-from benchmarks.harness.training import backend, devices, grouping
+from benchmarks.harness.training import grouping, on_ray, scaling
 from benchmarks.harness.training.backend import BackendError
-from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_together
+from benchmarks.harness.training.executors import EXECUTORS, Claim, prepare
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
@@ -63,12 +63,9 @@ def main(
 
 def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[int]) -> int:
     say = (lambda line: None) if arguments.quiet else to_stderr
-    if not arguments.dry_run:
-        count = int(getattr(arguments, "devices", "1"))
-        if count == 1 and trains_together(arguments.executor, experiment):
-            backend.use_cores()
-        devices.provide(count)
-        backend.start()
+    on_cluster = arguments.executor == "ray"
+    if not (arguments.dry_run or on_cluster):
+        prepare(arguments.executor, experiment, int(getattr(arguments, "devices", "1")))
     dataset = (
         experiment.load(arguments.data_dir)
         if experiment.load
@@ -90,9 +87,12 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     store = Store(_folder(experiment, arguments), say)
     output = outcome.Output(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
-        outcome.show_plan(
-            experiment, trials, set() if arguments.fresh else store.done_keys(), output
+        done = set() if arguments.fresh else store.done_keys()
+        todo = [trial for trial in trials if trial.key not in done]
+        prediction = arguments.nodes and scaling.predict(
+            experiment, todo, store.latest().values(), arguments.nodes, dataset
         )
+        outcome.show_plan(experiment, trials, done, output, prediction)
         return DONE
     if arguments.fresh:
         store.check_writable()
@@ -106,7 +106,11 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     if todo:
         store.check_writable()
         progress = Progress(len(todo), experiment.label, arguments.quiet)
-        executor = EXECUTORS[arguments.executor]
+        executor = (
+            on_ray.executor(arguments.address, arguments.gpus_per_group)
+            if on_cluster
+            else EXECUTORS[arguments.executor]
+        )
         _train(
             todo,
             store,
