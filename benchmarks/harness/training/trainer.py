@@ -93,7 +93,7 @@ class Trainer:
             warnings.simplefilter("ignore", MemberDiverged)  # the record has the status "diverged"
             model.fit(
                 feed.batches(group.batches) if group.alone else group.batches(),
-                steps_per_epoch=group.steps,
+                steps_per_epoch=group.updates_per_point,
                 epochs=params["points"],
                 shuffle=False,
                 verbose=0,
@@ -106,7 +106,7 @@ class Trainer:
             curves, metrics = watch.curves[member], scores[member]
             metrics |= {name: curves[name][-1] for name in watch.others if name in curves}
             if best is not None:
-                metrics["stopped_at"] = group.steps * (1 + best.points[member])
+                metrics["stopped_at"] = group.updates_per_point * (1 + best.points[member])
             times = {"wall_s": wall, "fit_s": curves["seconds"][-1]} if group.alone else {}
             records.append(self._record(trial, metrics, curves, times, watch.diverged[member]))
         return records

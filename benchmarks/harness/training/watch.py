@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.spec import Params
-from benchmarks.harness.training.scoring import Predict, enter, score_together
+from benchmarks.harness.training.scoring import Predict, add_to_logs, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
@@ -83,7 +83,7 @@ class Watch(keras.callbacks.Callback):
                 self.others = [*dict.fromkeys([*self.others, *probed])]
         if "validation_error" in points[0]:  # add it to the logs, for the callbacks after this one
             errors = [point["validation_error"] for point in points]
-            enter(self.model, logs, "validation_error", errors)
+            add_to_logs(self.model, logs, "validation_error", errors)
         for member, point in enumerate(points):
             if not self.diverged[member]:
                 for name, value in point.items():
