@@ -15,7 +15,8 @@ from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
 from benchmarks.harness.training import backend, devices, grouping
 from benchmarks.harness.training.backend import BackendError
-from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_together
+from benchmarks.harness.training.checkpoints import Checkpoints
+from benchmarks.harness.training.executors import EXECUTORS, Claim, Limits, trains_together
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
@@ -94,9 +95,11 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
             experiment, trials, set() if arguments.fresh else store.done_keys(), output
         )
         return DONE
+    checkpoints = Checkpoints(store.folder / "checkpoints", notify=say)
     if arguments.fresh:
         store.check_writable()
         store.supersede(trials)
+        checkpoints.remove(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
     say(
@@ -107,10 +110,13 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         store.check_writable()
         progress = Progress(len(todo), experiment.label, arguments.quiet)
         executor = EXECUTORS[arguments.executor]
+        limits = Limits(arguments.members, checkpoints)
         _train(
             todo,
             store,
-            lambda trials, claim: executor(experiment, trials, dataset, progress, claim),
+            lambda trials, claim: executor(
+                experiment, trials, dataset, progress, claim, limits=limits
+            ),
             progress,
             pending,
         )

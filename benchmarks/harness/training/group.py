@@ -69,9 +69,10 @@ class Group:
         """Updates between two points of the learning curves."""
         return self.params["updates"] // self.params["points"]
 
-    def batches(self) -> Iterator[Any]:
-        """Endless batches: examples `(x, y)` for one trial, indices in `pool` for several.
+    def batches(self, start: int = 0) -> Iterator[Any]:
+        """Endless batches, from update `start` on.
 
+        A batch is a pair of examples `(x, y)` for one trial, and indices in `pool` for several.
         Indices have the shape (batch, trials), or (batch,) if all trials share examples and order.
 
         Every epoch is a new permutation that depends only on the trial's seed. All batches are
@@ -80,14 +81,18 @@ class Group:
         size = self.params["batch_size"] * self.params.get("devices", 1)
         orders = [trial.derive("order") for trial in self.trials]
         if self.alone:
-            return self._examples(size, orders)
+            return self._examples(size, orders, start)
         if self.share_examples and len(set(orders)) == 1:
             one = member_indices(None, batch_size=size, subsets=self.indices[:1], seeds=orders[:1])
-            return ((index[:, 0],) for (index,) in one)
-        return member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
-
-    def _examples(self, size: int, orders: Sequence[int]) -> Iterator[tuple[np.ndarray, ...]]:
+            return ((index[:, 0],) for (index,) in itertools.islice(one, start, None))
         drawn = member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
+        return itertools.islice(drawn, start, None)
+
+    def _examples(
+        self, size: int, orders: Sequence[int], start: int
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        drawn = member_indices(None, batch_size=size, subsets=self.indices, seeds=orders)
+        drawn = itertools.islice(drawn, start, None)
         return ((self.pool.x[index[:, 0]], self.pool.y[index[:, 0]]) for (index,) in drawn)
 
 
