@@ -13,7 +13,7 @@ from benchmarks.harness.env import ROOT
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
-from benchmarks.harness.training import backend
+from benchmarks.harness.training import backend, devices
 from benchmarks.harness.training.checkpoints import Checkpoints
 from benchmarks.harness.training.grouping import groups
 from benchmarks.harness.training.progress import Progress
@@ -104,6 +104,23 @@ def trains_together(name: str, experiment: Experiment) -> bool:
     return name == "population" and experiment.structure is not None
 
 
+def prepare(name: str, experiment: Experiment, count: int, cores: int | None = None) -> None:
+    """Start the backend for the executor called `name`.
+
+    Call it before anything else starts the backend; reading data may start it.
+
+    Args:
+        name: the executor's name.
+        experiment: the experiment to run.
+        count: the number of devices of each trial.
+        cores: the number of cores to use. None (default): all.
+    """
+    if count == 1 and trains_together(name, experiment):
+        backend.use_cores(cores)
+    devices.provide(count)
+    backend.start()
+
+
 def _train(
     experiment: Experiment,
     groups: Iterable[list[Trial]],
@@ -129,13 +146,16 @@ def _train(
 
 def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Record]:
     started = time.perf_counter()
+    reached: list[tuple[int, float]] = []  # each point of the curves, and when it was reached
     count = len(group)
     halve = False
+
+    def on_point(point: int, points: int) -> None:
+        reached.append((point, time.perf_counter()))
+        progress.within_trial(count * point, points)
+
     try:
-        if count == 1:
-            records = [train(group[0], progress.within_trial)]
-        else:
-            records = train.together(group, lambda p, n: progress.within_trial(count * p, n))
+        records = [train(group[0], on_point)] if count == 1 else train.together(group, on_point)
     except OutOfTimeError:
         raise
     except Exception as error:
@@ -158,8 +178,25 @@ def _records(train: Any, group: list[Trial], progress: Progress) -> Iterator[Rec
             yield from _records(train, half, progress)
         return
     how = {"executor": "in-process"} if count == 1 else {"executor": "population", "members": count}
+    times = _pace(reached, time.perf_counter() - started)
     for record in records:
-        yield replace(record, environment={**record.environment, **how})
+        yield replace(
+            record,
+            environment={**record.environment, **how},
+            times={**times, **record.times},
+        )
+
+
+def _pace(reached: Sequence[tuple[int, float]], total: float) -> dict[str, float]:
+    """The seconds of a group from one point of the curves to the next, and what it took besides.
+
+    Empty if fewer than two points were reached.
+    """
+    if len(reached) < 2:
+        return {}
+    (first, begun), (last, ended) = reached[0], reached[-1]
+    point_s = (ended - begun) / (last - first)
+    return {"startup_s": max(0.0, total - point_s * (1 + last - first)), "point_s": point_s}
 
 
 def _out_of_memory(error: Exception) -> bool:

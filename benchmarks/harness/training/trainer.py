@@ -4,7 +4,6 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 
 import keras
 
@@ -124,8 +123,7 @@ class Trainer:
                 metrics["stopped_at"] = group.steps * (1 + best.points[member])
             times = {"wall_s": wall, "fit_s": curves["seconds"][-1]} if group.alone else {}
             records.append(self._record(trial, metrics, curves, times, watch.diverged[member]))
-        took = {"group_s": round(wall, 3)}
-        return [replace(record, environment=record.environment | took) for record in records]
+        return records
 
     def _measured(self, trial: Trial, measuring: Measuring) -> Record:
         """Measure. If the experiment builds a model, measure the untrained model."""
