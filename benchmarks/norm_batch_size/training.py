@@ -93,4 +93,10 @@ def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
             if not left:
                 add_to_logs(self.model, logs, ERROR, np.median(self.errors, axis=0))
 
+        def get_state(self):
+            return {"errors": np.asarray(self.errors)}
+
+        def set_state(self, state):
+            self.errors = state["errors"].tolist()
+
     return [LastErrors()]

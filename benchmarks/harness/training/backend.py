@@ -50,10 +50,13 @@ def name() -> str:
     return backend
 
 
-def use_cores() -> None:
+def use_cores(count: int | None = None) -> None:
     """Let the members of populations train in parallel on the processor's cores.
 
     Call it before anything else starts the backend; reading data may start it.
+
+    Args:
+        count: the number of cores to use. None (default): all that this process may use.
     """
     name()  # quietly
     from keras_ddl.population import CoresNotSplit, use_cores
@@ -61,7 +64,7 @@ def use_cores() -> None:
     with warnings.catch_warnings():
         # The warning says that the backend has already started. The results are the same.
         warnings.simplefilter("ignore", CoresNotSplit)
-        use_cores()
+        use_cores(count)
 
 
 def start() -> None:

@@ -79,9 +79,10 @@ class Group:
         """Updates between two points of the learning curves."""
         return self.params["updates"] // self.params["points"]
 
-    def batches(self) -> Iterator[Any]:
-        """Endless batches: examples `(x, y)` for one trial, indices in `pool` for several.
+    def batches(self, start: int = 0) -> Iterator[Any]:
+        """Endless batches, from update `start` on.
 
+        A batch is a pair of examples `(x, y)` for one trial, and indices in `pool` for several.
         Indices have the shape (batch, trials). They have the shape (batch,) if all trials share
         examples and order, so that a population reads each batch from the pool once for all.
 
@@ -92,16 +93,17 @@ class Group:
         size = self.params["batch_size"] * self.params.get("devices", 1)
         seeds = [trial.derive("order") for trial in self.trials]
         if self.alone:
-            drawn = self._indices(size, seeds)
+            drawn = self._indices(size, seeds, start)
             return ((self.pool.x[index[:, 0]], self.pool.y[index[:, 0]]) for (index,) in drawn)
         if self.share_examples and len(set(seeds)) == 1:
-            return ((index[:, 0],) for (index,) in self._indices(size, seeds[:1]))
-        return self._indices(size, seeds)
+            return ((index[:, 0],) for (index,) in self._indices(size, seeds[:1], start))
+        return self._indices(size, seeds, start)
 
-    def _indices(self, size: int, seeds: Sequence[int]) -> Iterator[tuple[np.ndarray]]:
+    def _indices(self, size: int, seeds: Sequence[int], start: int) -> Iterator[tuple[np.ndarray]]:
         """Endless tuples of one array (size, len(seeds)), for the first `len(seeds)` trials."""
         subsets = self.indices[: len(seeds)]
-        return member_indices(None, batch_size=size, subsets=subsets, seeds=seeds)
+        drawn = member_indices(None, batch_size=size, subsets=subsets, seeds=seeds)
+        return itertools.islice(drawn, start, None)
 
 
 def _first(examples: Examples, count: int) -> Examples:
