@@ -67,27 +67,23 @@ def _run(
         queue = filter(None, map(claim, groups(experiment, trials, *cluster.sizes)))
         halves: list[list[Trial]] = []
         running: dict[Any, list[Trial]] = {}
-        try:
-            while True:
-                nodes, slots = cluster.count()
-                while len(running) < max(slots, 1):
-                    group = halves.pop() if halves else next(queue, None)
-                    if group is None:
-                        break
-                    running[task.remote(shared, group, cluster.cores)] = group
-                if not running:
-                    return
-                progress.spread(nodes, len(running))
-                for reference in ray.wait([*running], timeout=POLL)[0]:
-                    group = running.pop(reference)
-                    records = _records(ray, reference, group)
-                    if len(group) > 1 and not records:
-                        middle = len(group) // 2
-                        halves += [group[middle:], group[:middle]]
-                    yield from records
-        finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+        while True:
+            nodes, slots = cluster.count()
+            while len(running) < max(slots, 1):
+                group = halves.pop() if halves else next(queue, None)
+                if group is None:
+                    break
+                running[task.remote(shared, group, cluster.cores)] = group
+            if not running:
+                return
+            progress.spread(nodes, len(running))
+            for reference in ray.wait([*running], timeout=POLL)[0]:
+                group = running.pop(reference)
+                records = _records(ray, reference, group)
+                if len(group) > 1 and not records:
+                    middle = len(group) // 2
+                    halves += [group[middle:], group[:middle]]
+                yield from records
 
 
 def _train(shared: tuple[Experiment, Dataset], group: list[Trial], cores: int) -> list[Record]:
@@ -152,7 +148,11 @@ class _Cluster:
 
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
-    """Connect to a cluster, or start one on this machine."""
+    """Connect to a cluster, or start one on this machine.
+
+    At the end Ray stops the tasks in flight, also if this process is killed. `ray.cancel` is not
+    used: Ray 2.60 aborts the driver if a task ends at the moment at which it is cancelled.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)  # Ray reads them when it is imported
     try:
