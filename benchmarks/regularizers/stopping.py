@@ -16,16 +16,7 @@ from benchmarks.harness.training.scoring import enter, predictor, score_together
 from benchmarks.regularizers.weights import members
 from keras_ddl.callbacks import GL, PQ, UP
 
-HINDSIGHT = "hindsight"
 PATIENCE = 5  # epochs
-CRITERIA = ("patience", "GL", "PQ", "UP")
-TITLES = {
-    "patience": f"patience of {PATIENCE} epochs",
-    "GL": "GL(5)",
-    "PQ": "PQ(0.75, 5)",
-    "UP": "UP(2, 5)",
-    HINDSIGHT: "the best epoch in hindsight",
-}
 
 
 def patience(training: Sequence[float], validation: Sequence[float]) -> bool:
@@ -34,13 +25,16 @@ def patience(training: Sequence[float], validation: Sequence[float]) -> bool:
 
 
 def criteria() -> dict[str, Callable[..., bool]]:
-    """The criteria by name. Each takes the training and validation losses so far."""
+    """By name, functions of the training and validation losses so far that say whether to stop.
+
+    The names are those of `views.CRITERIA`.
+    """
     return {
         "patience": patience,
         "GL": GL(5),
         "PQ": PQ(0.75, 5),
         "UP": UP(2, 5),
-        HINDSIGHT: lambda training, validation: False,
+        "hindsight": lambda training, validation: False,
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.harness.data import Examples
 from benchmarks.harness.spec import Trial
 from benchmarks.regularizers import network, stopping, weights
+from benchmarks.regularizers.views import CRITERIA
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4, 4, 1)).astype("float32")
@@ -88,7 +89,7 @@ def test_criteria_restore_the_lowest_validation_loss_so_far():
         on_epoch_end=lambda epoch, logs: kept.append(watch.model.get_weights())
     )
     model, logs = fitted(trial("none", learning_rate=0.5), seen, watch)
-    for name in (*stopping.CRITERIA, stopping.HINDSIGHT):
+    for name in CRITERIA:
         stopped = int(logs[f"{name}_stopped_at"][0]) // 2
         lowest = int(np.argmin(watch.validation[0][:stopped]))
         model.set_weights(kept[lowest])
@@ -97,6 +98,10 @@ def test_criteria_restore_the_lowest_validation_loss_so_far():
         assert logs[f"{name}_test_loss"][0] == pytest.approx(expected, rel=1e-4)
         assert stopped <= EPOCHS
     assert int(logs["patience_stopped_at"][0]) // 2 < EPOCHS  # it overfits, and is stopped
+
+
+def test_every_criterion_has_a_title():
+    assert [*stopping.criteria()] == [*CRITERIA]
 
 
 def test_the_network_keeps_its_last_weights():
