@@ -27,8 +27,8 @@ def grid(settings: Params) -> list[Params]:
             **shared,
             "activation": activation,
             "arm": name,
-            "rate": 0.0 if name == "none" else settings["rate"],
             "learning_rate": rate,
+            **({} if name == "none" else {"rate": settings["rate"]}),
         }
         for activation in ACTIVATIONS
         for name in ARMS
@@ -99,8 +99,8 @@ def draw(section: Section, figure) -> None:
             if section.reference:
                 axes.plot([place], [section.reference.values[name][activation]], "s", color="0.6")
         axes.set_xticks(range(len(ARMS)), ARMS)
-        axes.set(title=activation, ylim=(0, None))
-    panels[0].set(ylabel="test error % (grey: paper)")
+        axes.set(title=activation)
+    panels[0].set(ylabel="test error % (grey: paper)", ylim=(0, None))  # of all panels
 
 
 def tuning_table(section: Section) -> Table:

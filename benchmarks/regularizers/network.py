@@ -17,7 +17,7 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
 
     It reads `widths`, `activation`, the strengths of `arms.TUNED` as far as the trial has them,
     `target` (of the mean activation), `input_rate` (of dropped inputs) and `masks` (of
-    DropConnect: "example" or "batch"). Arms start from the same kernels.
+    DropConnect: its argument `sampling`). Arms start from the same kernels.
     """
     from keras import Input, Sequential, constraints, initializers
     from keras import layers as core

@@ -14,7 +14,7 @@ from benchmarks.regularizers.views import CRITERIA
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4, 4, 1)).astype("float32")
 Y = RNG.integers(0, 3, size=60)
-EPOCHS = 8
+EPOCHS = 14
 PARAMS = {
     "widths": [8, 8],
     "activation": "relu",
