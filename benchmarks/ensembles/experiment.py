@@ -95,7 +95,7 @@ EXPERIMENT = Experiment(
     profiles=profiles.load("ensembles"),
     paper_dataset="MNIST",
     grid=grid,
-    work=Measuring(measure, build),
+    work=Measuring(measure, build, populations=True),
     views=(
         View(
             axis="masks",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.harness import data, endings, flags, interrupts, sharing
-from benchmarks.harness.experiment import Experiment
+from benchmarks.harness.experiment import Experiment, Measuring
 from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
 from benchmarks.harness.spec import Record, Trial
@@ -65,7 +65,10 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     say = (lambda line: None) if arguments.quiet else to_stderr
     if not arguments.dry_run:
         count = int(getattr(arguments, "devices", "1"))
-        if count == 1 and trains_together(arguments.executor, experiment):
+        populations = trains_together(arguments.executor, experiment) or (
+            isinstance(experiment.work, Measuring) and experiment.work.populations
+        )
+        if count == 1 and populations:
             backend.use_cores()
         devices.provide(count)
         backend.start()
