@@ -67,14 +67,23 @@ def _check_class(first, layer, index):
 
 
 def _check_arguments(first, layer, index):
-    in_weights = getattr(layer, "arguments_in_weights", ())
-    for (argument, *_), mine, others in differences(_config(first), _config(layer)):
-        if argument not in in_weights:
+    for path, mine, others in differences(_config(first), _config(layer)):
+        argument = path[0]
+        if not _lives_in_weight(layer, path):
             raise ValueError(
                 "The members of a population may differ only in what lives in variables. "
                 f"Received: {_where(layer, index)} with {argument}={_shown(others)}, where member "
                 f"0 has {_shown(mine)}. " + _mend(layer, argument)
             )
+
+
+def _lives_in_weight(layer, path):
+    """Whether an argument is a weight, of the layer or of a regularizer or layer inside it."""
+    for name in path:
+        if name in getattr(layer, "arguments_in_weights", ()):
+            return True
+        layer = layer if name == "config" else getattr(layer, str(name), None)
+    return False
 
 
 def _check_wiring(first, model, index):

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.harness.data import Dataset
 from benchmarks.harness.deadline import OutOfTimeError
 from benchmarks.harness.env import ROOT
-from benchmarks.harness.experiment import Experiment, Training
+from benchmarks.harness.experiment import Experiment, Measuring, Training
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.training import backend, devices
@@ -98,7 +98,9 @@ def auto(
 
 
 def trains_together(name: str, experiment: Experiment) -> bool:
-    """Whether the executor called `name` trains trials of `experiment` as populations."""
+    """Whether populations train when the executor called `name` runs `experiment`."""
+    if isinstance(experiment.work, Measuring):
+        return experiment.work.populations
     if name == "auto":
         return experiment.structure is not None and backend.name() != "torch"
     return name == "population" and experiment.structure is not None
