@@ -50,12 +50,12 @@ def _mlp(width: int, steps: int) -> Network:
 
 
 NETWORKS = {
-    "mlp-64": _mlp(64, 1600),
-    "mlp-256": _mlp(256, 600),
-    "mlp-512": _mlp(512, 240),
+    "mlp-64": _mlp(64, 800),
+    "mlp-256": _mlp(256, 300),
+    "mlp-512": _mlp(512, 120),
     "mlp-2048": _mlp(2048, 40),
     "cnn": Network("CNN: two convolutions, 28x28x1", "cnn", 40, (28, 28, 1)),
-    "lstm": Network("LSTM of 128 units, 28 steps of 28", "lstm", 80, (28, 28)),
+    "lstm": Network("LSTM of 128 units, 28 steps of 28", "lstm", 40, (28, 28)),
 }
 MLPS = tuple(name for name, network in NETWORKS.items() if network.kind == "mlp")
 
@@ -70,7 +70,7 @@ class Arm:
         backend: of Keras, or "" where Keras takes no part.
         members: models that train together.
         executor: of a population.
-        cores: of a population; None for all.
+        cores: to which the process is limited; None for all.
         feed: whether `fit` gets `keras_ddl.feed.arrays` rather than arrays.
         execution: `steps_per_execution` of `fit`.
         networks: those that it trains.

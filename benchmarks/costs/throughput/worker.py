@@ -69,6 +69,14 @@ KINDS: dict[str, Callable[[Arm, str], Callable[[], object]]] = {
 }
 
 
+def limit(arm: Arm, core: int | None) -> None:
+    """Limit the process to one core, or to as many as the arm may use."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    elif arm.cores is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arm.cores])
+
+
 def prepare(arm: Arm) -> None:
     """Import Keras, and set the cores of a population before the backend starts."""
     if arm.backend:
@@ -83,7 +91,6 @@ def prepare(arm: Arm) -> None:
 
 if __name__ == "__main__":
     network, name, *core = sys.argv[1:]
-    if core:
-        os.sched_setaffinity(0, {int(core[0])})
+    limit(BY_NAME[name], int(core[0]) if core else None)
     prepare(BY_NAME[name])
     take_turns(BY_NAME[name], network)

@@ -1,10 +1,13 @@
 """TensorFlow: a loop over steps inside the graph, the members as branches of its body."""
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ddl.population.executors.base import Executor, stacked_outputs
+from keras_ddl.population.executors.products import in_blocks
 
 
 class Graph(Executor):
@@ -113,8 +116,11 @@ class Graph(Executor):
         model = self.models[place]
         device = self.devices[place % len(self.devices)] if self.devices else None
 
+        on_a_cpu = device is None and not model.jit_compile and not self.eager
+        products = in_blocks if on_a_cpu else contextlib.nullcontext
+
         def step(leaves):
-            with tf.device(device):
+            with tf.device(device), products(model):
                 batch = examples.pack(leaves)
                 if kind == "predict":
                     return model.predict_step(batch)

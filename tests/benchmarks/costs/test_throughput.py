@@ -20,6 +20,7 @@ RAN = {
     "commit": "0",
     "packages": {"keras": "3.15.1", "numpy": "2.0"},
 }
+SPREAD, ALONE = population("jax").name, population("jax", cores=1).name
 TINY = {
     "mlp": Network("tiny", "mlp", 4, (4,), (4, 4)),
     "cnn": Network("tiny", "cnn", 2, (12, 12, 1)),
@@ -105,6 +106,19 @@ def test_an_arm_tells_the_seconds_of_every_turn(told, arm, network):
     assert {each["samples"] for each in turns} == {TINY[network].steps * arms.BATCH}
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen")
+@pytest.mark.parametrize(
+    ("arm", "core", "expected"),
+    [(ALONE, None, [3]), (SPREAD, None, []), (FIT.name, 5, [5])],
+)
+def test_a_process_is_limited_to_the_cores_of_its_arm(monkeypatch, arm, core, expected):
+    found = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 5, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: found.extend(cores))
+    worker.limit(arms.BY_NAME[arm], core)
+    assert found == expected
+
+
 def test_flop_are_those_of_the_matrix_products():
     kernels = 784 * 256 + 256 * 256 + 256 * 256 + 256 * 10
     assert arms.NETWORKS["mlp-256"].flops == 6 * kernels - 2 * 784 * 256  # none of the images
@@ -132,9 +146,6 @@ def turns(seconds, samples=1000, network="mlp-256", ran=RAN):
         for name, each in seconds.items()
         for number, one in enumerate(each)
     ]
-
-
-SPREAD, ALONE = population("jax").name, population("jax", cores=1).name
 
 
 def test_the_page_has_ratios_of_each_round(tmp_path, picture_size):
