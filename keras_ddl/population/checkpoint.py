@@ -1,4 +1,4 @@
-"""A population's whole state on disk, from which an interrupted `fit` goes on."""
+"""Saves the whole state of a population, so that an interrupted `fit` can resume."""
 
 import os
 from pathlib import Path
@@ -14,25 +14,25 @@ from keras_ddl._checks import positive_integer
 class PopulationCheckpoint(keras.callbacks.Callback):
     """Saves all members during `fit`, and resumes from the file if it exists.
 
-    Saved are every member's variables, those of random seeds and of its optimizer among them, the
-    number of the epoch, and the seed of the examples' order. A run that was interrupted and one
-    that was not end with equal weights:
+    The file holds the variables of every member, including those of random seeds and of its
+    optimizer, the number of the epoch, and the seed for shuffling. An interrupted run ends with the
+    same weights as an uninterrupted one:
 
     ```python
     checkpoint = PopulationCheckpoint("sweep.npz")
     population.fit(x, y, epochs=30, callbacks=[checkpoint])  # the same call again resumes
     ```
 
-    Generators are asked for the batches of the epochs done before, which are not used. The state of
-    other callbacks is not saved. A `fit` that has finished leaves the file; the same call then
-    trains no further.
+    On resuming, a generator's batches of the finished epochs are read and discarded. The state of
+    other callbacks is not saved. The file remains when `fit` has finished, and the same call then
+    does not train any further.
 
     Args:
-        path: where the file is written. It is replaced as a whole, never left half written.
-        every: int > 0, epochs between two saves. Default 1.
+        path: the file. It is replaced in one step, so that it is never incomplete.
+        every: int > 0, number of epochs between two saves. Default 1.
 
     Raises:
-        ValueError: if the model is no `Population`, or the file holds other members.
+        ValueError: if the model is not a `Population`, or the file belongs to another one.
     """
 
     def __init__(self, path: str | os.PathLike[str], every: int = 1):
@@ -123,5 +123,5 @@ def _set_torch_random_states(states):
 
 
 def _plain(array):
-    """NumPy files know no bfloat16."""
+    """Convert bfloat16, which NumPy files do not support, to float32."""
     return array if array.dtype.kind in "biuf" else array.astype("float32")

@@ -19,7 +19,7 @@ class Ensemble(keras.Model):
         name: string, the model's name.
 
     Call arguments:
-        inputs: as the models take them.
+        inputs: a batch for the models.
         training: as for any model.
 
     Output shape: that of one model.
@@ -37,7 +37,7 @@ class Ensemble(keras.Model):
         self.build(None)
 
     def build(self, input_shape: Any) -> None:
-        """Nothing is left to build: the variables are the models'."""
+        """Do nothing: the models are built already."""
 
     def call(self, inputs, training=False):
         outputs = [model(inputs, training=training) for model in self.models]
