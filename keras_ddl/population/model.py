@@ -58,8 +58,8 @@ class Population(Trained):
         executor: "spread" compiles a loop for each member, and runs the loops in parallel on the
             cores or GPUs. "map" stacks the members' weights and runs one step for all, which suits
             dense layers on a single GPU; members must be equal in structure and constants. "loop"
-            runs one member after another. "auto", the default, is "loop" on PyTorch, "map" for dense
-            models on a single GPU with JAX, and else "spread".
+            runs one member after another. "auto", the default, is "loop" on PyTorch, "map" for
+            dense models on a single GPU with JAX, and else "spread".
         memory: bytes that training may take. Default: 80 % of the main memory free now (a GPU's
             memory is not considered). `members_that_fit` says how many members that allows.
         name: string, the model's name.
