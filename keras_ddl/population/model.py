@@ -160,14 +160,16 @@ class Population(Trained):
         self.jax_state_sync()
         return self.models[index]
 
-    def ensemble(self, activation: Any = None) -> Ensemble:
-        """One Keras model whose prediction is the mean of the members' predictions.
+    def ensemble(self, activation: Any = None, draws: int = 1) -> Ensemble:
+        """Make one Keras model that predicts the mean of the members' predictions.
 
         Args:
-            activation: applied to each member's output before averaging, such as "softmax" for
-                members that give logits. Default None.
+            activation: applied to each prediction before averaging, such as "softmax" for members
+                that return logits. Default None.
+            draws: predictions of each member. With more than 1 dropout and other random layers are
+                active (Monte-Carlo dropout). Default 1.
         """
-        return Ensemble(self.models, activation=activation)
+        return Ensemble(self.models, activation=activation, draws=draws)
 
     def build(self, input_shape: Any) -> None:
         """Do nothing: the members are built already."""

@@ -1,10 +1,10 @@
 """Throughput of a Population beside Keras' fit, PyTorch and a JAX scan written by hand.
 
 ReLU networks 784-w-w-w-10 with dropout .5, a CNN and an LSTM; SGD with momentum, batches of 128.
-Every arm runs in a separate process. The arms take turns, a matrix product among them, so that a
-slow minute of the machine falls on all. Each round is written to `<out>/throughput/` when it ends,
-and the page is made from all rounds there: a run may be stopped, and continued with the same
-command. Arms whose packages are not installed are left out.
+Every arm runs in a separate process. The arms and a matrix product take turns, so that a slow
+minute of the machine affects all of them. Each round is written to `<out>/throughput/` when it
+ends, and the page shows all rounds there: a run may be stopped, and the same command continues it.
+Arms whose packages are not installed are left out.
 """
 
 import contextlib
@@ -28,20 +28,20 @@ SUMMARY = "throughput of a Population beside Keras' fit, PyTorch and a JAX scan"
 def measure(
     network: str, arms: Sequence[Arm], rounds: int, file: Path, *, hidden: bool = False
 ) -> None:
-    """Take turns, and write every round when it ends.
+    """Let the arms take turns, and write every round when it ends.
 
     Args:
         network: a name of `NETWORKS`.
-        arms: who takes a turn in each round, in this order.
-        rounds: turns of each arm, after one that compiles.
-        file: where the records are appended.
+        arms: the arms, in the order of their turns.
+        rounds: number of timed turns of each arm. One more turn before them compiles.
+        file: file to which the records are appended.
         hidden: whether GPUs are hidden.
     """
     ran = environment("numpy")
     with contextlib.ExitStack() as stack:
 
         def started(arm: Arm) -> tuple[Worker, float]:
-            """A worker that has taken its first turn, and the seconds that this took."""
+            """Start an arm and let it take its first turn; return it with the seconds that took."""
             begun = time.perf_counter()
             worker = Worker(arm, network, hidden)
             stack.callback(worker.stop)
@@ -55,11 +55,11 @@ def measure(
         workers = [worker for worker, _ in ready]
         first = records.next_round(file)
         for number in range(first, first + rounds):
-            told = [
+            turns = [
                 {"network": network, "arm": w.arm.name, "round": number, **w.turn()}
                 for w in workers
             ]
-            records.append(file, told, ran)
+            records.append(file, turns, ran)
             print(f"{network}: round {number + 1} is written", file=sys.stderr)
         ended = [
             {
@@ -77,9 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = commands.parser("costs.throughput", __doc__)
     parser.add_argument("--networks", nargs="*", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="default: all, see the page")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="timed turns to add, after one that compiles"
-    )
+    parser.add_argument("--rounds", type=int, default=5, help="number of timed turns to add")
     parser.add_argument(
         "--device", choices=("auto", "cpu"), default="auto", help="cpu hides the GPUs"
     )

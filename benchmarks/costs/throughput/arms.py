@@ -1,4 +1,4 @@
-"""Who competes, on which networks."""
+"""The arms that are compared, and the networks that they train."""
 
 import itertools
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ COUNT = 10  # members of a population
 
 @dataclass(frozen=True)
 class Network:
-    """What every arm trains.
+    """A network that the arms train.
 
     Args:
-        title: as the page prints it.
+        title: heading on the page.
         kind: "mlp", "cnn" or "lstm".
-        steps: of one model in a turn; arms of several models make fewer.
+        steps: training steps in a turn, summed over the models of an arm.
         shape: of one example.
-        widths: of a multilayer perceptron's hidden layers.
+        widths: units of the hidden layers of a multilayer perceptron.
     """
 
     title: str
@@ -28,15 +28,15 @@ class Network:
 
     @property
     def kernels(self) -> list[tuple[int, int]]:
-        """Shapes of a multilayer perceptron's kernels."""
+        """The shapes of the kernels of a multilayer perceptron."""
         return list(itertools.pairwise((*self.shape, *self.widths, CLASSES)))
 
     @property
     def flops(self) -> int | None:
-        """Of the matrix products of one example: forward, and two backward.
+        """FLOP of the matrix products for one example: one forward and two backward.
 
         The first layer has one product less, because the gradient of the images is not needed.
-        None for networks of other layers.
+        None for networks with other layers.
         """
         if self.kind != "mlp":
             return None
@@ -65,15 +65,15 @@ class Arm:
     """One way to train.
 
     Args:
-        name: as the table prints it.
-        kind: "population", or which function of `worker.KINDS` makes the turns.
-        backend: of Keras, or "" where Keras takes no part.
-        members: models that train together.
-        executor: of a population.
-        cores: to which the process is limited; None for all.
-        feed: whether `fit` gets `keras_ddl.feed.arrays` rather than arrays.
-        execution: `steps_per_execution` of `fit`.
-        networks: those that it trains.
+        name: first column of the table.
+        kind: "population", or a key of `worker.KINDS`.
+        backend: Keras' backend, or "" if the arm does not use Keras.
+        members: number of models that train together.
+        executor: executor of a population.
+        cores: number of cores that the process may use. None: all.
+        feed: whether `fit` gets `keras_ddl.feed.arrays` instead of arrays.
+        execution: `steps_per_execution` of `compile`.
+        networks: names of the networks that it trains.
     """
 
     name: str
@@ -88,12 +88,15 @@ class Arm:
 
     @property
     def needs(self) -> list[str]:
-        """Packages."""
-        found = (self.backend, {"scan": "jax", "loop": "torch", "ensemble": "torch"}.get(self.kind))
-        return [name for name in found if name]
+        """The packages that the arm needs."""
+        packages = (
+            self.backend,
+            {"scan": "jax", "loop": "torch", "ensemble": "torch"}.get(self.kind),
+        )
+        return [name for name in packages if name]
 
     def steps(self, network: str) -> int:
-        """Steps of a turn."""
+        """Training steps of each model in a turn."""
         return max(1, NETWORKS[network].steps // self.members)
 
 

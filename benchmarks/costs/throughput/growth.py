@@ -1,4 +1,4 @@
-"""How `spread` would grow with more cores, simulated from measured parts."""
+"""Simulates the speed of `spread` on more cores from measured speeds."""
 
 from collections.abc import Mapping
 
@@ -9,28 +9,28 @@ MEMBERS = (10, 64)
 
 
 def speedup(members: int, cores: int, slowdown: float) -> float:
-    """How many times faster than on one core.
+    """The speed relative to one core.
 
-    Members are placed on cores as evenly as possible, and all wait for the core with the most.
+    Members are distributed evenly over the cores, and all wait for the core with the most.
 
     Args:
-        members: of the population.
-        cores: of the processor.
-        slowdown: how many times longer a member's step takes with all these cores busy.
+        members: number of members.
+        cores: number of cores.
+        slowdown: factor by which a member's step takes longer when all cores are busy.
     """
     return members / (-(-members // cores) * slowdown)
 
 
 def bounds(members: int, cores: int, measured: Mapping[int, float]) -> tuple[float, float]:
-    """The smallest and the largest speedup that the measured parts suggest.
+    """The smallest and the largest speedup that the measurements suggest.
 
-    Busy cores share memory and the last cache. The largest speedup has the slowdown that was
-    measured with all cores of this machine, whatever the number of cores. The smallest has one
-    that grows by the same amount with each busy core.
+    Busy cores share the memory and the last cache, which slows them down. The largest speedup
+    assumes the slowdown that was measured with all cores of this machine. The smallest assumes that
+    it grows by the same amount with each further core.
 
     Args:
         members, cores: as in `speedup`.
-        measured: by number of cores, model-samples per second; those of one core among them.
+        measured: model-samples per second by number of cores, including one core.
     """
     most = max(measured)
     slowdown = max(1.0, most * measured[1] / measured[most])
@@ -42,10 +42,10 @@ def bounds(members: int, cores: int, measured: Mapping[int, float]) -> tuple[flo
 
 
 def table(measured: Mapping[str, Mapping[int, float]]) -> str:
-    """Simulated model-samples per second.
+    """A table of simulated model-samples per second.
 
     Args:
-        measured: by title, what `bounds` takes.
+        measured: speeds for `bounds`, by title.
     """
     rows = []
     for title, parts in measured.items():

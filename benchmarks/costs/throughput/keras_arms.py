@@ -1,4 +1,4 @@
-"""Turns of Keras' `fit`, of one model or of a population."""
+"""Arms that train with Keras' `fit`: one model or a population."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ RATE, MOMENTUM, DROPPED = 0.01, 0.9, 0.5
 
 
 def examples(network: Network, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random examples for so many steps."""
+    """Random examples for a number of steps."""
     rng = np.random.default_rng(0)
     x = rng.random((steps * BATCH, *network.shape), dtype="float32")
     return x, rng.integers(0, CLASSES, len(x)).astype("int32")
@@ -39,9 +39,9 @@ def build(network: Network, seed: int) -> Any:
 
 
 def fit(arm: Arm, network: str) -> Callable[[], object]:
-    """A turn of one model is a call of `fit`, because each call draws one of two speeds.
+    """Train one model. A turn is a call of `fit`, because the speed varies from call to call.
 
-    `jit_compile` is False on TensorFlow without a GPU, as the population has it: XLA's matrix
+    On TensorFlow without a GPU `jit_compile` is False, as in a population, because XLA's matrix
     products are slower there.
     """
     import keras
@@ -67,7 +67,7 @@ def fit(arm: Arm, network: str) -> Callable[[], object]:
 def fit_together(
     arm: Arm, network: str, begin: Callable[[], object], end: Callable[[], object]
 ) -> None:
-    """A turn of a population is an epoch of one `fit`, compiled and fed as a user does it.
+    """Train a population. A turn is an epoch of one `fit`, with arrays and core's SGD.
 
     Args:
         arm, network: what trains.

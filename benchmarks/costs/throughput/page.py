@@ -1,4 +1,4 @@
-"""Records of turns as a page and a plot."""
+"""Shows the records of turns as a page and a plot."""
 
 import statistics
 from collections.abc import Sequence
@@ -26,20 +26,20 @@ Records = Sequence[dict[str, Any]]
 Rates = dict[str, dict[int, float]]
 INTRODUCTION = (
     "Networks with ReLU and dropout .5, SGD with momentum, batches of {batch}. A model-sample is "
-    "one example on which one model takes a training step. A population has {count} members; the "
-    "other arms train one model, or as many as their name says. Every arm has a process, and the "
-    "arms take turns. Ratios are medians over rounds. FLOP are those of the matrix products "
-    "alone. The first row is NumPy's product of two {side} x {side} matrices, which takes a turn "
-    "in every round. *Start* is the time until an arm has taken a first turn: imports, building "
-    "and compiling, while another arm starts beside it. Each arm is compiled and fed as a user "
-    "does it: core's SGD, arrays to `fit`. A turn of a population is an epoch of one `fit`, a turn "
-    "of Keras' `fit` a call, since each call on arrays draws one of two speeds. "
-    "Keras' `fit` has `jit_compile=False` on TensorFlow, which is faster than XLA on a CPU."
+    "one training step of one model on one example. A population and the torch.func ensemble have "
+    "{count} members; the other arms train one model. Every arm runs in a process, and the arms "
+    "take turns. Ratios are medians over rounds. FLOP are those of the matrix products alone. The "
+    "first row is NumPy's product of two {side} x {side} matrices, which takes a turn in every "
+    "round. *Start* is the time that imports, building, compiling and the first turn take while "
+    "another arm starts as well. Keras arms use core's SGD and pass arrays to `fit`. A turn of a "
+    "population is an epoch of one `fit`. A turn of Keras' `fit` is a call, because its speed "
+    "varies from call to call. Keras' `fit` on TensorFlow has `jit_compile=False`, which is faster "
+    "than XLA on a CPU. TensorFlow runs with oneDNN (`TF_ENABLE_ONEDNN_OPTS=1`) in all arms."
 )
 
 
 def rates(found: Records, network: str) -> Rates:
-    """Model-samples per second of each arm in each round; of sgemm, FLOP per second."""
+    """Model-samples per second by arm and round; FLOP per second for the matrix product."""
     return {
         arm: {
             number: (PRODUCTS * 2 * SIDE**3 if arm == MATMUL.name else turn["samples"])
@@ -51,13 +51,13 @@ def rates(found: Records, network: str) -> Rates:
 
 
 def ratio(rates: Rates, name: str, base: str) -> float | None:
-    """How many times faster, the median over the rounds in which both took a turn."""
+    """The ratio of two speeds: the median over the rounds in which both arms took a turn."""
     both = rates[name].keys() & rates.get(base, {}).keys()
     return statistics.median(rates[name][n] / rates[base][n] for n in both) if both else None
 
 
 def share(rates: Rates, name: str, network: str) -> float | None:
-    """Of the speed of the matrix product, the median over rounds."""
+    """The speed relative to the matrix product: the median over rounds."""
     work = NETWORKS[network].flops
     if name == MATMUL.name or work is None:
         return None
@@ -105,7 +105,7 @@ def table(found: Records, network: str) -> str:
 
 
 def simulated(found: Records, network: str, cores: int) -> str:
-    """How `spread` grows with the number of cores."""
+    """A table of the simulated speed of `spread` on more cores, or an empty string."""
     each = rates(found, network)
     measured = {}
     for backend, title in TITLES.items():
@@ -136,8 +136,8 @@ def text(found: Records) -> str:
         if growing:
             parts += [
                 "Simulated model-samples per second of `spread` with more cores, from its measured "
-                "speed on one core and on all cores here. The first figure has a slowdown that "
-                "grows with every busy core, the second the slowdown measured here.",
+                "speed on one core and on all cores. The first figure assumes a slowdown that "
+                "grows with every busy core, the second the measured slowdown.",
                 growing,
             ]
     if _networks(found):
@@ -146,7 +146,7 @@ def text(found: Records) -> str:
 
 
 def draw(found: Records, path: Path) -> None:
-    """Bars of model-samples per second, a panel for each network."""
+    """Draw bars of model-samples per second, in a panel for each network."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -172,7 +172,7 @@ def draw(found: Records, path: Path) -> None:
 
 
 def write(found: Records, folder: Path) -> None:
-    """The page and its plot."""
+    """Write the page and its plot."""
     draw(found, folder / "throughput.png")
     (folder / "throughput.md").write_text(text(found), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Turns of loops written by hand: PyTorch, an ensemble of torch.func, a JAX scan; and sgemm."""
+"""Arms with training loops written by hand in PyTorch and JAX, and the matrix product."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.costs.throughput.arms import BATCH, NETWORKS, Arm, Network
 from benchmarks.costs.throughput.keras_arms import DROPPED, MOMENTUM, RATE, examples
 
-SIDE, PRODUCTS = 2048, 10  # matrices whose product is the measure, and how many a turn makes
+SIDE, PRODUCTS = 2048, 10  # size of the matrices, and number of products in a turn
 
 
 def matmul(arm: Arm, network: str) -> Callable[[], object]:
@@ -36,7 +36,7 @@ def _torch_examples(arm: Arm, network: str) -> tuple[Any, Any, str]:
 
 
 def torch_loop(arm: Arm, network: str) -> Callable[[], object]:
-    """As PyTorch's tutorials write it, with the data in memory and no loader in between."""
+    """A loop as in PyTorch's tutorials, with the data in memory and without a loader."""
     import torch
     from torch import nn
 
@@ -57,7 +57,7 @@ def torch_loop(arm: Arm, network: str) -> Callable[[], object]:
 
 
 def torch_ensemble(arm: Arm, network: str) -> Callable[[], object]:
-    """As PyTorch's tutorial on model ensembling: `vmap` over stacked weights."""
+    """`vmap` over stacked weights, as in PyTorch's tutorial on model ensembling."""
     import torch
     from torch import nn
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
@@ -85,7 +85,7 @@ def torch_ensemble(arm: Arm, network: str) -> Callable[[], object]:
 
 
 def jax_scan(arm: Arm, network: str) -> Callable[[], object]:
-    """An epoch of one model in one compiled call."""
+    """A scan over the steps of an epoch, compiled."""
     import jax
     from jax import numpy as jnp
 

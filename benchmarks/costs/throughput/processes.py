@@ -1,4 +1,4 @@
-"""The processes of an arm: one, or one on each core."""
+"""Runs an arm in one process, or in one process on each core."""
 
 import contextlib
 import json
@@ -16,9 +16,10 @@ class Process:
     """One process of an arm.
 
     Args:
-        arm, network: what it trains.
-        core: the only core that it may use; None for all.
-        hidden: whether GPUs are hidden from it.
+        arm: the arm.
+        network: name of the network that it trains.
+        core: the only core that the process may use, or None.
+        hidden: whether GPUs are hidden.
     """
 
     def __init__(self, arm: Arm, network: str, core: int | None = None, hidden: bool = False):
@@ -45,8 +46,8 @@ class Process:
             self.process.stdin.write("\n")
             self.process.stdin.flush()
 
-    def told(self) -> dict[str, float]:
-        """What the process prints when the turn has ended."""
+    def result(self) -> dict[str, float]:
+        """Wait for the next line that the process prints, and return its values."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -54,10 +55,10 @@ class Process:
         return json.loads(line)
 
     def memory(self) -> float:
-        """End the process; the most bytes that it held."""
+        """End the process, and return its peak memory in bytes."""
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.told()["memory"]
+        return self.result()["memory"]
 
     def stop(self) -> None:
         self.process.kill()
@@ -68,7 +69,7 @@ class Process:
 
 
 class Worker:
-    """All processes of an arm. They take their turns at the same time.
+    """All processes of an arm, which take their turns at the same time.
 
     Args:
         arm, network, hidden: as in `Process`.
@@ -82,19 +83,19 @@ class Worker:
         self.processes = [Process(arm, network, core, hidden) for core in cores]
 
     def turn(self) -> dict[str, float]:
-        """The seconds of a turn, and its `samples`: examples that models were trained on."""
+        """Take a turn, and return its `seconds` and its `samples`, the number of model-samples."""
         started = time.perf_counter()
         for process in self.processes:
             process.begin()
-        told = [process.told() for process in self.processes]
-        alone = len(told) == 1
+        results = [process.result() for process in self.processes]
+        alone = len(results) == 1
         return {
-            "seconds": told[0]["seconds"] if alone else time.perf_counter() - started,
-            "samples": sum(one["samples"] for one in told),
+            "seconds": results[0]["seconds"] if alone else time.perf_counter() - started,
+            "samples": sum(one["samples"] for one in results),
         }
 
     def memory(self) -> float:
-        """End the processes; the most bytes that they held together."""
+        """End the processes, and return the sum of their peak memory in bytes."""
         return sum(process.memory() for process in self.processes)
 
     def stop(self) -> None:

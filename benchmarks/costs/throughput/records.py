@@ -1,4 +1,4 @@
-"""Records of turns: a file for each network, a line for each arm in each round."""
+"""Stores the records of turns: one file for each network, one line for each turn."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,21 +10,21 @@ from benchmarks.costs.throughput.arms import BY_NAME, NETWORKS
 Record = dict[str, Any]
 
 
-def append(file: Path, found: Iterable[Record], ran: dict[str, Any]) -> None:
-    """Write records with what they ran on, at once.
+def append(file: Path, new: Iterable[Record], ran: dict[str, Any]) -> None:
+    """Append records and their environment in a single write.
 
     Args:
-        file: made if it is not there.
-        found: the records of a round.
+        file: a file that need not exist.
+        new: records without an environment.
         ran: the environment.
     """
-    lines = [json.dumps({**record, "environment": ran}) for record in found]
+    lines = [json.dumps({**record, "environment": ran}) for record in new]
     with file.open("a", encoding="utf-8") as stream:
         stream.write("".join(f"{line}\n" for line in lines))
 
 
 def read(folder: Path) -> list[Record]:
-    """All records of a folder; those of arms and networks that are no more are left out."""
+    """All records of a folder, except those of arms and networks that no longer exist."""
     found = []
     for name in NETWORKS:
         file = folder / f"{name}.jsonl"
@@ -40,7 +40,7 @@ def next_round(file: Path) -> int:
 
 
 def turns(found: Sequence[Record], network: str) -> dict[str, dict[int, Record]]:
-    """By arm and round, the turns on a network."""
+    """The records of turns on a network, by arm and round."""
     by_arm: dict[str, dict[int, Record]] = {}
     for record in found:
         if record["network"] == network and "round" in record:
@@ -49,7 +49,7 @@ def turns(found: Sequence[Record], network: str) -> dict[str, dict[int, Record]]
 
 
 def ended(found: Sequence[Record], network: str) -> dict[str, Record]:
-    """By arm, the last record of start and memory on a network."""
+    """The last record of start and memory on a network, by arm."""
     return {
         record["arm"]: record
         for record in found

@@ -1,9 +1,9 @@
-"""One arm in a separate process.
+"""Runs one arm in a separate process.
 
-`python -m benchmarks.costs.throughput.worker NETWORK ARM [CORE]` takes a turn, some steps of
-training, for every line of its input, and prints the seconds and how many examples its models were
-trained on. At the end of the input it prints the peak memory. The first turn includes compiling.
-With CORE the process runs on that core alone.
+`python -m benchmarks.costs.throughput.worker NETWORK ARM [CORE]` takes a turn, a few training
+steps, for every line of its input. It prints the seconds of the turn and the number of
+model-samples. At the end of the input it prints its peak memory. The first turn includes compiling.
+With CORE the process uses only that core.
 """
 
 import json
@@ -18,21 +18,23 @@ from benchmarks.costs.throughput.arms import BATCH, BY_NAME, Arm
 
 
 def wait() -> None:
-    """Until there is a turn to take; the process ends here when there is none any more."""
+    """Wait for the next turn. At the end of the input the process ends here."""
     if not sys.stdin.readline():
         tell(memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         sys.exit()
 
 
-def tell(**found: float) -> None:
-    print(json.dumps(found), flush=True)
+def tell(**values: float) -> None:
+    """Print a line with the values."""
+    print(json.dumps(values), flush=True)
 
 
 class Clock:
-    """Waits before each turn, and prints its seconds afterwards.
+    """Measures turns: waits before each, and prints its seconds afterwards.
 
     Args:
-        arm, network: what trains in a turn.
+        arm: the arm.
+        network: name of the network that it trains.
     """
 
     def __init__(self, arm: Arm, network: str):
@@ -48,7 +50,7 @@ class Clock:
 
 
 def take_turns(arm: Arm, network: str) -> None:
-    """Train turn by turn, until there are no more."""
+    """Take turns until the input ends."""
     clock = Clock(arm, network)
     if arm.kind == "population":
         keras_arms.fit_together(arm, network, clock.begin, clock.end)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_ddl.population import processor
+from keras_ddl.population import calls, processor
 
 STRIDE = 1024  # float32 numbers in 4 KiB
 BLOCKS = 4
@@ -77,14 +77,9 @@ def in_blocks(model: keras.Model) -> Iterator[None]:
     Args:
         model: a built model.
     """
-    chosen = [layer for layer in model._flatten_layers() if _suits(layer)]
-    for layer in chosen:
-        layer.call = _call(layer)
-    try:
+    suiting = (layer for layer in model._flatten_layers() if _suits(layer))
+    with calls.replaced((layer, _call(layer)) for layer in suiting):
         yield
-    finally:
-        for layer in chosen:
-            del layer.call
 
 
 def _suits(layer):
