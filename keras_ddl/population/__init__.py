@@ -2,7 +2,7 @@
 
 from keras_ddl.population.batches import member_batches, member_indices
 from keras_ddl.population.checkpoint import CheckpointUnreadable, PopulationCheckpoint
-from keras_ddl.population.cores import CoresNotSplit, use_cores
+from keras_ddl.population.cores import CoresNotSplit, OneDNNOff, use_cores
 from keras_ddl.population.ensemble import Ensemble
 from keras_ddl.population.history import MemberDiverged
 from keras_ddl.population.memory import member_bytes, members_that_fit
@@ -13,6 +13,7 @@ __all__ = [
     "CoresNotSplit",
     "Ensemble",
     "MemberDiverged",
+    "OneDNNOff",
     "Population",
     "PopulationCheckpoint",
     "member_batches",

@@ -222,5 +222,5 @@ def _set_torch_random_states(states):
 
 
 def _plain(array):
-    """NumPy files know no bfloat16."""
+    """Convert bfloat16, which NumPy files do not support, to float32."""
     return array if array.dtype.kind in "biuf" else array.astype("float32")

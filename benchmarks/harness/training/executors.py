@@ -91,19 +91,23 @@ def auto(
     *,
     limits: Limits = Limits(),
 ) -> Iterator[Record]:
-    """Use `population` where it is faster. On PyTorch it is not: its members train in turn."""
-    together = trains_together("auto", experiment)
-    execute = population if together else in_process
+    """Use `population` where it is faster, and otherwise `in_process`."""
+    execute = population if _population_is_faster(experiment) else in_process
     return execute(experiment, trials, dataset, progress, claim, limits=limits)
 
 
-def trains_together(name: str, experiment: Experiment) -> bool:
+def trains_populations(name: str, experiment: Experiment) -> bool:
     """Whether populations train when the executor called `name` runs `experiment`."""
     if isinstance(experiment.work, Measuring):
         return experiment.work.populations
     if name == "auto":
-        return experiment.structure is not None and backend.name() != "torch"
+        return _population_is_faster(experiment)
     return name == "population" and experiment.structure is not None
+
+
+def _population_is_faster(experiment: Experiment) -> bool:
+    # On PyTorch the members of a population train in turn.
+    return experiment.structure is not None and backend.name() != "torch"
 
 
 def prepare(name: str, experiment: Experiment, count: int, cores: int | None = None) -> None:
@@ -117,7 +121,7 @@ def prepare(name: str, experiment: Experiment, count: int, cores: int | None = N
         count: the number of devices of each trial.
         cores: the number of cores to use. None (default): all.
     """
-    if count == 1 and trains_together(name, experiment):
+    if count == 1 and trains_populations(name, experiment):
         backend.use_cores(cores)
     devices.provide(count)
     backend.start()
