@@ -9,6 +9,7 @@ from keras_ddl.callbacks.gradient_stats import GradientStats
 from keras_ddl.callbacks.learning_rate_finder import LearningRateFinder
 from keras_ddl.callbacks.learning_rate_schedule import LearningRateSchedule
 from keras_ddl.callbacks.sanity_checks import SanityChecks
+from keras_ddl.callbacks.snapshot_ensemble import SnapshotEnsemble
 from keras_ddl.callbacks.training_report import TrainingReport
 from keras_ddl.callbacks.validation_sets import ValidationSets
 
@@ -24,6 +25,7 @@ __all__ = [
     "LearningRateSchedule",
     "PrecheltStopping",
     "SanityChecks",
+    "SnapshotEnsemble",
     "TrainingReport",
     "TrainingWarning",
     "ValidationSets",

@@ -1,6 +1,7 @@
 """Runs an experiment as its command line says."""
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,8 @@ from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
 from benchmarks.harness.training import grouping, on_ray, scaling
 from benchmarks.harness.training.backend import BackendError
-from benchmarks.harness.training.executors import EXECUTORS, Claim, prepare
+from benchmarks.harness.training.checkpoints import Checkpoints
+from benchmarks.harness.training.executors import EXECUTORS, Claim, Limits, prepare
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
@@ -94,9 +96,11 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         )
         outcome.show_plan(experiment, trials, done, output, prediction)
         return DONE
+    checkpoints = Checkpoints(store.folder / "checkpoints", notify=say)
     if arguments.fresh:
         store.check_writable()
         store.supersede(trials)
+        checkpoints.remove(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
     say(
@@ -106,10 +110,11 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     if todo:
         store.check_writable()
         progress = Progress(len(todo), experiment.label, arguments.quiet)
+        limits = Limits(arguments.members, checkpoints)
         executor = (
-            on_ray.executor(arguments.address, arguments.gpus_per_group)
+            on_ray.executor(arguments.address, arguments.gpus_per_group, arguments.members)
             if on_cluster
-            else EXECUTORS[arguments.executor]
+            else functools.partial(EXECUTORS[arguments.executor], limits=limits)
         )
         _train(
             todo,

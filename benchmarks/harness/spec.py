@@ -33,7 +33,11 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def derive(self, component: str, **axes: str | int) -> int:
-        """A seed shared by all trials of this repetition, whatever their parameters."""
+        """The seed of one random component, such as "split", "init", "dropout" or "order".
+
+        All trials of a repetition get the same seed, whatever their parameters. So the arms of an
+        experiment are compared on the same split, the same initial weights and the same order.
+        """
         return seeds.derive(self.seed, component, repetition=self.repetition, **axes)
 
 

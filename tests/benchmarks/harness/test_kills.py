@@ -43,7 +43,7 @@ class Clock(datetime.datetime):
 
 store.datetime = Clock
 
-def train(experiment, trials, dataset, progress, claim):
+def train(experiment, trials, dataset, progress, claim, **options):
     for start in range(0, len(trials), size):
         group = claim(trials[start : start + size])
         time.sleep(random.uniform(0.001, 0.03) * len(group))
