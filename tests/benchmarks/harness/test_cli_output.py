@@ -84,8 +84,8 @@ def test_no_line_is_wider_than_the_terminal(run, monkeypatch):
 
 
 def test_a_trial_that_leaves_no_record_is_an_error(run):
-    def forgetful(*arguments):
-        yield from [*instant(*arguments)][1:]
+    def forgetful(*arguments, **options):
+        yield from [*instant(*arguments, **options)][1:]
 
     code, _, err = run(executor=forgetful)
     assert code == 1
