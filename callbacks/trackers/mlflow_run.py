@@ -1,5 +1,6 @@
-"""Runs of MLflow, in a local SQLite file or a folder of files."""
+"""Runs of MLflow, in a folder of files."""
 
+import os
 from pathlib import Path
 
 from keras_ddl.callbacks._optional import optional
@@ -13,6 +14,8 @@ class MlflowRun:
 
     def __init__(self, folder, project, name, config) -> None:
         client = optional("mlflow.tracking", "RunTracker").MlflowClient
+        # MLflow 3 asks for this before it writes files: they are no longer its default.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         store = Path(folder).absolute()
         store.mkdir(parents=True, exist_ok=True)
         self._client = client(tracking_uri=store.as_uri())

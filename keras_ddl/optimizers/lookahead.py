@@ -50,11 +50,14 @@ class Lookahead(OptimizerWrapper):
     def build(self, variables) -> None:
         super().build(variables)
         self._slow = [
-            self.add_variable_from_reference(variable, name="slow", initializer="zeros")
+            # An initializer runs once, even if a compiled step builds the optimizer.
+            self.add_variable_from_reference(
+                variable,
+                name="slow",
+                initializer=lambda shape, dtype=None, v=variable: ops.copy(v.value),
+            )
             for variable in variables
         ]
-        for slow, variable in zip(self._slow, variables, strict=True):
-            slow.assign(ops.copy(variable.value))
 
     def apply(self, grads, trainable_variables=None) -> None:
         before = ops.copy(self.optimizer.iterations)

@@ -1,5 +1,7 @@
 """Adam whose adaptive rates wait until their variance is small."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -54,9 +56,10 @@ class RectifiedAdam(keras.optimizers.Adam):
         self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
         # In float32: half precision has no numbers for the powers of beta_2.
         step = ops.cast(self.iterations + 1, "float32")
-        correction_1, correction_2 = 1 - self.beta_1**step, 1 - self.beta_2**step
+        decay = -math.log(self.beta_2)
+        correction_1, correction_2 = 1 - self.beta_1**step, -ops.expm1(-step * decay)
         longest = 2 / (1 - self.beta_2) - 1
-        rho = longest - 2 * step * (1 - correction_2) / correction_2
+        rho = _length(step, decay, longest)
         known = ops.maximum(rho, 5.0)  # keeps the root real where it is not used
         r = ops.sqrt(
             (known - 4) * (known - 2) * longest / ((longest - 4) * (longest - 2) * known)
@@ -69,3 +72,20 @@ class RectifiedAdam(keras.optimizers.Adam):
         config = super().get_config()
         del config["amsgrad"]
         return config
+
+
+def _length(step, decay, longest):
+    """`rho`, the length of the average of squared gradients, in float32 without cancellation.
+
+    As written, `rho` is a small difference of large numbers in the first steps, where it matters.
+    With `beta_2 = exp(-decay)` and `a = decay * step` it equals
+
+        longest - 2 / decay + step - 2 / decay * (a / (exp(a) - 1) - 1 + a / 2)
+
+    and the last bracket is a short power series for small `a`.
+    """
+    a = step * decay
+    square = a * a
+    series = square / 12 * (1 - square / 60 * (1 - square / 42))
+    bracket = ops.where(a < 1, series, a / ops.expm1(a) - 1 + a / 2)
+    return (longest - 2 / decay) + step - 2 / decay * bracket

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import struct
 
 import keras
 import numpy as np
@@ -138,21 +139,37 @@ def test_tensorboard(tmp_path):
         assert found == pytest.approx([epoch[place] for epoch in losses])
 
 
+def wandb_records(data):
+    """The records of an offline run: W&B's messages in the log format of LevelDB.
+
+    The readers of recent versions are not written in Python.
+    """
+    from wandb.proto import wandb_internal_pb2
+
+    block, place, parts = 2**15, 7, []  # the file has a header of 7 bytes
+    while place + 7 <= len(data):
+        if block - place % block < 7:  # too short for a record's header
+            place += block - place % block
+            continue
+        length, kind = struct.unpack("<HB", data[place + 4 : place + 7])
+        parts.append(data[place + 7 : place + 7 + length])
+        place += 7 + length
+        if kind in {1, 4}:  # whole, or the last part
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(b"".join(parts))
+            parts = []
+            yield record
+
+
 def test_wandb(tmp_path, monkeypatch):
     installed("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
-
     losses = four_runs(RunTracker("wandb", tmp_path, "project", name="p", config={"a": 1}))
     files = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
     found = {}
     for file in files:
-        store, name = DataStore(), None
-        store.open_for_scan(str(file))
-        while (data := store.scan_data()) is not None:
-            record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
+        name = None
+        for record in wandb_records(file.read_bytes()):
             if record.HasField("run"):
                 name = record.run.display_name
             for item in record.history.item if record.HasField("history") else ():
