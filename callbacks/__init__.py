@@ -10,6 +10,7 @@ from keras_ddl.callbacks.learning_rate_finder import LearningRateFinder
 from keras_ddl.callbacks.learning_rate_schedule import LearningRateSchedule
 from keras_ddl.callbacks.run_tracker import RunTracker
 from keras_ddl.callbacks.sanity_checks import SanityChecks
+from keras_ddl.callbacks.snapshot_ensemble import SnapshotEnsemble
 from keras_ddl.callbacks.swa import SWA
 from keras_ddl.callbacks.time_stopping import TimeStopping
 from keras_ddl.callbacks.training_report import TrainingReport
@@ -29,6 +30,7 @@ __all__ = [
     "PrecheltStopping",
     "RunTracker",
     "SanityChecks",
+    "SnapshotEnsemble",
     "TimeStopping",
     "TrainingReport",
     "TrainingWarning",

@@ -27,6 +27,7 @@ class Monitor(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self.messages: list[tuple[int, str]] = []
+        self._warned: set[str] = set()
 
     def warn(self, epoch: int, text: str) -> None:
         """Issue a warning and store it in `messages`.
@@ -38,6 +39,12 @@ class Monitor(keras.callbacks.Callback):
         text = f"{type(self).__name__}: {text}"
         self.messages.append((epoch, text))
         warnings.warn(f"epoch {epoch + 1}: {text}", TrainingWarning, stacklevel=2)
+
+    def warn_once(self, epoch: int, cause: str, text: str) -> None:
+        """Issue a warning unless one with the same `cause` was issued before."""
+        if cause not in self._warned:
+            self._warned.add(cause)
+            self.warn(epoch, text)
 
     def require_built(self) -> None:
         """Raise ValueError if the model has no weights yet."""

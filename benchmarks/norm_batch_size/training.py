@@ -78,7 +78,7 @@ def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
     import keras
     import numpy as np
 
-    from benchmarks.harness.training.scoring import enter, predictor, score_together
+    from benchmarks.harness.training.scoring import add_to_logs, predictor, score_together
 
     class LastErrors(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -91,6 +91,12 @@ def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
                 scores = score_together(predictor(self.model), sets)
                 self.errors.append([error for _, error in scores])
             if not left:
-                enter(self.model, logs, ERROR, np.median(self.errors, axis=0))
+                add_to_logs(self.model, logs, ERROR, np.median(self.errors, axis=0))
+
+        def get_state(self):
+            return {"errors": np.asarray(self.errors)}
+
+        def set_state(self, state):
+            self.errors = state["errors"].tolist()
 
     return [LastErrors()]

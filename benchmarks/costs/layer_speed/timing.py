@@ -4,10 +4,10 @@
 """
 
 import argparse
+import functools
 import json
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from benchmarks.costs.layer_speed.contenders import Comparison, comparisons
+from benchmarks.costs.turns import ratio, seconds, take_turns
 from benchmarks.harness.env import environment
 
 BACKEND = keras.backend.backend()
@@ -125,34 +126,25 @@ def torch_module(module: Any, x: np.ndarray) -> dict[str, Step]:
 
 
 def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds per call in each round. Layers take turns, so a slow moment affects all of them."""
-    calls = {}
+    """Seconds per call in each round. Short steps are repeated within a round."""
+    calls, arms = {}, {}
     for name, step in steps.items():
         step()  # traces and compiles
-        started = time.perf_counter()
+        calls[name] = math.ceil(SHORTEST / seconds(step))
+        arms[name] = functools.partial(_repeat, step, calls[name])
+    spent = take_turns(arms, rounds, warm_up=0, enough=ENOUGH, fewest=FEWEST)
+    return {name: [each / calls[name] for each in rounds] for name, rounds in spent.items()}
+
+
+def _repeat(step: Step, calls: int) -> None:
+    for _ in range(calls):
         step()
-        calls[name] = math.ceil(SHORTEST / (time.perf_counter() - started))
-    spent: dict[str, list[float]] = {name: [] for name in steps}
-    began = time.perf_counter()
-    for done in range(rounds):
-        if done >= FEWEST and time.perf_counter() - began > ENOUGH:
-            break
-        for name, step in steps.items():
-            started = time.perf_counter()
-            for _ in range(calls[name]):
-                step()
-            spent[name].append((time.perf_counter() - started) / calls[name])
-    return spent
 
 
 def copy_bandwidth(size: int = 2**26, rounds: int = 9) -> float:
     """Bytes per second that this machine's memory reads and writes in a copy, by one thread."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
-    spent = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        np.copyto(target, source)
-        spent.append(time.perf_counter() - started)
+    spent = [seconds(lambda: np.copyto(target, source)) for _ in range(rounds)]
     return 2 * size / statistics.median(spent)
 
 
@@ -183,7 +175,6 @@ def measure(
         contenders["torch"] = torch_module(comparison.torch(shape[-1]), x)
     for which in PASSES:
         spent = times({name: steps[which] for name, steps in contenders.items()}, rounds)
-        ratios = [a / b for a, b in zip(spent["ours"], spent["core"], strict=True)]
         yield {
             "layer": comparison.name,
             "against": comparison.against,
@@ -192,11 +183,11 @@ def measure(
             "jit": jit,
             "pass": which,
             "ms": {name: 1000 * statistics.median(each) for name, each in spent.items()},
-            "ratio": statistics.median(ratios),
+            "ratio": ratio(spent, "ours", "core"),
             "bandwidth_share": least_bytes(ours, shape, which)
             / bandwidth
             / statistics.median(spent["ours"]),
-            "rounds": len(ratios),
+            "rounds": len(spent["ours"]),
         }
 
 

@@ -3,15 +3,18 @@
 import json
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from tabulate import tabulate
 
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import run_report, tables
 from benchmarks.harness.results.width import width
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store
+from benchmarks.harness.training.scaling import Prediction
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,13 @@ class Output:
 
 
 def show_plan(
-    experiment: Experiment, trials: Sequence[Trial], done: Collection[str], output: Output
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    done: Collection[str],
+    output: Output,
+    prediction: Prediction | None = None,
 ) -> None:
-    """Prints which trials a command would run."""
+    """Prints which trials a command would run, and how long they take on several machines."""
     left = sum(trial.key not in done for trial in trials)
     if output.json:
         plan = [
@@ -43,12 +50,19 @@ def show_plan(
             for trial in trials
         ]
         counts = {"trials": len(trials), "done": len(trials) - left, "to_run": left}
-        print(json.dumps({**_about(experiment, trials), **counts, "plan": plan}, indent=2))
+        document = {**_about(experiment, trials), **counts, "plan": plan}
+        if prediction:
+            document["nodes"] = asdict(prediction)
+        print(json.dumps(document, indent=2))
     elif not output.quiet:
         for trial in trials:
             state = "done" if trial.key in done else "to do"
             print(f"{state}  {trial.key}  {experiment.label(trial)}")
         print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
+        if prediction:
+            print(f"\n{prediction.about}")
+            if prediction.rows:
+                print(f"\n{tabulate(prediction.rows, headers='keys')}")
 
 
 def show_results(

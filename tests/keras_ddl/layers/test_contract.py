@@ -123,6 +123,12 @@ CASES = [
     Case("DropConnect", lambda: layers.DropConnect(convolution(), seed=1), IMAGE, random=True),
     Case(
         "DropConnect",
+        lambda: layers.DropConnect(dense(), sampling="normal", seed=1),
+        (5,),
+        random=True,
+    ),
+    Case(
+        "DropConnect",
         lambda: layers.DropConnect(depthwise(), 0.3, sampling="batch", seed=1),
         IMAGE,
         random=True,
