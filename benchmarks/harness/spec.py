@@ -41,9 +41,9 @@ class Trial:
 class Record:
     """The stored outcome of a trial.
 
-    `status` is "ok", "diverged" (the loss became infinite or NaN, which is a result), "error" (the
-    trial will run again) or "superseded" (a mark: certain other records of the trial no longer
-    count).
+    `status` is "ok", "diverged" (the loss became infinite or NaN, or ended above ten times that of
+    guessing, which is a result), "error" (the trial will run again) or "superseded" (a mark:
+    certain other records of the trial no longer count).
     """
 
     trial: Trial

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness import effects
+from benchmarks.harness.claims import REPRODUCED
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import run_report, tables
 from benchmarks.harness.results.width import width
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store
+
+SETS = 200  # synthetic sets of records, from which a dry run computes the power
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,37 @@ def show_plan(
             for trial in trials
         ]
         counts = {"trials": len(trials), "done": len(trials) - left, "to_run": left}
-        print(json.dumps({**_about(experiment, trials), **counts, "plan": plan}, indent=2))
+        document = {**_about(experiment, trials), **counts, "plan": plan}
+        print(json.dumps({**document, "power": powers(experiment, trials)}, indent=2))
     elif not output.quiet:
         for trial in trials:
             state = "done" if trial.key in done else "to do"
             print(f"{state}  {trial.key}  {experiment.label(trial)}")
+        for claim, power in powers(experiment, trials).items():
+            print(f"power for {claim}: {power:.0f} %")
+        if experiment.claims:
+            print(
+                f"(the share of {SETS} synthetic sets of records, drawn with the paper's own "
+                "effect, that would be judged reproduced)"
+            )
         print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
+
+
+def powers(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
+    """The power in % for each claim that states effects, with as many seeds as the trials have."""
+    seeds = 1 + max(trial.repetition for trial in trials)
+    return {
+        claim.id: effects.rates(
+            experiment,
+            claim,
+            effects.SCENARIOS[effects.PAPER],
+            profile=trials[0].profile,
+            sets=SETS,
+            repetitions=seeds,
+        ).get(REPRODUCED, 0.0)
+        for claim in experiment.claims
+        if claim.effects is not None
+    }
 
 
 def show_results(
