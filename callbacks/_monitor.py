@@ -18,8 +18,11 @@ class Monitor(keras.callbacks.Callback):
     """A callback that measures training without changing it.
 
     `messages` lists its warnings as pairs `(epoch, text)`, with epochs counted from 0.
-    `TrainingReport` shows them.
+    `TrainingReport` shows them, and marks them in the charts of the quantities `warns_of`; in all
+    charts if this is empty.
     """
+
+    warns_of: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()

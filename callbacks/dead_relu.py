@@ -73,6 +73,8 @@ class DeadReLUCounter(Monitor):
             not built, or cannot run `data`.
     """
 
+    warns_of = ("dead_relu_fraction",)
+
     def __init__(
         self,
         mode="gradient",

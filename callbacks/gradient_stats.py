@@ -52,6 +52,8 @@ class GradientStats(Monitor):
         ValueError: if an argument is invalid, or the model is not built when training begins.
     """
 
+    warns_of = ("gradient_norm", "update_ratio")
+
     def __init__(self, every=16, vanishing=1e-5, exploding=1e3, per_layer=True) -> None:
         super().__init__()
         self.every = positive_integer("every", every)

@@ -141,12 +141,35 @@ def _repeat(step: Step, calls: int) -> None:
         step()
 
 
-def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: int) -> Iterator:
+def copy_bandwidth(size: int = 2**26, rounds: int = 9) -> float:
+    """Bytes per second that this machine's memory reads and writes in a copy, by one thread."""
+    source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
+    spent = take_turns({"copy": lambda: np.copyto(target, source)}, rounds)["copy"]
+    return 2 * size / statistics.median(spent)
+
+
+def least_bytes(layer: Any, shape: tuple[int, ...], which: str) -> int:
+    """The bytes of float32 that a pass reads and writes at least.
+
+    The forward pass reads the input and the weights, and writes the output. The backward pass reads
+    the input, the weights and the gradient of the output, and writes the other gradients.
+    """
+    inputs = math.prod(shape)
+    outputs = math.prod(layer.compute_output_shape(shape))
+    weights = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    forward = inputs + weights + outputs
+    return 4 * (forward if which == PASSES[0] else 2 * forward + inputs + weights)
+
+
+def measure(
+    comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: int, bandwidth: float
+) -> Iterator:
     """Records of one comparison at one shape, one for each pass."""
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    ours = comparison.ours(shape[-1])
     contenders = {
-        name: prepared(make(shape[-1]), x, jit)
-        for name, make in (("ours", comparison.ours), ("core", comparison.core))
+        "ours": prepared(ours, x, jit),
+        "core": prepared(comparison.core(shape[-1]), x, jit),
     }
     if BACKEND == "torch" and comparison.torch:
         contenders["torch"] = torch_module(comparison.torch(shape[-1]), x)
@@ -161,6 +184,9 @@ def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: i
             "pass": which,
             "ms": {name: 1000 * statistics.median(each) for name, each in spent.items()},
             "ratio": ratio(spent, "ours", "core"),
+            "bandwidth_share": least_bytes(ours, shape, which)
+            / bandwidth
+            / statistics.median(spent["ours"]),
             "rounds": len(spent["ours"]),
         }
 
@@ -171,14 +197,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--layers", nargs="*", default=[])
     arguments = parser.parse_args()
-    ran = environment(BACKEND)
+    ran, bandwidth = environment(BACKEND), copy_bandwidth()
     with arguments.file.open("w", encoding="utf-8") as file:
         for comparison in comparisons():
             if arguments.layers and comparison.name not in arguments.layers:
                 continue
             for shape in comparison.shapes:
                 for jit in JIT:
-                    for record in measure(comparison, shape, jit, arguments.rounds):
+                    for record in measure(comparison, shape, jit, arguments.rounds, bandwidth):
                         file.write(json.dumps({**record, "environment": ran}) + "\n")
                         file.flush()
                         print(_line(record), flush=True)
