@@ -211,6 +211,7 @@ def test_a_run_with_a_clock_that_jumps_back_finishes_once(tmp_path):
     assert "0 to run" in sweep.logs[-1].with_suffix(".err").read_text()
 
 
+@pytest.mark.exhaustive
 def test_a_third_process_takes_over_the_groups_of_a_dead_shard(tmp_path):
     sweep = Sweep(tmp_path, "groups")
     sweep.start("--shard", "1/2")
