@@ -1,7 +1,8 @@
 """Statements that follow from definitions, checked on random numbers.
 
 - Maxout computes ReLU and leaky ReLU, and has twice the parameters.
-- The variance of a sum of n products is n Var(w) Var(x), from which Xavier's initializer follows.
+- The sum of n products w x of independent random numbers with mean 0 has the variance
+  n Var(w) Var(x), from which Xavier's initializer follows.
 - A bias before batch normalization has no effect on the output of the normalization.
 - If the weights before batch normalization are multiplied by a, that output does not change, and
   the gradient of the weights is divided by a (Ioffe and Szegedy, 2015, section 3.3, arXiv
@@ -54,10 +55,11 @@ def maxout(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
         layer.build(x.shape)
         kernel, bias = rng.normal(size=(x.shape[1], units)), rng.normal(size=units)
         dense.set_weights([kernel, bias])
+        # `MaxoutDense` stores the pieces one after the other along the last axis.
         pieces = np.concatenate([kernel, slope * kernel], 1), np.concatenate([bias, slope * bias])
         layer.set_weights(list(pieces))
         metrics[f"log10_difference_{name}"] = difference(layer(x), dense(x))
-        metrics["parameters"] = layer.count_params() / dense.count_params()
+    metrics["parameters"] = layer.count_params() / dense.count_params()
     return metrics
 
 
@@ -88,9 +90,9 @@ def bias(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
     """Compare networks with weights w and a w before batch normalization, for several factors a.
 
-    Their outputs must be equal, and so must the gradient of w and a times the gradient of a w. The
-    gradient is measured as the change of the weights in one step of gradient descent. The learning
-    rate is so large that rounding the weights does not affect the change.
+    Their outputs must be equal. The gradient with respect to w must equal the gradient with respect
+    to (a w), multiplied by a. The gradient is measured as the change of the weights in one step of
+    gradient descent. The learning rate is so large that rounding the weights does not affect it.
     """
     import keras
 
@@ -100,9 +102,11 @@ def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
 
     def outputs_and_gradient(a: float) -> tuple[np.ndarray, np.ndarray]:
         dense = keras.layers.Dense(units, use_bias=False)
+        # The identity is exact only without epsilon.
         norm = keras.layers.BatchNormalization(epsilon=1e-9, center=False, scale=False)
         model = keras.Sequential([keras.Input((x.shape[1],)), dense, norm])
-        model.compile(keras.optimizers.SGD(rate), "mean_squared_error")
+        # Compiling would take longer than the one step.
+        model.compile(keras.optimizers.SGD(rate), "mean_squared_error", run_eagerly=True)
         dense.set_weights([a * kernel])
         outputs = keras.ops.convert_to_numpy(model(x, training=True))
         before = dense.get_weights()[0]
@@ -112,9 +116,9 @@ def scale(x: np.ndarray, units: int, rng: np.random.Generator) -> Metrics:
     outputs, gradient = outputs_and_gradient(1.0)
     scaled = {a: outputs_and_gradient(a) for a in SCALES}
     return {
-        "log10_difference_scaled": max(difference(one, outputs) for one, _ in scaled.values()),
+        "log10_difference_scaled": max(difference(out, outputs) for out, _ in scaled.values()),
         "log10_difference_gradient": max(
-            difference(a * one, gradient) for a, (_, one) in scaled.items()
+            difference(a * grad, gradient) for a, (_, grad) in scaled.items()
         ),
     }
 

@@ -12,7 +12,7 @@ from keras_ddl.optimizers import Instrumented
 from keras_ddl.optimizers.wrapper import OptimizerWrapper
 
 # Exceptions by which a compiled step signals the end of a data set of unknown length. Keras catches
-# them.
+# them. They are compared by name, because one of them is TensorFlow's, which may not be installed.
 _END_OF_DATA = ("StopIteration", "OutOfRangeError")
 
 
@@ -21,7 +21,7 @@ class _Attachment:
     """An attached wrapper, the `fit` that it belongs to, and the callbacks that use it."""
 
     wrapper: OptimizerWrapper
-    fit: object  # the `params` dictionary that all callbacks of one `fit` share; it identifies it
+    fit: object  # identifies the `fit`: the dictionary `params` that its callbacks share
     owners: list = field(default_factory=list)
 
 
@@ -30,7 +30,7 @@ class _State:
     """The original attributes of a model with attached wrappers, and the wrappers."""
 
     train_function: object
-    hidden_fit: object = None  # the instance's `fit` attribute, if it had one
+    shadowed_fit: object = None  # the instance's `fit` attribute, if it had one
     attachments: list[_Attachment] = field(default_factory=list)
 
 
@@ -63,16 +63,17 @@ def attach(owner, model, kind, make):
         for holder, name in _chain(model):
             optimizer = getattr(holder, name)
             if isinstance(optimizer, kind):
+                # A wrapper with which the user compiled the model has no attachment. It stays.
                 for attachment in _attachments(model):
                     if attachment.wrapper is optimizer:
                         attachment.owners.append(owner)
                 return optimizer
     holder, name = next(_chain(model))
-    plain = getattr(holder, name)
+    original = getattr(holder, name)
     with _scope(model):
-        if not plain.built:
-            plain.build(model.trainable_variables)
-        wrapper = make(plain)
+        if not original.built:
+            original.build(model.trainable_variables)
+        wrapper = make(original)
         wrapper.build(model.trainable_variables)
     if model not in _STATES:
         _STATES[model] = _State(model.train_function)
@@ -81,8 +82,9 @@ def attach(owner, model, kind, make):
     setattr(holder, name, wrapper)
     _compile_step(model)
     if keras.backend.backend() == "jax":
-        # On JAX `fit` always calls this at its end, even after an exception. By then it has read
-        # the wrapper's variables.
+        # On JAX `fit` always calls `finalized` at its end, even after an exception. At that time it
+        # has copied the compiled step's results into the wrapper's variables. Removing the wrapper
+        # earlier would lose them.
         wrapper.finalized = functools.partial(_detach_all, model)
     else:
         model.train_function = _guarded(model, model.train_function)
@@ -90,7 +92,11 @@ def attach(owner, model, kind, make):
 
 
 def clear(owner, model):
-    """Remove wrappers of an earlier `fit`. For callbacks that inspect the optimizer first."""
+    """Remove wrappers of an earlier `fit`.
+
+    `attach` does so. A callback that inspects the optimizer before it attaches a wrapper calls this
+    first. If `owner` still has a wrapper, an earlier `fit` failed before it could detach it.
+    """
     for attachment in _attachments(model):
         if owner in attachment.owners or attachment.fit is not owner.params:
             _remove(model, attachment)
@@ -110,49 +116,50 @@ def _detach_at_next_fit(model):
 
     The shadow removes remaining wrappers and then runs the original `fit`. Python looks an
     attribute up in the instance before the class, so an entry in the instance's `__dict__` is
-    enough. `setattr` would make Keras track it.
+    enough. `setattr` would make Keras track the function as a part of the model.
     """
-    hidden = vars(model).get("fit")
+    shadowed = vars(model).get("fit")
     fit = model.fit
 
     def detaching_fit(*args, **kwargs):
         _detach_all(model)
         return fit(*args, **kwargs)
 
-    _STATES[model].hidden_fit = hidden
+    _STATES[model].shadowed_fit = shadowed
     vars(model)["fit"] = detaching_fit
 
 
-def _restore_fit(model, hidden):
+def _restore_fit(model, shadowed):
     vars(model).pop("fit", None)
-    if hidden is not None:
-        vars(model)["fit"] = hidden
+    if shadowed is not None:
+        vars(model)["fit"] = shadowed
 
 
 def _compile_step(model):
     """Compile the training step with the attached wrappers.
 
-    A branch inside a step is expensive on JAX and impossible under `tf.distribute`. There an
-    `Instrumented` optimizer gets two compiled steps: one that measures and one that does not.
+    A branch inside a step prevents JAX from updating the weights in place, and `tf.distribute`
+    allows no updates inside a branch. There an `Instrumented` optimizer gets two compiled steps:
+    one that measures and one that does not.
     """
     attached = [attachment.wrapper for attachment in _attachments(model)]
-    instrument = next((one for one in attached if isinstance(one, Instrumented)), None)
+    instrument = next((w for w in attached if isinstance(w, Instrumented)), None)
     if instrument is None or not (keras.backend.backend() == "jax" or strategy(model)):
         model.make_train_function(force=True)
         return
     steps = {measures: _separate_step(model) for measures in (False, True)}
 
     def step(*args):
-        due = instrument.is_due(model.steps_per_execution)
-        instrument.measures = due  # `Instrumented` reads it when the step is traced
-        return steps[due](*args)
+        measures = instrument.is_due(model.steps_per_execution)  # counts the batches, too
+        instrument.measures = measures  # `Instrumented` reads it when the step is traced
+        return steps[measures](*args)
 
     model.train_function = step
 
 
 def _separate_step(model):
     """A compiled step that shares no trace with another one."""
-    hidden = vars(model).get("train_step")
+    shadowed = vars(model).get("train_step")
     # JAX reuses the trace of an equal function. A new `partial` equals no other object.
     vars(model)["train_step"] = functools.partial(model.train_step)
     try:
@@ -160,11 +167,12 @@ def _separate_step(model):
         return model.train_function
     finally:
         del vars(model)["train_step"]
-        if hidden is not None:
-            vars(model)["train_step"] = hidden
+        if shadowed is not None:
+            vars(model)["train_step"] = shadowed
 
 
 def _scope(model):
+    """A context in which new variables are distributed as the model's are."""
     current = strategy(model)
     return contextlib.nullcontext() if current is None else current.scope()
 
@@ -197,13 +205,17 @@ def _remove(model, attachment):
     state.attachments.remove(attachment)
     if not state.attachments:
         del _STATES[model]
-        _restore_fit(model, state.hidden_fit)
+        _restore_fit(model, state.shadowed_fit)
     for holder, name in _chain(model):
         if getattr(holder, name) is attachment.wrapper:
             setattr(holder, name, attachment.wrapper.optimizer)
+            # While other wrappers remain, the compiled step still has the removed one. All are
+            # removed one after another at the end of a `fit`, so no step runs in between.
             if not state.attachments:
                 model.train_function = state.train_function
-            break  # without a match, the model was compiled again and has a new step
+            break
+    # If no optimizer of the model is the wrapper, the user compiled the model again in the
+    # meantime. Then it has a new optimizer and a new step, which stay.
     for owner in attachment.owners:
         getattr(owner, "detached", lambda: None)()
 

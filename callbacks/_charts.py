@@ -57,6 +57,7 @@ class Chart:
         epochs: the epoch of each value, counted from 1. For bands only the last epoch.
         mark: a value to mark on the scale, or None.
         warned: the names of series to mark because a warning mentions them.
+        marks: pairs (series, epoch) of the warnings. In a chart of lines the series is not used.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Chart:
     epochs: list[int]
     mark: float | None = None
     warned: frozenset[str] = field(default=frozenset())
+    marks: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def values(self):
@@ -105,17 +107,20 @@ class Chart:
         return np.clip((values - low) / (high - low), 0, 1)
 
 
-def charts(logs, epochs=None, names=None, warned=()):
+def charts(logs, epochs=None, names=None, marks=(), others=None):
     """The charts of a run.
 
     Args:
         logs: the logs of the epochs, one dictionary per epoch.
         epochs: the number of each epoch, counted from 1. Default: 1, 2 ...
         names: the names of all log entries. Default: collected from `logs`.
-        warned: the names of layers that a warning mentions.
+        marks: triples (layer, epoch, quantities): the layers that a warning mentions, epochs
+            counted from 1, and the quantities in whose charts it is marked; all if there are none.
+        others: dictionary from names to the logs of other runs, whose lines are drawn as well.
 
     Returns:
-        List of `Chart`: first loss and learning rate, then metrics, then the others.
+        List of `Chart`: first the loss, then charts with a layer that a warning mentions, then
+        learning rate, metrics and the others.
     """
     count = len(logs)
     epochs = range(1, count + 1) if epochs is None else epochs
@@ -134,16 +139,15 @@ def charts(logs, epochs=None, names=None, warned=()):
     result = []
     for quantity, kind in sorted(groups, key=_rank):
         shown = _shown(count, {"lines": POINTS, "map": COLUMNS, "bands": 1}[kind])
-        if kind == "bands":
-            series = {
-                layer: [logs[-1].get(f"{band}/{layer}", math.nan) for band in _BANDS]
-                for layer in groups[quantity, kind]
-            }
-        else:
-            series = {
-                label: [logs[place].get(name, math.nan) for place in shown]
-                for label, name in groups[quantity, kind].items()
-            }
+        series = _series(logs, groups[quantity, kind], kind, shown)
+        if kind == "lines":
+            series |= _lines_of(others or {}, groups[quantity, kind], shown)
+        here = tuple(
+            (layer, epoch)
+            for layer, epoch, quantities in marks
+            if (quantity in quantities or not quantities or quantity == "loss")
+            and (layer in series or kind == "lines")
+        )
         about = QUANTITIES.get(quantity, Quantity(quantity.replace("_", " ").capitalize()))
         scale = about.scale
         if scale == "log" and any(v < 0 for values in series.values() for v in values):
@@ -158,10 +162,35 @@ def charts(logs, epochs=None, names=None, warned=()):
                 series,
                 [epochs[place] for place in shown],
                 about.mark,
-                frozenset(warned) & series.keys(),
+                frozenset(layer for layer, _ in here) & series.keys(),
+                here,
             )
         )
-    return result
+    # The sort is stable: the order stays otherwise.
+    return sorted(result, key=lambda chart: (chart is not result[0], not chart.warned))
+
+
+def _series(logs, names, kind, shown):
+    """The values of the shown epochs, by the label of the series."""
+    if kind == "bands":
+        return {
+            layer: [logs[-1].get(f"{band}/{layer}", math.nan) for band in _BANDS] for layer in names
+        }
+    return {
+        label: [logs[place].get(name, math.nan) for place in shown] for label, name in names.items()
+    }
+
+
+def _lines_of(others, names, shown):
+    """The lines of other runs. NaN after the end of a shorter run."""
+    return {
+        f"{label}, {run}": [
+            logs[place].get(label, math.nan) if place < len(logs) else math.nan for place in shown
+        ]
+        for run, logs in others.items()
+        for label in names
+        if any(label in entries for entries in logs)
+    }
 
 
 def _shown(count, most):

@@ -95,6 +95,12 @@ def _lines(chart):
         marks.append(Rule(LEFT, f"{y:.1f}", WIDTH - RIGHT, f"{y:.1f}"))
         labels.append(_label(LEFT - 6, y + 4, "end", short(value)))
     count = len(chart.epochs)
+    first, last = chart.epochs[0], chart.epochs[-1]
+    for epoch in sorted({epoch for _, epoch in chart.marks if first <= epoch <= last}):
+        share = (epoch - first) / (last - first) if last > first else 0.5
+        x = f"{LEFT + (WIDTH - LEFT - RIGHT) * share:.1f}"
+        marks.append(Rule(x, top, x, bottom))
+        labels.append(_label(float(x), top + 8, "middle", "⚠"))
     xs = [
         LEFT + (WIDTH - LEFT - RIGHT) * (i / (count - 1) if count > 1 else 0.5)
         for i in range(count)
@@ -139,6 +145,12 @@ def _map(chart):
         tip = f"{name}, epoch {chart.epochs[-1]}: {short(values[-1])}"
         boxes.append(Box(left, index * ROW, width, ROW, tip))
     step = width / len(chart.epochs)
+    rows_of = list(chart.series)
+    for name, epoch in chart.marks:
+        place = next((i for i, shown in enumerate(chart.epochs) if shown >= epoch), None)
+        if place is not None:
+            x, y = left + (place + 0.5) * step, rows_of.index(name) * ROW + 13
+            labels.append(_label(x, y, "middle", "⚠"))
     xs = [left + (i + 0.5) * step for i in range(len(chart.epochs))]
     labels += _epoch_labels(chart.epochs, xs, height + 14)
     bar = data_uri(colours(np.linspace(0, 1, 64)[None], signed))

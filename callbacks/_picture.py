@@ -38,9 +38,12 @@ def picture(charts, title, path):
 def _lines(figure, axes, chart):
     marker = "." if len(chart.epochs) < 50 else None
     for name, values in chart.series.items():
-        axes.plot(chart.epochs, values, marker=marker, label=_plain(name))
+        style = "--" if ", " in name else "-"  # another run's line
+        axes.plot(chart.epochs, values, style, marker=marker, label=_plain(name))
     if chart.scale == "log" and chart.values.size:
         axes.set_yscale("log")
+    for epoch in sorted({epoch for _, epoch in chart.marks}):
+        axes.axvline(epoch, color="firebrick", lw=1, ls=":")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="x-small")
 
@@ -66,6 +69,9 @@ def _map(figure, axes, chart):
         extent=(chart.epochs[0] - half, chart.epochs[-1] + half, len(cells) - 0.5, -0.5),
     )
     axes.set_facecolor("lightgrey")  # the colour of missing values
+    rows = list(chart.series)
+    for name, epoch in chart.marks:
+        axes.plot(epoch, rows.index(name), "v", color="white", mec="black", ms=7)
     _name_rows(axes, chart)
     bar = figure.colorbar(image, ax=axes, extend="both")
     bar.ax.tick_params(labelsize="x-small")

@@ -72,6 +72,23 @@ class BestMembers(keras.callbacks.Callback):
         for place in np.flatnonzero(better):
             self._kept[place] = self._copied(int(place))
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """The best values, epochs and weights so far, for a `PopulationCheckpoint`."""
+        weights = {
+            f"{place}/{index}": ops.convert_to_numpy(value)
+            for place, kept in enumerate(self._kept)
+            for index, value in enumerate(kept)
+        }
+        return {"values": self.values, "epochs": self.epochs, **weights}
+
+    def set_state(self, state) -> None:
+        """Restore what `get_state` returned."""
+        self.values, self.epochs = state["values"], state["epochs"]
+        self._kept = [
+            [state[f"{place}/{index}"] for index in range(len(kept))]
+            for place, kept in enumerate(self._kept)
+        ]
+
     def _copied(self, place):
         return [ops.copy(variable.value) for variable in self.model.member(place).variables]
 

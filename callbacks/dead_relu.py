@@ -73,6 +73,8 @@ class DeadReLUCounter(Monitor):
             not built, or cannot run `data`.
     """
 
+    warns_of = ("dead_relu_fraction",)
+
     def __init__(
         self,
         mode="gradient",
@@ -122,7 +124,7 @@ class DeadReLUCounter(Monitor):
             )
         self._names = _unit_names(counted, names)
         self._counted = counted
-        self._warned: set[str] = set()
+        self._warned.clear()
         self.skipped = {
             names[id(layer)]: "its ReLUs run inside a loop over time" for layer in inside
         }
@@ -169,7 +171,7 @@ class DeadReLUCounter(Monitor):
                 f"{share}, the largest fraction in {worst!r}. The learning rate is likely too "
                 "high; units with leaky variants or normalization do not die."
             )
-            self._once(epoch, "many", text)
+            self.warn_once(epoch, "many dead", text)
         if self.stop_above is not None and fraction > self.stop_above:
             self.warn(epoch, f"{share}, above `stop_above`: training is stopped.")
             self.model.stop_training = True
@@ -210,7 +212,7 @@ class DeadReLUCounter(Monitor):
             if units.bias is not None and id(units.bias) in moved
         }
         if not dead:
-            self._once(epoch, "nothing", NOT_MEASURED + ' Use `mode="data"`.')
+            self.warn_once(epoch, "nothing measured", NOT_MEASURED + ' Use `mode="data"`.')
             return dead
         blocked = [name for name in dead if dead[name].all()]
         if blocked:
@@ -218,13 +220,8 @@ class DeadReLUCounter(Monitor):
                 f"no unit of {blocked[-1]!r} had a gradient. If all of them are dead, layers "
                 'before it get no gradient and count as dead too. `mode="data"` counts exactly.'
             )
-            self._once(epoch, "cut off", text)
+            self.warn_once(epoch, "cut off", text)
         return dead
-
-    def _once(self, epoch, what, text):
-        if what not in self._warned:
-            self._warned.add(what)
-            self.warn(epoch, text)
 
     def _begin_data(self):
         """Create probes of at most four depths. More would take longer to compile."""

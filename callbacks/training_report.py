@@ -1,5 +1,6 @@
 """A report of a training run on one HTML page."""
 
+import html
 import itertools
 import math
 import os
@@ -38,6 +39,10 @@ class TrainingReport(keras.callbacks.Callback):
         monitors: callbacks of this package whose warnings are shown.
         png: whether to write also a PNG with the same name. Default True.
         title: the title of the page. Default: "Training of" and the model's name.
+        others: optional dictionary from names to earlier runs, whose loss, metrics and other lines
+            are drawn beside this one's by epoch: `TrainingReport`s, or lists of logs by epoch.
+
+    In a notebook, a report that is the last value of a cell shows its page.
 
     Attributes:
         epochs: list with one dictionary of logs per epoch, the data of the page.
@@ -48,7 +53,7 @@ class TrainingReport(keras.callbacks.Callback):
         ImportError: if jinja2, or matplotlib for the PNG, is not installed.
     """
 
-    def __init__(self, path, monitors=(), png=True, title=None) -> None:
+    def __init__(self, path, monitors=(), png=True, title=None, *, others=None) -> None:
         super().__init__()
         monitors = [monitors] if isinstance(monitors, keras.callbacks.Callback) else monitors
         for monitor in monitors:
@@ -74,6 +79,8 @@ class TrainingReport(keras.callbacks.Callback):
         self.title = title
         self.epochs: list[dict[str, float]] = []
 
+        self.others = dict(others or {})
+        self._page = ""
         self._numbers: list[int] = []
         self._names: dict[str, None] = {}
 
@@ -124,15 +131,30 @@ class TrainingReport(keras.callbacks.Callback):
             first = max(self._numbers[-1] - len(self.epochs) + 1, 1) if self._numbers else 1
             self._numbers = [*range(first, first + len(self.epochs))]
             self._names = dict.fromkeys(itertools.chain.from_iterable(self.epochs))
-        texts = " ".join(text for _, text in self._warnings())
-        warned = set(re.findall(r"'([^']+)'", texts))
-        return charts(self.epochs, self._numbers, self._names, warned)
+        marks = [
+            (layer, epoch + 1, monitor.warns_of)
+            for monitor, earlier in zip(self.monitors, self._earlier, strict=True)
+            for epoch, text in monitor.messages[earlier:]
+            for layer in re.findall(r"'([^']+)'", text)
+        ]
+        others = {
+            name: run.epochs if isinstance(run, TrainingReport) else list(run)
+            for name, run in self.others.items()
+        }
+        return charts(self.epochs, self._numbers, self._names, marks, others)
 
     def _warnings(self):
         return sorted(
             message
             for monitor, earlier in zip(self.monitors, self._earlier, strict=True)
             for message in monitor.messages[earlier:]
+        )
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for notebooks."""
+        return (
+            f'<iframe srcdoc="{html.escape(self._page)}" width="100%" height="900" '
+            'style="border: 0"></iframe>'
         )
 
     @property
@@ -150,6 +172,7 @@ class TrainingReport(keras.callbacks.Callback):
             warnings=self._warnings(),
             drawings=[drawing(chart) for chart in self._charts()],
         )
+        self._page = page
         # Write a temporary file and move it, so that the page is complete at any time.
         temporary = self.path.with_name(self.path.name + ".part")
         temporary.write_text(page, encoding="utf-8")

@@ -11,11 +11,13 @@ from keras_ddl import (
     initializers,
     layers,
     optimizers,
+    regularizers,
     schedules,
     splitting,
     surgery,
 )
 from keras_ddl._version import __version__
+from keras_ddl.monte_carlo import mc_predict
 from keras_ddl.population import Population
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "graph",
     "initializers",
     "layers",
+    "mc_predict",
     "optimizers",
+    "regularizers",
     "schedules",
     "splitting",
     "surgery",

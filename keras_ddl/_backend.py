@@ -18,6 +18,35 @@ def compiled(function):
     return function
 
 
+def gradients_of(function, tensors):
+    """The gradients of a scalar function with respect to each of a list of tensors.
+
+    Args:
+        function: maps the list of tensors to a scalar tensor.
+        tensors: list of tensors. Those on which the result does not depend have zero gradients.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            result = function(tensors)
+        return tape.gradient(result, tensors, unconnected_gradients="zero")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(tensors)
+    import torch
+
+    with torch.enable_grad():
+        leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        found = torch.autograd.grad(function(leaves), leaves, allow_unused=True)
+    return [
+        torch.zeros_like(leaf) if one is None else one
+        for leaf, one in zip(leaves, found, strict=True)
+    ]
+
+
 def no_gradients():
     """A context in which PyTorch does not record operations for differentiation."""
     if keras.backend.backend() != "torch":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from benchmarks.costs.turns import seconds
+from benchmarks.costs.turns import take_turns
 from benchmarks.harness import commands
 from benchmarks.harness.env import described, environment
 
@@ -100,15 +100,8 @@ def measure(name: str, examples: int, rounds: int) -> list[tuple]:
     model = MODELS[name]()
     kernels = sum(hasattr(layer, "kernel") for layer in model.layers)
     x = np.random.default_rng(0).normal(size=(examples, *model.input_shape[1:])).astype("float32")
-    timed = arms(model, x)
-    spent: dict[str, list[float]] = {arm: [] for arm in timed}
-    for arm in ("one forward pass", "lsuv_init"):
-        timed[arm]()  # warm-up; the reference algorithm runs the same operations
-    for round_ in range(rounds):
-        for arm, run in timed.items():
-            if arm == "reference algorithm" and round_ % 3:
-                continue  # it takes minutes: every third round
-            spent[arm].append(seconds(run))
+    # The reference algorithm takes minutes. The warm-up of the others warms up its operations.
+    spent = take_turns(arms(model, x), rounds, every={"reference algorithm": 3})
     forward, ours, theirs = (statistics.median(times) for times in spent.values())
     return [
         (

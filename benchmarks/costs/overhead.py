@@ -16,7 +16,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks import mnist_dropout
-from benchmarks.costs.turns import take_turns
+from benchmarks.costs.turns import ratio, take_turns
 from benchmarks.harness import commands, data
 from benchmarks.harness.env import described, environment
 from benchmarks.harness.spec import Trial
@@ -112,7 +112,7 @@ def page(setting: str, times: dict[str, list[float]]) -> str:
         (
             name,
             statistics.median(spent),
-            statistics.median(a / b for a, b in zip(spent, times["bare fit"], strict=True)),
+            ratio(times, name, "bare fit"),
             " ".join(f"{a:.1f}" for a in spent),
         )
         for name, spent in times.items()

@@ -1,6 +1,7 @@
 """Runs an experiment as its command line says."""
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,10 @@ from benchmarks.harness.leases import Leases
 from benchmarks.harness.results import outcome
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store, StoreError, to_stderr
-from benchmarks.harness.training import backend, devices, grouping
+from benchmarks.harness.training import grouping, on_ray, scaling
 from benchmarks.harness.training.backend import BackendError
-from benchmarks.harness.training.executors import EXECUTORS, Claim, trains_together
+from benchmarks.harness.training.checkpoints import Checkpoints
+from benchmarks.harness.training.executors import EXECUTORS, Claim, Limits, prepare
 from benchmarks.harness.training.progress import Progress
 
 DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, endings.CODE
@@ -63,12 +65,9 @@ def main(
 
 def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[int]) -> int:
     say = (lambda line: None) if arguments.quiet else to_stderr
-    if not arguments.dry_run:
-        count = int(getattr(arguments, "devices", "1"))
-        if count == 1 and trains_together(arguments.executor, experiment):
-            backend.use_cores()
-        devices.provide(count)
-        backend.start()
+    on_cluster = arguments.executor == "ray"
+    if not (arguments.dry_run or on_cluster):
+        prepare(arguments.executor, experiment, int(getattr(arguments, "devices", "1")))
     dataset = (
         experiment.load(arguments.data_dir)
         if experiment.load
@@ -90,13 +89,18 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     store = Store(_folder(experiment, arguments), say)
     output = outcome.Output(json=arguments.json, quiet=arguments.quiet)
     if arguments.dry_run:
-        outcome.show_plan(
-            experiment, trials, set() if arguments.fresh else store.done_keys(), output
+        done = set() if arguments.fresh else store.done_keys()
+        todo = [trial for trial in trials if trial.key not in done]
+        prediction = arguments.nodes and scaling.predict(
+            experiment, todo, store.latest().values(), arguments.nodes, dataset
         )
+        outcome.show_plan(experiment, trials, done, output, prediction)
         return DONE
+    checkpoints = Checkpoints(store.folder / "checkpoints", notify=say)
     if arguments.fresh:
         store.check_writable()
         store.supersede(trials)
+        checkpoints.remove(trials)
     done = store.done_keys()
     todo = [trial for trial in trials if trial.key not in done]
     say(
@@ -106,7 +110,12 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
     if todo:
         store.check_writable()
         progress = Progress(len(todo), experiment.label, arguments.quiet)
-        executor = EXECUTORS[arguments.executor]
+        limits = Limits(arguments.members, checkpoints)
+        executor = (
+            on_ray.executor(arguments.address, arguments.gpus_per_group)
+            if on_cluster
+            else functools.partial(EXECUTORS[arguments.executor], limits=limits)
+        )
         _train(
             todo,
             store,

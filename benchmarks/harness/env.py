@@ -22,6 +22,7 @@ def environment(backend: str) -> dict[str, Any]:
         "commit": _git_commit(),
         "backend": backend,
         "device": gpu(backend) or _processor(),
+        "gpu": gpu(backend) is not None,
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")

@@ -75,10 +75,13 @@ class Measuring:
             `(trial) -> (metrics, curves)`.
         build: `(trial, input_shape, num_classes) -> model`. None (default): no model is built, and
             the data set is not split.
+        populations: whether `measure` trains a `keras_ddl.Population`, whose members should train
+            side by side, one on each core.
     """
 
     measure: Callable[..., tuple[Metrics, Curves]]
     build: Callable[..., Any] | None = None
+    populations: bool = False
 
 
 @dataclass(frozen=True)

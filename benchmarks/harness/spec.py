@@ -33,13 +33,21 @@ class Trial:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def derive(self, component: str, **axes: str | int) -> int:
-        """A seed shared by all trials of this repetition, whatever their parameters."""
+        """The seed of one random component, such as "split", "init", "dropout" or "order".
+
+        All trials of a repetition get the same seed, whatever their parameters. So the arms of an
+        experiment are compared on the same split, the same initial weights and the same order.
+        """
         return seeds.derive(self.seed, component, repetition=self.repetition, **axes)
 
 
 @dataclass(frozen=True)
 class Record:
     """The stored outcome of a trial.
+
+    `times` has `wall_s` and `fit_s` if the trial trained alone. `point_s` and `startup_s` are those
+    of its whole group: from one point of the curves to the next, and before, between and after
+    them.
 
     `status` is "ok", "diverged" (the loss became infinite or NaN, or ended above ten times that of
     guessing, which is a result), "error" (the trial will run again) or "superseded" (a mark:
@@ -51,7 +59,7 @@ class Record:
     finished: str  # UTC, ISO 8601
     metrics: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    times: Mapping[str, float] = field(default_factory=dict)  # seconds; empty in populations
+    times: Mapping[str, float] = field(default_factory=dict)  # seconds
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
 

@@ -98,7 +98,7 @@ def _last_errors(trials: Sequence[Trial], sets: Mapping[str, Sequence[Examples]]
     import keras
     import numpy as np
 
-    from benchmarks.harness.training.scoring import enter, predictor, score_together
+    from benchmarks.harness.training.scoring import add_to_logs, predictor, score_together
 
     class LastErrors(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
@@ -112,6 +112,12 @@ def _last_errors(trials: Sequence[Trial], sets: Mapping[str, Sequence[Examples]]
                     self.errors[name].append([error for _, error in scores])
             if not left:
                 for name, errors in self.errors.items():
-                    enter(self.model, logs, name, np.median(errors, axis=0).tolist())
+                    add_to_logs(self.model, logs, name, np.median(errors, axis=0).tolist())
+
+        def get_state(self):
+            return {name: np.asarray(errors) for name, errors in self.errors.items()}
+
+        def set_state(self, state):
+            self.errors = {name: state[name].tolist() for name in sets}
 
     return [LastErrors()]

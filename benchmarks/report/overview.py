@@ -1,4 +1,7 @@
-"""All results together: the ledger as Markdown, and one HTML page that needs no other file."""
+"""All results together, as Markdown and as one HTML page that needs no other file.
+
+Both begin with the ledger: the table of all claims with their verdicts.
+"""
 
 import os
 import re
@@ -27,7 +30,7 @@ Reports = Mapping[Run, Report]
 
 
 def markdown(reports: Reports, results: Path) -> str:
-    """The page of the results folder: the ledger, and links to all other pages in the folder."""
+    """The README of the results folder: the ledger, and links to all other pages in the folder."""
     entries = ledger.ledger(reports)
     experiments = {run[0]: report.experiment for run, report in reports.items()}
     listed = [f"- [{n}]({n}/README.md): {e.summary}" for n, e in experiments.items()]
@@ -77,12 +80,18 @@ def html(reports: Reports, results: Path) -> str:
 
 
 def without_figures(page: str) -> str:
-    """A page without its figures, which depend on matplotlib's version as well as on records."""
+    """A page without its figures, to compare pages.
+
+    Figures depend on matplotlib's version as well as on records.
+    """
     return FIGURE.sub("", page)
 
 
 def pages(reports: Reports, results: Path) -> dict[str, str]:
-    """By command of `benchmarks`, the link from the results folder to the command's page."""
+    """Links from the results folder to the pages in it.
+
+    The keys are the names of commands: `name` in `python -m benchmarks.name`.
+    """
     experiments = {run[0]: f"{run[0]}/README.md" for run in reports}
     return {_module(link): link for _, link in measurements(reports, results)} | experiments
 

@@ -8,6 +8,7 @@ from keras_ddl.graph.shadow import Shadow
 from keras_ddl.layers.channel_activation import ChannelActivation
 from keras_ddl.layers.maxout import Maxout
 from keras_ddl.layers.rrelu import RReLU
+from keras_ddl.regularizers import Penalty
 
 ACTIVATION_LAYERS = (
     keras.layers.Activation,
@@ -30,8 +31,8 @@ def leaf_layers(layer) -> list[keras.layers.Layer]:
 
     For a layer without sublayers, the list contains the layer itself.
 
-    A layer passed as `activation=` counts as part of the layer that received it. Recurrent and
-    time-distributed layers count as leaves.
+    A layer passed as `activation=` or as a regularizer counts as part of the layer that received
+    it. Recurrent and time-distributed layers count as leaves.
     """
     leaves = {}
     for child in _children(layer) or [layer]:
@@ -70,7 +71,8 @@ def _children(layer):
         return []
     # `_flatten_layers` also finds sublayers of layers and in lists. Keras has no public equivalent.
     children = layer._flatten_layers(include_self=False, recursive=False)
-    return [child for child in children if child is not _argument(layer)]
+    own = _argument(layer)
+    return [child for child in children if child is not own and not isinstance(child, Penalty)]
 
 
 def _argument(layer):

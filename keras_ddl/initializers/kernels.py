@@ -5,6 +5,9 @@ import math
 import keras
 import numpy as np
 
+LARGE = 1024  # from this width on, matrices are mixed from blocks
+BLOCK, ROUNDS = 256, 3
+
 
 def kernels(layer) -> list[keras.Variable]:
     """The kernels of a layer's linear part, in the order in which they are applied.
@@ -67,8 +70,14 @@ def orthonormal_value(layer, kernel, rng) -> np.ndarray:
 
 
 def _orthonormal(matrices, rows, columns, rng):
-    """Uniformly distributed matrices with orthonormal columns, or rows if there are fewer rows."""
+    """Random matrices with orthonormal columns, or rows if there are fewer rows.
+
+    They are uniformly distributed, except large ones.
+    """
     longer, shorter = max(rows, columns), min(rows, columns)
+    if shorter >= LARGE:
+        q = np.stack([_mixed(longer, shorter, rng) for _ in range(matrices)])
+        return q if rows >= columns else q.swapaxes(1, 2)
     a = rng.standard_normal((matrices, longer, shorter), dtype="float32")
     # Compute Q of the QR decomposition by Cholesky, which is several times faster than Householder
     # reflections but squares the condition number. A tall random matrix has a small condition
@@ -77,6 +86,21 @@ def _orthonormal(matrices, rows, columns, rng):
     triangle = np.linalg.cholesky(a.swapaxes(1, 2) @ a)
     q = (a @ _inverse(triangle).swapaxes(1, 2)).astype("float32")
     return q if rows >= columns else q.swapaxes(1, 2)
+
+
+def _mixed(longer, shorter, rng):
+    """A large matrix with orthonormal columns, in time proportional to its number of entries.
+
+    Orthonormal matrices of `BLOCK` rows mix the rows of an identity matrix, after a permutation,
+    `ROUNDS` times. Every entry then is a sum of many products, and nearly normally distributed.
+    """
+    q = np.eye(longer, shorter, dtype="float32")
+    for _ in range(ROUNDS):
+        q = q[rng.permutation(longer)]
+        for start in range(0, longer, BLOCK):
+            part = q[start : start + BLOCK]
+            part[:] = _orthonormal(1, len(part), len(part), rng)[0] @ part
+    return q
 
 
 def _inverse(triangle):

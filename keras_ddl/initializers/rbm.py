@@ -22,14 +22,14 @@ class RBMReport:
     """The result of `rbm_pretrain` for each layer. Printing it shows a table.
 
     Args:
-        errors: for each layer's path, the mean squared reconstruction error of its input in each
-            epoch.
+        errors: for the path of each pre-trained layer, the mean squared reconstruction error of its
+            input in each epoch. Frozen layers have no entry.
     """
 
     errors: dict[str, tuple[float, ...]]
 
     def __str__(self):
-        width = max(map(len, self.errors))
+        width = max(map(len, self.errors), default=0)
         lines = [
             f"{name:<{width}}  {errors[0]:.4f} -> {errors[-1]:.4f}"
             for name, errors in self.errors.items()
@@ -70,8 +70,10 @@ def rbm_pretrain(
     Args:
         model: a `keras.Model` that calls each dense layer once, one after the other. Flattening,
             dropout and similar layers may lie between them.
-        x: array of inputs, or a data set or finite generator of batches. Values must lie in [0, 1]
-            for Bernoulli units and should be standardized for Gaussian ones.
+        x: array of inputs; or a `tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch `DataLoader` or
+            finite generator of batches `x`, `(x, y)` or `(x, y, sample_weight)`. Labels are not
+            used. Values must lie in [0, 1] for Bernoulli units and should be standardized for
+            Gaussian ones.
         epochs: the number of passes over `x` for each layer. Default 10.
         visible: the kind of the model's input units: "bernoulli" (default) or "gaussian" with unit
             variance. The visible units of all later machines are Bernoulli units.
@@ -83,7 +85,7 @@ def rbm_pretrain(
         seed: optional integer, the seed of the order of examples and of Gibbs sampling.
 
     Returns:
-        `RBMReport` with the reconstruction error of every layer in every epoch.
+        `RBMReport` with the reconstruction error of every pre-trained layer in every epoch.
 
     Raises:
         ValueError: if an argument is invalid, or the model has no hidden dense layer.
@@ -104,15 +106,17 @@ def rbm_pretrain(
             "`x` must lie in [0, 1] for Bernoulli units; scale it, or use visible='gaussian'. "
             f"Received: x from {inputs.min()} to {inputs.max()}"
         )
-    called = [step.layer for step in traced(model, inputs, 2)]
-    dense = [layer for layer in called if isinstance(layer, keras.layers.Dense)]
-    *hidden, _ = dense or [None]
+    # Two examples are enough to see in which order the model calls its layers.
+    calls = traced(model, inputs, count=2)
+    dense = [call.layer for call in calls if isinstance(call.layer, keras.layers.Dense)]
+    hidden = dense[:-1]  # without the output layer
     if not hidden or len(set(map(id, dense))) < len(dense):
         raise ValueError(
             "`model` must have hidden dense layers, and each must be called once. "
             f"Received: {model.name!r} with {len(dense)} calls of dense layers"
         )
     for layer in hidden:
+        # With LoRA, `kernel` is a sum that is computed at each access, not a variable.
         if not kernels(layer) or layer.quantization_mode:
             raise ValueError(
                 "`model` must have hidden dense layers with plain kernels, neither quantized nor "
@@ -140,9 +144,10 @@ def rbm_pretrain(
 
 
 def _matrix(x, rng):
-    """All examples of `x` as one array of numbers."""
-    arrays = keras.tree.flatten(take(x, None, rng))
-    if len(arrays) != 1 or arrays[0].dtype.kind not in "biuf":
+    """All examples of `x` as one array of numbers, in their order."""
+    arrays = keras.tree.flatten(take(x, count=None, rng=rng))
+    numbers = "biuf"  # NumPy's kinds: boolean, signed and unsigned integer, float
+    if len(arrays) != 1 or arrays[0].dtype.kind not in numbers:
         kinds = [f"{array.dtype} {array.shape}" for array in arrays]
         raise ValueError(f"`x` must be one array of numbers. Received: {', '.join(kinds)}")
     return arrays[0]
@@ -156,11 +161,11 @@ def _input_of(model, layer, inputs, batch_size):
         if call.layer is layer:
             received.append(ops.convert_to_numpy(call.inputs).astype("float32"))
 
-    required = model_batch_size(model)
-    with watch(model, keep), stateless(model):
-        for part in batches(inputs, required or batch_size):
-            model(whole_batch(model, part), training=False)
-    matrix = np.concatenate(received)[: len(inputs)]  # the last batch may be padded
+    fixed = model_batch_size(model)  # None unless `keras.Input` fixes it
+    with watch(model, keep), stateless(model):  # the passes change no state, such as a seed's
+        for part in batches(inputs, fixed or batch_size):
+            model(whole_batch(model, part), training=False)  # fills the last batch up to `fixed`
+    matrix = np.concatenate(received)[: len(inputs)]  # without the filling
     if matrix.ndim != 2:
         raise ValueError(
             "`model` must flatten its inputs before the first dense layer. "
@@ -196,18 +201,21 @@ class _Machine:
         order, squared = self.rng.permutation(len(data)), 0.0
         for start in range(0, len(data), batch_size):
             batch = data[order[start : start + batch_size]]
-            on = self.hidden(batch)
-            model_on = on
+            # Contrastive divergence compares the correlations of visible and hidden units on the
+            # data ("positive phase") with those after some Gibbs steps ("negative phase"). Hidden
+            # units are sampled: as probabilities they would pass more than one bit about the
+            # data, and the machine would overfit (Hinton's guide, section 3). Visible units use
+            # probabilities (or means), which have less noise.
+            positive_hidden = self.hidden(batch)
+            negative_hidden = positive_hidden
             for _ in range(steps):
-                # Hidden units are sampled, so that each carries at most one bit. Visible units use
-                # probabilities (or means) instead, which have less noise.
-                reconstruction = self._visible(self._sampled(model_on))
-                model_on = self.hidden(reconstruction)
+                reconstruction = self._visible(self._sampled(negative_hidden))
+                negative_hidden = self.hidden(reconstruction)
             squared += float(np.square(batch - reconstruction).sum())
             gradients = (
-                (batch.T @ on - reconstruction.T @ model_on) / len(batch)
+                (batch.T @ positive_hidden - reconstruction.T @ negative_hidden) / len(batch)
                 - weight_decay * self.kernel,
-                (on - model_on).mean(axis=0),
+                (positive_hidden - negative_hidden).mean(axis=0),
                 (batch - reconstruction).mean(axis=0),
             )
             weights = (self.kernel, self.bias, self.visible_bias)
@@ -230,8 +238,8 @@ class _Machine:
 
     def _visible(self, hidden):
         """The reconstruction: means of Gaussian units, probabilities of Bernoulli ones."""
-        means = hidden @ self.kernel.T + self.visible_bias
-        return means if self.gaussian else _sigmoid(means)
+        inputs = hidden @ self.kernel.T + self.visible_bias
+        return inputs if self.gaussian else _sigmoid(inputs)
 
 
 def _sigmoid(x):

@@ -18,7 +18,11 @@ class FreshDraws(keras.initializers.Initializer):
         super().__init__(*args, seed=seed, **kwargs)
         self._fresh = seed is None
 
-    def __call__(self, shape, dtype=None):
+    def renew(self) -> None:
+        """Draw the seed of the next call, unless there is a fixed seed."""
         if self._fresh:
             self.seed = random.randrange(2**31)
+
+    def __call__(self, shape, dtype=None):
+        self.renew()
         return super().__call__(shape, dtype=dtype)

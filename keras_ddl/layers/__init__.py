@@ -5,12 +5,14 @@ from keras_ddl.layers.drop_connect import DropConnect
 from keras_ddl.layers.dropout import VariableDropout
 from keras_ddl.layers.maxout import Maxout, MaxoutConv2D, MaxoutDense
 from keras_ddl.layers.normalization import (
+    AdaptiveInstanceNormalization,
     EvoNormB0,
     EvoNormS0,
     FilterResponseNormalization,
     GhostBatchNormalization,
     GroupNormalization,
     InstanceNormalization,
+    RecurrentWeightNormalization,
     SwitchableNormalization,
     ThresholdedLinearUnit,
     WeightNormalization,
@@ -26,6 +28,7 @@ from keras_ddl.layers.stochastic_pooling import StochasticPooling1D, StochasticP
 
 __all__ = [
     "PELU",
+    "AdaptiveInstanceNormalization",
     "ChannelMean",
     "DropBlock2D",
     "DropConnect",
@@ -44,6 +47,7 @@ __all__ = [
     "MeanImage",
     "PCAWhitening",
     "RReLU",
+    "RecurrentWeightNormalization",
     "SReLU",
     "StochasticDepth",
     "StochasticPooling1D",

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_ddl.layers.normalization.affine import GETTERS, ChannelLayer, weight_config
+from keras_ddl.layers.normalization.affine import OPTIONS, ChannelLayer, weight_config
 
 
 class ChannelActivation(ChannelLayer):
@@ -24,8 +24,8 @@ class ChannelActivation(ChannelLayer):
     def __init__(self, axis, options, **kwargs):
         super().__init__(axis, **kwargs)
         for weight in self.weight_names:
-            for kind, module in GETTERS.items():
-                name = f"{weight}_{kind}"
+            for option, module in OPTIONS.items():
+                name = f"{weight}_{option}"
                 setattr(self, name, module.get(options.get(name)))
 
     def build(self, input_shape) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_ddl._checks import one_of, unit_interval
+from keras_ddl._checks import one_of, positive_integer, unit_interval
+from keras_ddl.layers._masks import random_mask
 from keras_ddl.layers.normalization.kernel import KernelWrapper
 
 _PER_EXAMPLE = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -18,20 +19,29 @@ class DropConnect(KernelWrapper):
 
     In training every weight and every bias is set to zero with probability `rate`, and the others
     are scaled by `1 / (1 - rate)`. At inference the layer runs with its unchanged weights, which
-    are the mean of the dropped ones. (The paper instead samples the pre-activations from a normal
-    distribution at inference.) Biases are dropped like weights, as in the paper.
+    are the mean of the dropped ones. Biases are dropped like weights, as in the paper.
 
     The paper samples a mask for each example. This needs memory for one copy of the layer's weights
     per example of the batch, and a convolution is computed from patches of its input. One mask for
-    the whole batch needs memory for one copy only, but its gradients are noisier.
+    the whole batch needs memory for one copy only, but its gradients are noisier. `sampling=
+    "normal"` draws noise for each example at the cost of two products: it samples the sum of the
+    dropped weights from the normal distribution with the same mean and variance. A sum of many
+    dropped weights is nearly normal. For a convolution, and for Dense over several positions, this
+    noise is independent at each position, while a mask is the same at all positions.
+
+    At inference the paper draws the pre-activations from this normal distribution, and averages
+    the activations over several draws. `inference_samples` does the same.
 
     Args:
         layer: Dense or a convolution; with `sampling="batch"` also a depthwise or a transposed
             convolution. Other wrappers must not share it.
         rate: float in [0, 1), the probability of dropping a weight. Default 0.5.
-        sampling: "example" for a separate mask for each example, or "batch" for one mask that all
-            examples of a step share. Default "example".
+        sampling: "example" for a separate mask for each example, "normal" for its approximation
+            by the normal distribution, or "batch" for one mask that all examples of a step share.
+            Default "example".
         seed: optional integer, the seed of the layer's random stream.
+        inference_samples: optional positive integer, the number of draws over which the
+            activations are averaged at inference. None (default): one pass with the mean weights.
         **kwargs: passed to `keras.layers.Wrapper`.
 
     Call arguments:
@@ -47,34 +57,45 @@ class DropConnect(KernelWrapper):
     (8, 64)
 
     Raises:
-        ValueError: if `layer` is of another kind, `rate` is not in [0, 1), or `sampling` is neither
-            of the two. With `sampling="example"` also if `layer` is a depthwise, transposed or
-            grouped convolution, or has an activity regularizer.
+        ValueError: if `layer` is of another kind, `rate` is not in [0, 1), `sampling` is none of
+            the three, or `inference_samples` is not a positive integer. Unless
+            `sampling="batch"` without `inference_samples`, also if `layer` is a depthwise,
+            transposed or grouped convolution, or has an activity regularizer.
 
     Reference: Wan et al., "Regularization of Neural Networks using DropConnect", ICML 2013
     (proceedings.mlr.press/v28/wan13).
     """
 
-    def __init__(self, layer, rate=0.5, sampling="example", seed=None, **kwargs):
+    def __init__(
+        self, layer, rate=0.5, sampling="example", seed=None, *, inference_samples=None, **kwargs
+    ):
         super().__init__(layer, **kwargs)
         self.rate = unit_interval("rate", rate)
         if rate == 1:
             raise ValueError(f"`rate` must be below 1: 1 drops all weights. Received: rate={rate}")
-        self.sampling = one_of("sampling", sampling, ("example", "batch"))
+        self.sampling = one_of("sampling", sampling, ("example", "normal", "batch"))
+        if inference_samples is not None:
+            inference_samples = positive_integer("inference_samples", inference_samples, " or None")
+        self.inference_samples = inference_samples
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        if sampling == "example" and not _takes_masks_per_example(layer):
+        if (sampling != "batch" or inference_samples) and not _takes_masks_per_example(layer):
             raise ValueError(
-                '`sampling="example"` wraps Dense, Conv1D, Conv2D and Conv3D without groups and '
-                'without an activity regularizer; use `sampling="batch"` for other layers. '
+                f'`sampling="{sampling}"` with inference_samples={inference_samples} wraps Dense, '
+                "Conv1D, Conv2D and Conv3D without groups and without an activity regularizer; "
+                'use `sampling="batch"` for other layers. '
                 f"Received: layer={layer!r}"
             )
 
     def call(self, inputs, training=False) -> Any:
-        if not training or not self.rate:
+        if not self.rate or not (training or self.inference_samples):
             return self.layer(inputs)
+        if not training:
+            return self._normal(inputs, self.inference_samples)
+        if self.sampling == "normal":
+            return self._normal(inputs, 1)
         if self.sampling == "example":
-            return self._call_per_example(inputs)
+            return self._masked_for_each_example(inputs)
         tensors = {"kernel": self._drop(self._kernel())}
         if self.layer.bias is not None:
             tensors["bias"] = self._drop(ops.convert_to_tensor(self.layer.bias))
@@ -85,30 +106,69 @@ class DropConnect(KernelWrapper):
         return self._kernel()
 
     def _drop(self, values):
-        return keras.random.dropout(values, self.rate, seed=self.seed_generator)
+        kept = random_mask(values.shape, self.rate, self.seed_generator)
+        return ops.where(kept, values / (1 - self.rate), ops.zeros((), values.dtype))
 
-    def _call_per_example(self, inputs):
+    def _linear(self):
+        """The kernel as a matrix, and the bias or None, in the compute dtype."""
         layer = self.layer
-        inputs = ops.cast(inputs, self.compute_dtype)
         kernel = ops.cast(self._kernel(), self.compute_dtype)
-        patches, channels_last = inputs, True
-        if not isinstance(layer, layers.Dense):
-            patches = _windows(layer, inputs)
-            channels_last = layer.data_format == "channels_last"
-        kernel = ops.reshape(kernel, (-1, kernel.shape[-1]))
-        batch = ops.shape(inputs)[0]
-        kernels = self._drop(ops.broadcast_to(kernel, (batch, *kernel.shape)))
+        bias = None if layer.bias is None else ops.cast(layer.bias, self.compute_dtype)
+        return ops.reshape(kernel, (-1, kernel.shape[-1])), bias
+
+    def _product(self, inputs, kernel, each=""):
+        """The product of the windows of the inputs and a kernel (`each="b"`: of each example)."""
         positions = "wxyz"[: len(inputs.shape) - 2]
-        order = "b{0}{1}" if channels_last else "b{1}{0}"
+        order = "b{0}{1}" if self._channels_last() else "b{1}{0}"
         sides = order.format(positions, "k"), order.format(positions, "u")
-        outputs = ops.einsum(f"{sides[0]},bku->{sides[1]}", patches, kernels)
-        if layer.bias is not None:
-            bias = ops.cast(layer.bias, self.compute_dtype)
-            biases = self._drop(ops.broadcast_to(bias, (batch, *bias.shape)))
-            ones = (1,) * len(positions)
-            shape = (*ones, *bias.shape) if channels_last else (*bias.shape, *ones)
-            outputs += ops.reshape(biases, (-1, *shape))
-        return outputs if layer.activation is None else layer.activation(outputs)
+        return ops.einsum(f"{sides[0]},{each}ku->{sides[1]}", inputs, kernel)
+
+    def _channels_last(self):
+        return getattr(self.layer, "data_format", "channels_last") == "channels_last"
+
+    def _windows(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)
+        return inputs if isinstance(self.layer, layers.Dense) else _windows(self.layer, inputs)
+
+    def _added(self, outputs, biases):
+        """Add biases `(1 or batch, units)` to outputs."""
+        ones = (1,) * (len(outputs.shape) - 2)
+        units = biases.shape[-1]
+        shape = (*ones, units) if self._channels_last() else (units, *ones)
+        return outputs + ops.reshape(biases, (-1, *shape))
+
+    def _activated(self, outputs):
+        return outputs if self.layer.activation is None else self.layer.activation(outputs)
+
+    def _masked_for_each_example(self, inputs):
+        windows, (kernel, bias) = self._windows(inputs), self._linear()
+        batch = ops.shape(inputs)[0]
+
+        def dropped(values):
+            # Masked values are scaled after the product: there are fewer of them.
+            kept = random_mask((batch, *values.shape), self.rate, self.seed_generator)
+            return ops.where(kept, values, ops.zeros((), values.dtype))
+
+        outputs = self._product(windows, dropped(kernel), each="b")
+        outputs = outputs if bias is None else self._added(outputs, dropped(bias))
+        return self._activated(outputs / (1 - self.rate))
+
+    def _normal(self, inputs, samples):
+        """The mean activation over draws of the normal distribution of the dropped sum."""
+        windows, (kernel, bias) = self._windows(inputs), self._linear()
+        mean = self._product(windows, kernel)
+        variance = self._product(ops.square(windows), ops.square(kernel))
+        if bias is not None:
+            mean = self._added(mean, bias[None])
+            variance = self._added(variance, ops.square(bias)[None])
+        # The gradient of the root is infinite at 0.
+        deviation = ops.sqrt(ops.maximum(variance, keras.config.epsilon()))
+        deviation = deviation * math.sqrt(self.rate / (1 - self.rate))
+        outputs = []
+        for _ in range(samples):
+            noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.seed_generator)
+            outputs.append(self._activated(mean + deviation * noise))
+        return sum(outputs[1:], outputs[0]) / samples
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -116,6 +176,7 @@ class DropConnect(KernelWrapper):
             "rate": self.rate,
             "sampling": self.sampling,
             "seed": self.seed,
+            "inference_samples": self.inference_samples,
         }
 
 

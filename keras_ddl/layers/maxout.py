@@ -45,7 +45,7 @@ class Maxout(keras.layers.Layer):
         axis: integer, the axis of the channels. It cannot be the batch axis. Default -1.
         **kwargs: passed to `keras.layers.Layer`.
 
-    Input shape: any, but the size of `axis` must be known.
+    Input shape: any. The size of `axis` may be unknown when the model is built.
 
     Output shape: same as the input shape, but with size `num_units` along `axis`.
 
@@ -76,6 +76,10 @@ class Maxout(keras.layers.Layer):
     def call(self, inputs) -> Any:
         num_pieces = self._num_pieces(inputs.shape)
         inputs = ops.cast(inputs, self.compute_dtype)  # integers too
+        if num_pieces is None:
+            axis, shape = self.axis % len(inputs.shape), ops.shape(inputs)
+            pieces = ops.reshape(inputs, (*shape[:axis], -1, self.num_units, *shape[axis + 1 :]))
+            return ops.max(pieces, axis=axis)
         return _max_of_pieces(inputs, num_pieces, self.axis)
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
@@ -92,6 +96,8 @@ class Maxout(keras.layers.Layer):
                 f"axis={self.axis} and an input of shape {tuple(shape)}"
             )
         channels = shape[self.axis]
+        if channels is None:
+            return None
         if not channels or channels % self.num_units:
             raise ValueError(
                 f"The number of channels must be a multiple of `num_units`. Received: {channels} "

@@ -14,17 +14,23 @@ from keras_ddl.optimizers.fused_sgd import FusedSGD, can_fuse
 class ScheduledMomentumSGD(FusedSGD):
     """`keras.optimizers.SGD` whose momentum may follow a schedule, as its learning rate may.
 
+    With t, the number of updates so far:
+
     ```
-    velocity = momentum(step) * velocity - learning_rate(step) * gradient
+    velocity = momentum(t) * velocity - learning_rate(t) * gradient
     weight = weight + velocity
     ```
 
-    The schedule is evaluated inside the compiled step, so a change of the momentum does not trace
-    the step again. On TensorFlow the update of a weight is one operation, as in `FusedSGD`. A
-    rising momentum with a falling learning rate is the classic recipe for ReLU networks with
-    dropout:
+    With Nesterov momentum `weight = weight + momentum(t) * velocity - learning_rate(t) * gradient`.
+
+    The schedule is evaluated inside the compiled training step, so a change of the momentum does
+    not compile the step again. On TensorFlow one operation updates a weight and its velocity, as
+    in `FusedSGD`. In the example the momentum rises from .5 towards .99 while the learning rate
+    falls, as in the first paper on dropout (Hinton et al., 2012, arXiv 1207.0580, appendix A):
 
     ```python
+    from keras_ddl.schedules import ExponentialApproach
+
     optimizer = ScheduledMomentumSGD(
         learning_rate=keras.optimizers.schedules.InverseTimeDecay(1.0, 10_000, 1.0),
         momentum=ExponentialApproach(0.5, 0.99, 100_000),
@@ -48,7 +54,8 @@ class ScheduledMomentumSGD(FusedSGD):
         scheduled = isinstance(momentum, LearningRateSchedule)
         if not scheduled:
             momentum = unit_interval("momentum", momentum, " or a LearningRateSchedule")
-        # Core's `build` creates velocities if its momentum is not 0, so 1 stands for the schedule.
+        # `keras.optimizers.SGD.build` creates velocities only if `momentum` is not 0. With a
+        # schedule any other number serves: updates read `current_momentum` instead.
         super().__init__(
             learning_rate=learning_rate,
             momentum=1.0 if scheduled else momentum,
@@ -65,15 +72,19 @@ class ScheduledMomentumSGD(FusedSGD):
         return self._momentum_schedule(self.iterations)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
+        # Under `tf.distribute` Keras passes TensorFlow's variable of the replica.
         weight = variable.value if isinstance(variable, keras.Variable) else variable
+        # The fused update reads `current_momentum`. Without it `keras.optimizers.SGD` updates the
+        # weight with `momentum`, which is right only without a schedule.
         if self._momentum_schedule is None or can_fuse(weight, gradient):
             super().update_step(gradient, variable, learning_rate)
             return
         velocity = self.momentums[self._get_variable_index(variable)]
         momentum = ops.cast(self.current_momentum, variable.dtype)
-        step = ops.cast(gradient, variable.dtype) * ops.cast(learning_rate, variable.dtype)
-        self.assign(velocity, velocity * momentum - step)
-        self.assign_add(variable, velocity * momentum - step if self.nesterov else velocity)
+        descent = ops.cast(gradient, variable.dtype) * ops.cast(learning_rate, variable.dtype)
+        self.assign(velocity, velocity * momentum - descent)
+        # `velocity` now holds its new value.
+        self.assign_add(variable, velocity * momentum - descent if self.nesterov else velocity)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

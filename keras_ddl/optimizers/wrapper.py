@@ -90,10 +90,13 @@ class OptimizerWrapper(keras.optimizers.Optimizer):
 
     @classmethod
     def from_config(cls, config, custom_objects=None) -> Any:
-        optimizer = keras.saving.deserialize_keras_object(
-            config["optimizer"], custom_objects=custom_objects
-        )
-        return cls(**{**config, "optimizer": optimizer})
+        config = dict(config)
+        inner = config.pop("optimizer")
+        if "learning_rate" in config:  # a population's rate of one member
+            rate = {"learning_rate": config.pop("learning_rate")}
+            inner = {**inner, "config": {**inner["config"], **rate}}
+        optimizer = keras.saving.deserialize_keras_object(inner, custom_objects=custom_objects)
+        return cls(optimizer, **config)
 
 
 def host_integer(x) -> int:

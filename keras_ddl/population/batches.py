@@ -12,22 +12,21 @@ def member_batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Endless batches of K members that differ in their training subset or in its order.
 
-    Every member sees its own subset in a fresh random order each epoch; an order depends on the
-    member's seed and subset size alone. All batches are full: what is left over at the end of a
-    member's epoch is not seen in that epoch.
+    Each member gets its subset in a new random order in each epoch. The order depends only on the
+    member's seed and the size of its subset. All batches are full: the remaining examples at the
+    end of a member's epoch are left out of that epoch.
 
     Args:
-        x: array of examples, the first axis counts them.
-        y: array of their targets.
-        batch_size: examples in a batch of one member.
+        x: array of examples `(n, ...)`.
+        y: array of targets `(n, ...)`.
+        batch_size: number of examples of each member in a batch.
         subsets: sequence of K index arrays into `x`. Default: all examples for every member.
-        seeds: sequence of K integers. Members with one seed and one subset size get their
+        seeds: sequence of K integers. Members with equal seeds and subsets of equal size get their
             examples in the same order. Default: 0 for every member.
         members: K, needed only if neither `subsets` nor `seeds` is given.
 
     Yields:
-        Pairs of arrays `(batch_size, K, ...)`, what `Population.fit` takes with
-        `steps_per_epoch`.
+        Pairs of arrays `(batch_size, K, ...)` for `Population.fit` with `steps_per_epoch`.
 
     Raises:
         ValueError: if the number of members is not clear, or a subset is smaller than a batch.
@@ -55,12 +54,12 @@ def member_indices(
     seeds: Any = None,
     members: int | None = None,
 ) -> Iterator[tuple[np.ndarray]]:
-    """Like `member_batches`, but the examples' indices alone.
+    """Like `member_batches`, but yields only the indices of the examples.
 
-    They are what `Population(..., data=(x, y))` takes, whose data stay on the device.
+    `Population(..., data=(x, y))` takes them; its data stay on the device.
 
     Args:
-        count: number of examples; None if `subsets` tells which there are.
+        count: number of examples. It may be None if `subsets` is given.
         batch_size, subsets, seeds, members: as in `member_batches`.
 
     Yields:

@@ -14,7 +14,7 @@ class Compiled(keras.Model):
 
     Attributes:
         models: the members.
-        executor_name: the executor that was asked for.
+        executor_name: the requested executor, which may be "auto".
     """
 
     models: list[keras.Model]
@@ -49,13 +49,13 @@ class Compiled(keras.Model):
         """Compile every member with a separate optimizer and separate metrics.
 
         Args:
-            optimizer: optimizer or its name; every member gets a new one of its configuration.
+            optimizer: an optimizer or its name. Every member gets a new one with its configuration.
                 Core's SGD and Adam are replaced by `keras_ddl.optimizers.FusedSGD` and
                 `FusedAdam` on TensorFlow without XLA: the same rules, faster.
             loss, loss_weights, weighted_metrics, run_eagerly, auto_scale_loss: as in Keras.
-            metrics: as in Keras; every member gets new metrics of their configuration.
-            learning_rate: sequence of K numbers or `LearningRateSchedule`s, a rate for each
-                member, in place of the optimizer's. Callbacks then cannot set the rate.
+            metrics: as in Keras. Every member gets new metrics with the same configuration.
+            learning_rate: sequence of K numbers or `LearningRateSchedule`s, one for each member.
+                They replace the optimizer's rate, and callbacks cannot set the rate then.
             jit_compile: as in Keras; "auto" is False on TensorFlow without a GPU, where XLA's
                 matrix products are slower.
             steps_per_execution: the most steps in one call of the compiled loop. "auto", the
@@ -101,11 +101,11 @@ class Compiled(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """The first member's metrics; callbacks read the direction of an improvement off them."""
+        """The first member's metrics. Callbacks derive from them whether smaller is better."""
         return self.models[0].metrics if self.compiled else []
 
     def jax_state_sync(self) -> None:
-        """Bring the members' variables up to date; callbacks do so when they ask for the model."""
+        """Write the trained values into the members' variables. Keras calls this for callbacks."""
         if self._parts.executor is not None:
             self._parts.executor.sync()
 

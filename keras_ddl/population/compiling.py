@@ -1,4 +1,4 @@
-"""Each member's own optimizer and metrics, made of what `compile` is given."""
+"""Makes a separate optimizer and separate metrics for each member."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def rates_of(learning_rate: Any, count: int) -> list[Any] | None:
         count: number of members.
 
     Raises:
-        ValueError: if there is not one rate for each member, or one is no finite number >= 0.
+        ValueError: if there is not one rate for each member, or if one is not a finite number >= 0.
     """
     if learning_rate is None:
         return None
@@ -51,10 +51,10 @@ def _checked(rate):
 
 
 def own_optimizer(optimizer: Any, rate: Any, fused: bool) -> Any:
-    """A new optimizer of the same configuration.
+    """Make a new optimizer with the same configuration.
 
     Args:
-        optimizer: what `keras.optimizers.get` takes.
+        optimizer: an argument of `keras.optimizers.get`.
         rate: the learning rate of the new one; None keeps that of `optimizer`.
         fused: whether core's SGD and Adam may be replaced by `FusedSGD` and `FusedAdam`, the same
             rules in one operation.
@@ -75,7 +75,7 @@ def own_optimizer(optimizer: Any, rate: Any, fused: bool) -> Any:
 
 
 def own_metrics(metrics: Any) -> Any:
-    """The nested metrics, every metric object replaced by a new one of its configuration."""
+    """Replace every metric object in a nested structure by a new one like it."""
     if metrics is None:
         return None
     if not isinstance(metrics, list | tuple | dict):
@@ -90,12 +90,12 @@ def own_metrics(metrics: Any) -> Any:
 
 
 class MemberOptimizers:
-    """The members' optimizers as callbacks see them: one learning rate, set for all at once.
+    """The interface of all members' optimizers for callbacks: one learning rate for all.
 
     Args:
         models: the members.
-        differ: whether the members were given learning rates of their own, which then cannot be
-            set together.
+        differ: whether `compile` was given a learning rate for each member. They cannot be set
+            together then.
     """
 
     def __init__(self, models, differ):
@@ -112,17 +112,19 @@ class MemberOptimizers:
     def learning_rate(self, value):
         if self._differ:
             raise TypeError(
-                "The members have learning rates of their own, from compile(learning_rate=...): "
-                f"they cannot be set together. Received: learning_rate={value!r}"
+                "The members have different learning rates, from compile(learning_rate=...), which "
+                f"cannot be set together. Received: learning_rate={value!r}"
             )
         if not isinstance(value, LearningRateSchedule):
-            value = float(keras.ops.convert_to_numpy(value))  # no array that members would share
+            value = float(
+                keras.ops.convert_to_numpy(value)
+            )  # a number, since members must not share an array
         for model in self._models():
             model.optimizer.learning_rate = value
 
     @property
     def iterations(self) -> Any:
-        """The updates that the first member has made."""
+        """The number of updates that the first member has made."""
         return self._models()[0].optimizer.iterations
 
     @property
@@ -132,7 +134,7 @@ class MemberOptimizers:
 
 
 def resolved_jit(jit_compile: Any, run_eagerly: bool) -> Any:
-    """What the members are compiled with for the population's `jit_compile`."""
+    """The value of `jit_compile` for the members."""
     if jit_compile != "auto" or keras.backend.backend() != "tensorflow":
         return False if run_eagerly else jit_compile
     import tensorflow as tf

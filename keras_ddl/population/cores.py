@@ -1,13 +1,18 @@
 """One thread or host device for each core, so that members train side by side."""
 
-import os
 import warnings
 
 import keras
 
+from keras_ddl.population import processor
+
 
 class CoresNotSplit(UserWarning):
     """The backend had started before its threads or devices could be set."""
+
+
+class OneDNNOff(UserWarning):
+    """TensorFlow was imported without oneDNN, whose matrix products are faster."""
 
 
 def use_cores(count: int | None = None) -> int:
@@ -18,6 +23,11 @@ def use_cores(count: int | None = None) -> int:
     `count` devices. A single model trained by Keras' own `fit` in the same process then uses one
     core on TensorFlow. GPUs are not affected. PyTorch needs no preparation: its members take
     turns.
+
+    TensorFlow multiplies matrices faster with oneDNN, which it switches on by itself only on
+    processors with instructions made for neural networks (VNNI, bfloat16, AMX). It reads the
+    environment variable `TF_ENABLE_ONEDNN_OPTS` once, when it is imported: set that to 1 before
+    Python starts. A warning says so where it would help.
 
     Args:
         count: number of cores to use. Default: all that this process may use.
@@ -36,7 +46,7 @@ def use_cores(count: int | None = None) -> int:
     keras_ddl.population.use_cores()
     ```
     """
-    count = available_cores() if count is None else count
+    count = processor.available_cores() if count is None else count
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"`count` must be a positive integer. Received: count={count!r}")
     backend = keras.backend.backend()
@@ -44,6 +54,13 @@ def use_cores(count: int | None = None) -> int:
         if backend == "tensorflow":
             import tensorflow as tf
 
+            if processor.lacks_onednn():
+                warnings.warn(
+                    "TensorFlow multiplies matrices faster on this processor with oneDNN. Set the "
+                    "environment variable TF_ENABLE_ONEDNN_OPTS=1 before Python starts.",
+                    OneDNNOff,
+                    stacklevel=2,
+                )
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(count)
         elif backend == "jax":
@@ -59,10 +76,3 @@ def use_cores(count: int | None = None) -> int:
             stacklevel=2,
         )
     return count
-
-
-def available_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Where two nested structures of arguments differ."""
+"""The differences between two nested structures of arguments."""
 
 import math
 
@@ -6,17 +6,17 @@ import keras
 import numpy as np
 from keras import ops
 
-# Arguments that shape the first weights, or nothing: a difference in them lives in variables.
+# Arguments that affect only the initial weights, or nothing. They may differ.
 _FREE = ("name", "seed", "build_config", "compile_config", "shared_object_id")
-# A model's config repeats its layers, which are compared one by one, and their names.
+# Parts of a model's configuration that repeat its layers, which are compared one by one.
 _GRAPH = ("layers", "input_layers", "output_layers")
 
 
 def differences(mine, others, path=()):
-    """Yields `(path, mine, others)` of every leaf that differs, without those that are free.
+    """Yield `(path, mine, others)` for every leaf that differs and must not.
 
-    Lists equal tuples, NaN equals NaN, arrays and numbers are compared by value, functions by their
-    code and what they enclose, and objects by their configuration.
+    A list equals a tuple of the same elements, and NaN equals NaN. Arrays and numbers are compared
+    by value, functions by their code, defaults and closures, objects by their configuration.
 
     Args:
         mine, others: nested dicts, lists and tuples of anything.
@@ -48,20 +48,20 @@ def _are_alike(mine, others):
             return _same_arrays(_array(mine), _array(others))
         except (TypeError, ValueError):
             return False
-    if type(mine).__eq__ is object.__eq__:  # nothing but identity
-        told = _inside(mine), _inside(others)
-        return type(mine) is type(others) and not any(differences(*told))
+    if type(mine).__eq__ is object.__eq__:  # which compares identity
+        parts = _inside(mine), _inside(others)
+        return type(mine) is type(others) and not any(differences(*parts))
     if isinstance(mine, float) and isinstance(others, float) and math.isnan(mine):
         return math.isnan(others)
     return bool(mine == others)
 
 
 def _inside(value):
-    """What a function or an object is made of, as far as it tells."""
+    """The parts of a function or an object that can be compared."""
     code = getattr(value, "__code__", None)
     if code is not None:
         enclosed = [cell.cell_contents for cell in value.__closure__ or ()]
-        enclosed = [getattr(one, "__qualname__", one) for one in enclosed]  # it may be itself
+        enclosed = [getattr(one, "__qualname__", one) for one in enclosed]  # a recursive one
         return [code.co_code, code.co_consts, code.co_names, value.__defaults__, enclosed]
     try:
         return value.get_config()

@@ -1,35 +1,52 @@
 """The members' mean prediction as one model."""
 
+import contextlib
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from keras_ddl._checks import positive_integer
+from keras_ddl.population.calls import replaced
 from keras_ddl.population.members import configurations
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
 class Ensemble(keras.Model):
-    """Averages the predictions of several models. It shares their weights.
+    """Averages the predictions of several models, whose weights it shares.
+
+    With `draws` above 1 each model predicts several times with its random layers active, such as
+    dropout (Monte-Carlo dropout). All other layers, such as batch normalization, run as at
+    inference. One model is enough then: `Ensemble([model], "softmax", draws=20)`.
 
     Args:
-        models: built models of one input and output shape.
-        activation: applied to each model's outputs before averaging, or None (default).
+        models: built models with equal input and output shapes.
+        activation: applied to each prediction before averaging, or None (default).
+        draws: int > 0, predictions of each model. Default 1: a single one without randomness.
         name: string, the model's name.
 
     Call arguments:
-        inputs: as the models take them.
+        inputs: a batch for the models.
         training: as for any model.
 
     Output shape: that of one model.
 
     Reference: Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation
-    using deep ensembles", arXiv:1612.01474.
+    using deep ensembles", arXiv:1612.01474. Gal and Ghahramani, "Dropout as a Bayesian
+    approximation: representing model uncertainty in deep learning", arXiv:1506.02142.
     """
 
-    def __init__(self, models: Sequence[keras.Model], activation: Any = None, name: Any = None):
+    def __init__(
+        self,
+        models: Sequence[keras.Model],
+        activation: Any = None,
+        draws: int = 1,
+        name: Any = None,
+    ):
         super().__init__(name=name)
+        self.draws = positive_integer("draws", draws)
         self.models = list(models)
         if not self.models:
             raise ValueError("`models` must hold at least one model. Received: none")
@@ -37,10 +54,13 @@ class Ensemble(keras.Model):
         self.build(None)
 
     def build(self, input_shape: Any) -> None:
-        """Nothing is left to build: the variables are the models'."""
+        """Do nothing: the models are built already."""
 
     def call(self, inputs, training=False):
-        outputs = [model(inputs, training=training) for model in self.models]
+        outputs = []
+        for model in self.models:
+            with random_layers_active(model) if self.draws > 1 else contextlib.nullcontext():
+                outputs += [model(inputs, training=training) for _ in range(self.draws)]
         return keras.tree.map_structure(
             lambda *parts: ops.mean(ops.stack([self.activation(p) for p in parts]), axis=0),
             *outputs,
@@ -53,6 +73,7 @@ class Ensemble(keras.Model):
         return {
             "models": configurations(self.models),
             "activation": keras.activations.serialize(self.activation),
+            "draws": self.draws,
             "name": self.name,
         }
 
@@ -62,4 +83,21 @@ class Ensemble(keras.Model):
             keras.saving.deserialize_keras_object(one, custom_objects=custom_objects)
             for one in config["models"]
         ]
-        return cls(models, config["activation"], config["name"])
+        return cls(models, config["activation"], config.get("draws", 1), config["name"])
+
+
+def random_layers_active(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    """A block in which the layers that have a seed generator run as in training."""
+
+    def in_training(layer):
+        call = layer.call
+        return lambda *args, training=None, **kwargs: call(*args, training=True, **kwargs)
+
+    layers = model._flatten_layers()
+    chosen = [one for one in layers if isinstance(one, keras.Layer) and _is_random(one)]
+    return replaced([(layer, in_training(layer)) for layer in chosen])
+
+
+def _is_random(layer):
+    has_seed = getattr(layer, "seed_generator", None) is not None
+    return has_seed and "training" in inspect.signature(layer.call).parameters

@@ -1,4 +1,4 @@
-"""The examples that a compiled loop draws its batches from."""
+"""The examples from which a compiled loop takes its batches."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ NOTHING = -1  # the position of an argument that is None
 class Examples:
     """Inputs, targets and sample weights, the examples on the first axis of every array.
 
-    A compiled loop is given the examples once, and index batches: every step gathers its rows.
+    A compiled loop receives all examples and batches of indices; each step gathers its rows.
 
     Args:
         x: nested arrays of inputs.
         y: nested arrays of targets, or None.
         sample_weight: nested arrays, or None.
-        own: whether the second axis counts the members, so that each has examples of its own.
+        own: whether each member has separate examples, along the second axis.
     """
 
     def __init__(self, x, y=None, sample_weight=None, *, own=False):
@@ -42,7 +42,7 @@ class Examples:
 
     @property
     def form(self) -> Any:
-        """What a program is compiled for, beside the number of examples."""
+        """What a compiled program depends on, except for the number of examples."""
         shapes = tuple((leaf.shape[1:], str(leaf.dtype)) for leaf in self.leaves)
         return str(self.structure), shapes, self.own
 
@@ -70,11 +70,10 @@ class Examples:
 
 
 def held(data: Any) -> Examples:
-    """Examples that stay on the device, of a pair `(x, y)`.
+    """Make `Examples` that stay on the device from a pair `(x, y)`.
 
     Raises:
-        ValueError: if `x` is not floating-point, so that it could be taken for indices, or the
-            lengths differ.
+        ValueError: if the lengths differ, or if `x` holds integers, which could be indices.
     """
     x, y = map(np.asarray, data)
     if not np.issubdtype(x.dtype, np.floating) or len(x) != len(y):
@@ -92,7 +91,7 @@ def are_indices(x: Any) -> bool:
 
 
 def have_own(x: Any, model: keras.Model, count: int) -> bool:
-    """Whether inputs `(batch, count, ...)` give each member examples of its own.
+    """Whether inputs have the shape `(batch, count, ...)`, with separate examples for each member.
 
     Args:
         x: nested arrays.
@@ -117,7 +116,7 @@ def have_own(x: Any, model: keras.Model, count: int) -> bool:
 
 
 def as_array(leaf: Any) -> np.ndarray:
-    """A NumPy array of what Keras takes as data, floating-point numbers as `floatx`."""
+    """Convert data to a NumPy array, and floating-point numbers to `keras.config.floatx()`."""
     if not isinstance(leaf, np.ndarray):
         leaf = ops.convert_to_numpy(leaf) if ops.is_tensor(leaf) else np.asarray(leaf)
     if np.issubdtype(leaf.dtype, np.floating):

@@ -1,4 +1,4 @@
-"""From what `fit` is given to calls: examples on the device, and index batches into them."""
+"""Turns the data of `fit` into calls: examples on the device, and batches of indices."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ import numpy as np
 
 from keras_ddl.population.examples import Examples, are_indices, as_array, have_own
 
-STREAMED = 32  # batches of examples that are put together for one call
+STREAMED = 32  # batches of examples in one call
 
 
 class Call(NamedTuple):
     """Batches for one call of a compiled loop.
 
     Attributes:
-        examples: what the batches are drawn from.
-        indices: int32 array `(steps, batch)`, or `(steps, batch, K)` for each member its own.
+        examples: those that the indices refer to.
+        indices: int32 array `(steps, batch)`, or `(steps, batch, K)` if members differ.
     """
 
     examples: Examples
@@ -28,10 +28,10 @@ class FromArrays:
     """Batches from examples that fit on the device as a whole.
 
     Args:
-        examples: what the batches are drawn from.
-        rows: integer array `(n,)` or `(n, K)`: which examples, and in which order.
+        examples: those that the indices refer to.
+        rows: integer array `(n,)` or `(n, K)`: the indices of the examples, in their order.
         batch_size: examples in a batch. The last batch of an epoch may be smaller.
-        seed: of the order of each epoch; None keeps the order of `rows`.
+        seed: seed for shuffling each epoch. None keeps the order of `rows`.
         steps: batches in an epoch. None: an epoch is one pass over the examples. Otherwise an
             epoch begins where the one before ended, as in Keras.
     """
@@ -57,7 +57,7 @@ class FromArrays:
             done += last - first
 
     def _pass(self, number, first, last, most):
-        """Batches `first` to `last` of a pass; its order depends on the seed and its number."""
+        """Batches `first` to `last` of a pass, whose order depends on the seed and its number."""
         rows = self.rows
         if self.seed is not None:
             rows = rows[np.random.default_rng([self.seed, number]).permutation(len(rows))]
@@ -76,7 +76,7 @@ class FromBatches:
         batches: iterable of arrays `x`, or tuples `(x, y)` or `(x, y, sample_weight)`.
         model: one member.
         count: number of members.
-        held: `Examples` that stay on the device, into which integer batches are indices, or None.
+        held: `Examples` that stay on the device, to which batches of integers refer, or None.
         class_weight: as in Keras.
         steps: batches in an epoch. None: an epoch ends with the data, which then begin anew.
     """
@@ -88,7 +88,7 @@ class FromBatches:
         self._running: Iterator[Any] | None = None
 
     def skip(self, epochs: int) -> None:
-        """Leave out the batches of so many epochs, as a resumed run does."""
+        """Discard the batches of some epochs; a resumed run has already trained on them."""
         for _ in range(epochs * (self.steps or 0)):
             next(self._begun())
 
@@ -158,7 +158,7 @@ def checked_indices(indices: np.ndarray, count: int) -> np.ndarray:
 
 
 def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
-    """A sample weight for each target, as Keras draws them from `class_weight`."""
+    """The sample weight of each target that Keras derives from `class_weight`."""
     leaves = keras.tree.flatten(y)
     if len(leaves) != 1:
         raise ValueError(
@@ -173,7 +173,7 @@ def weights_of_classes(y: Any, class_weight: dict[int, float]) -> np.ndarray:
 
 
 def are_arrays(x: Any) -> bool:
-    """Whether data are arrays or tensors, held as a whole, rather than batches to iterate over."""
+    """Whether data are arrays or tensors, rather than batches to iterate over."""
     leaves = keras.tree.flatten(x)
     return bool(leaves) and all(
         hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in leaves

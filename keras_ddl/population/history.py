@@ -8,34 +8,34 @@ import numpy as np
 
 
 class MemberDiverged(UserWarning):
-    """The loss of a population's member is not finite any more."""
+    """The loss of a member of a population has become infinite or NaN."""
 
 
 class MemberHistory(keras.callbacks.History):
-    """A `History` with an array of K values an epoch where there is one, else what is logged."""
+    """A `History` whose entries are arrays of K values; other logs are kept unchanged."""
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, {**(logs or {}), **self.model.member_logs})
 
 
 class Divergence:
-    """Warns once of each member whose loss is not finite any more."""
+    """Warns once about each member whose loss has become infinite or NaN."""
 
     def __init__(self):
         self._known: set[int] = set()
 
     def check(self, epoch: int, losses: Any) -> None:
-        """Warn of the members whose loss is not finite for the first time.
+        """Warn about the members whose loss is not finite for the first time.
 
         Args:
             epoch: its number, from 0.
-            losses: of the members.
+            losses: array of the members' losses.
         """
         diverged = set(np.flatnonzero(~np.isfinite(losses)).tolist())
         if diverged - self._known:
             warnings.warn(
                 f"The loss of member(s) {sorted(diverged - self._known)} is not finite after epoch "
-                f"{epoch + 1}; the others train on. Progress shows the mean of the others.",
+                f"{epoch + 1}; the others continue. Progress shows the mean of the others.",
                 MemberDiverged,
                 stacklevel=2,
             )
@@ -43,9 +43,10 @@ class Divergence:
 
 
 def by_name(logs: list[dict[str, float]]) -> dict[str, np.ndarray]:
-    """The members' logs as an array of K values for each name of the first member's.
+    """Arrays of K values by name, from the logs of each member.
 
-    Names are matched by position: those of layers without a name of their own differ.
+    Logs are matched by position, because names that derive from automatic layer names differ. The
+    names are those of the first member.
     """
     names = [*logs[0]]
     values = np.array([list(one.values()) for one in logs], "float32")

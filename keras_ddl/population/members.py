@@ -1,4 +1,4 @@
-"""Building the members, and checks on what `build` returns."""
+"""Checks of the members when a population is made."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from keras_ddl.population.structure import check_same_structure
 
 
 def checked(model: Any, index: int) -> keras.Model:
-    """The model that `build` returned for a member.
+    """Return the model of a member unchanged.
 
     Raises:
-        ValueError: if it is no built `keras.Model`.
+        ValueError: if it is not a built `keras.Model`.
     """
     if not isinstance(model, keras.Model) or not model.built:
         what = "a model that is not built" if isinstance(model, keras.Model) else repr(model)
@@ -25,14 +25,14 @@ def checked(model: Any, index: int) -> keras.Model:
 
 
 def check_distinct(models: list[keras.Model]) -> None:
-    """Raise if two members share a variable."""
+    """Raise an error if two members share a variable."""
     owners: dict[int, int] = {}
     for index, model in enumerate(models):
         for variable in model.variables:
             owner = owners.setdefault(id(variable), index)
             if owner != index:
                 raise ValueError(
-                    "Every member must be a model with variables of its own. Received: members "
+                    "No variable may belong to two members. Received: members "
                     f"{owner} and {index}, which share the variable '{variable.path}'"
                 )
 
@@ -51,10 +51,10 @@ def check_memory(model: keras.Model, count: int, memory: float | None) -> None:
 
 
 def check_equal(models: list[keras.Model]) -> None:
-    """Raise unless all members are one function of their variables, as mapping needs.
+    """Raise an error unless all members are the same function of their variables.
 
-    Descriptions are compared first, for they name the layer and the argument; then the members
-    are run.
+    The executor "map" needs this. Configurations are compared first, because a difference in them
+    names the layer and the argument. Then the members run on random inputs.
     """
     for index, model in enumerate(models[1:], start=1):
         check_same_structure(models[0], model, index)

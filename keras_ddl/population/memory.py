@@ -1,4 +1,4 @@
-"""How many members fit in memory."""
+"""Estimates of how many members fit in memory."""
 
 import math
 import os
@@ -7,10 +7,10 @@ import keras
 
 
 def member_bytes(model: keras.Model, *, batch_size: int = 32, slots: int = 2) -> int:
-    """An estimate of what one member takes while training, in bytes.
+    """Estimate the memory of one member while it trains, in bytes.
 
-    Counted are its variables, their gradients, the optimizer's slots, the update's temporaries,
-    and every layer's output, kept for the backward pass, with its gradient.
+    The estimate includes its variables, their gradients, the optimizer's slots, one temporary array
+    for each weight, and the outputs of all layers with their gradients.
 
     Args:
         model: a built `keras.Model`.
@@ -24,12 +24,12 @@ def member_bytes(model: keras.Model, *, batch_size: int = 32, slots: int = 2) ->
     for layer in model._flatten_layers(include_self=False):
         try:
             output = layer.output
-        except (AttributeError, ValueError):  # a layer outside any graph, as in subclassed models
+        except (AttributeError, ValueError):  # layers of subclassed models have no output
             continue
         for tensor in keras.tree.flatten(output):
             units = math.prod(size or 1 for size in tensor.shape[1:])
             activations += units * batch_size * _item_bytes(tensor.dtype)
-    # A gradient and a temporary of the update beside each weight and its slots.
+    # A weight, its gradient and a temporary array, and the slots.
     return (3 + slots) * trainable + frozen + 2 * activations
 
 
@@ -42,8 +42,8 @@ def members_that_fit(
         model: a built `keras.Model`.
         batch_size: examples in a batch. Default 32.
         slots: variables that the optimizer keeps for each weight. Default 2.
-        memory: bytes that may be used. Default: 80 % of the main memory free now, which says
-            nothing of a GPU's.
+        memory: bytes that may be used. Default: 80 % of the main memory that is free now. A GPU's
+            memory is not considered.
     """
     if memory is None:
         memory = 0.8 * free_memory()
@@ -51,7 +51,7 @@ def members_that_fit(
 
 
 def free_memory() -> float:
-    """Bytes of main memory free now; infinity where the system does not tell."""
+    """Bytes of main memory that are free now; infinity where this is not known."""
     try:
         with open("/proc/meminfo") as lines:
             fields = dict(line.split(":", 1) for line in lines)

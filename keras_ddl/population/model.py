@@ -20,8 +20,8 @@ class Population(Trained):
     """K models that train together, as one Keras model.
 
     The members are K ordinary Keras models. An executor runs their own training steps in compiled
-    loops of many steps, several members at a time. Members do not see each other: training K
-    members equals K separate runs, and they may differ in anything, even in structure.
+    loops of many steps, several members at a time. Members do not affect each other: training K
+    members equals K separate runs. They may differ in anything, even in structure.
 
     ```python
     def build(rate, seed):
@@ -41,10 +41,10 @@ class Population(Trained):
     best = population.member(int(np.argmax(history.history["val_accuracy"][-1])))
     ```
 
-    `compile`, `fit`, `evaluate`, `predict` and Keras callbacks work as on any model. The scalars
-    that progress bars and callbacks see are means over the members that are still finite;
-    `History` holds the K values of each epoch, `member_results()` those of the last pass. A
-    member whose loss becomes NaN leaves the others untouched and is named in a warning.
+    `compile`, `fit`, `evaluate`, `predict` and Keras callbacks work as on any model. Progress bars
+    and callbacks get means over the members whose values are finite. `History` holds the K values
+    of each epoch, and `member_results()` returns those of the last pass. If the loss of a member
+    becomes NaN, a warning names the member, and the others continue.
 
     On a CPU call `keras_ddl.population.use_cores()` first: members then train side by side.
 
@@ -52,14 +52,14 @@ class Population(Trained):
         build: `build(**member)` returns one built `keras.Model`.
         members: sequence of K mappings, the arguments of `build` for each member.
         data: pair `(x, y)` of arrays that stay on the device, or None. Batches are then integer
-            indices into them, `(batch,)` or `(batch, K)`, given without targets:
-            `fit(np.arange(len(x)))`, or `member_indices` for a subset for each member. Examples
-            that are no integers, as those for validation, are used as usual.
-        executor: "spread" runs every member's own compiled loop, on a core or a GPU of its own.
-            "map" stacks the members' weights and runs one step for all, which suits dense layers
-            on a single GPU; members must then be equal in structure and constants. "loop" runs
-            one member after another. "auto", the default, is "loop" on PyTorch, "map" for dense
-            models on a single GPU with JAX, and else "spread".
+            indices into them, `(batch,)` or `(batch, K)`, without targets:
+            `fit(np.arange(len(x)))`, or `member_indices` for a subset for each member. Arrays of
+            other types, such as those for validation, are examples as usual.
+        executor: "spread" compiles a loop for each member, and runs the loops in parallel on the
+            cores or GPUs. "map" stacks the members' weights and runs one step for all, which suits
+            dense layers on a single GPU; members must be equal in structure and constants. "loop"
+            runs one member after another. "auto", the default, is "loop" on PyTorch, "map" for
+            dense models on a single GPU with JAX, and else "spread".
         memory: bytes that training may take. Default: 80 % of the main memory free now (a GPU's
             memory is not considered). `members_that_fit` says how many members that allows.
         name: string, the model's name.
@@ -106,7 +106,7 @@ class Population(Trained):
         name: str | None = None,
         vectorize: str | None = None,
     ) -> "Population":
-        """A population of models that exist already. They become the members themselves.
+        """Make a population of existing models, which become its members.
 
         Args:
             models: sequence of built models. The other arguments are as in `Population`.
@@ -132,23 +132,23 @@ class Population(Trained):
         if executor == "map":
             members.check_equal(self.models)
         self.executor_name = executor
-        # In a namespace, where Keras does not look for parts of the model.
+        # Keras does not look into a namespace for parts of the model.
         self._parts = SimpleNamespace(
             held=None if data is None else held(data), executor=None, arguments=[], given=None
         )
         self.member_logs: dict[str, np.ndarray] = {}
         self._results: dict[str, np.ndarray] = {}
-        self.order_seed: int | None = None  # of the examples' order in the current `fit`
+        self.order_seed: int | None = None  # for shuffling in the current `fit`
         self.build(None)
 
     def member(self, index: int) -> keras.Model:
-        """One member: a Keras model, compiled with an optimizer and metrics of its own.
+        """Return one member: a Keras model with a separate optimizer and separate metrics.
 
-        It is the member itself. Training the population changes it, and training it changes the
+        It is not a copy. Training the population changes it, and training it changes the
         population.
 
         Args:
-            index: its position, from 0; negative ones count from the end.
+            index: its position, from 0. Negative positions count from the end.
 
         Raises:
             IndexError: if there is no such member.
@@ -160,17 +160,19 @@ class Population(Trained):
         self.jax_state_sync()
         return self.models[index]
 
-    def ensemble(self, activation: Any = None) -> Ensemble:
-        """One Keras model whose prediction is the mean of the members' predictions.
+    def ensemble(self, activation: Any = None, draws: int = 1) -> Ensemble:
+        """Make one Keras model that predicts the mean of the members' predictions.
 
         Args:
-            activation: applied to each member's output before averaging, such as "softmax" for
-                members that give logits. Default None.
+            activation: applied to each prediction before averaging, such as "softmax" for members
+                that return logits. Default None.
+            draws: predictions of each member. With more than 1 dropout and other random layers are
+                active (Monte-Carlo dropout). Default 1.
         """
-        return Ensemble(self.models, activation=activation)
+        return Ensemble(self.models, activation=activation, draws=draws)
 
     def build(self, input_shape: Any) -> None:
-        """Nothing is left to build: the variables are the members'."""
+        """Do nothing: the members are built already."""
 
     def call(self, inputs, training=False):
         outputs = []

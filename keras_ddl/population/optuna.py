@@ -1,4 +1,4 @@
-"""Hyperparameter search with Optuna: K trials asked, trained as one population, and told."""
+"""Hyperparameter search with Optuna, whose trials train together as a population."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,22 +20,23 @@ def optimize(
 ) -> None:
     """Run trials of a study, `members` at a time, each group as one `Population`.
 
-    Every epoch's value is reported to its trial. A trial that the study's pruner gives up is told
-    as pruned; its member trains on, and training ends once all are pruned. A member whose last
-    value is not finite fails.
+    The value of each epoch is reported to its trial. If the study's pruner stops a trial, the trial
+    is recorded as pruned; its member continues to train, and training ends once all are pruned. A
+    trial fails if its last value is not finite.
 
     Args:
         study: an `optuna.Study` of one objective.
-        build: `build(trial)` returns a built model; it asks `trial.suggest_float(...)` and so on.
+        build: `build(trial)` returns a built model. It calls `trial.suggest_float(...)` and the
+            like.
         fit: `fit(population, callbacks)` compiles the population and calls its `fit` with these
             callbacks.
-        trials: how many trials to run.
-        members: how many train together. Default 10.
+        trials: number of trials to run.
+        members: number of trials that train together. Default 10.
         monitor: name of the loss or metric that the study optimizes. Default "val_loss".
 
     Raises:
         ImportError: if Optuna is not installed.
-        ValueError: if `monitor` is no result of the members.
+        ValueError: if the members have no result named `monitor`.
 
     Example:
 

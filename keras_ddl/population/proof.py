@@ -1,4 +1,4 @@
-"""A proof that two members are the same function of their variables: both are run."""
+"""Checks by running them whether two members are the same function of their variables."""
 
 import inspect
 
@@ -6,16 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 
-DRAWS = 2  # inputs drawn for each comparison
-EXAMPLES = 4  # examples in each
+DRAWS = 2  # random batches for each comparison
+EXAMPLES = 4  # in a batch
 
 
 def difference(first: keras.Model, other: keras.Model) -> str | None:
-    """What differs between two models that should differ in their variables alone.
+    """Compare two models that should differ only in the values of their variables.
 
-    On drawn inputs, in training and at inference, `other` is compared with `first` running on the
-    variables of `other`: outputs, new non-trainable variables and added losses, each at two sets
-    of weights, so that backward passes agree as well as forward passes.
+    Both run on the variables of `other` and on random inputs, in training and at inference, with
+    two sets of weights. Outputs, updated non-trainable variables, added losses and gradients are
+    compared.
 
     Args:
         first, other: built models with variables of the same shapes.
@@ -24,7 +24,7 @@ def difference(first: keras.Model, other: keras.Model) -> str | None:
         A description of the first difference, or None.
     """
     if not getattr(other, "inputs", None):
-        return "its inputs are not known, so that it cannot be run on drawn ones"
+        return "its inputs are not known, so it cannot run on random ones"
     trained, untrained = _values(other.trainable_variables), _values(other.non_trainable_variables)
     generator = np.random.default_rng(0)
     for draw in range(DRAWS):
@@ -38,9 +38,7 @@ def difference(first: keras.Model, other: keras.Model) -> str | None:
                 mine = _run(first, moved, untrained, inputs, training)
                 theirs = _run(other, moved, untrained, inputs, training)
             except Exception as error:
-                return (
-                    f"one of them cannot be run on drawn inputs ({type(error).__name__}: {error})"
-                )
+                return f"one of them cannot run on random inputs ({type(error).__name__}: {error})"
             for what in mine:
                 if not _equal(mine[what], theirs[what]):
                     when = "training" if training else "inference"

@@ -1,4 +1,4 @@
-"""The batches of `fit` and `evaluate`, of the arguments that Keras' take."""
+"""Makes batches from the arguments of `fit` and `evaluate`."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ def source(
     """The batches of an epoch.
 
     Args:
-        population: whose members take them.
+        population: the population that takes the batches.
         x, y, sample_weight, batch_size, steps, class_weight: as in Keras' `fit`.
-        seed: of the order of arrays; None keeps their order.
+        seed: seed for shuffling arrays. None keeps their order.
     """
     if class_weight is not None and sample_weight is not None:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Members of a population must be the same graph: what differs between two models, if anything."""
+"""Checks that two models have the same structure and the same constants."""
 
 import keras
 
@@ -9,17 +9,17 @@ _APART = "Train models of different structure in populations of their own."
 
 
 def check_same_structure(reference, other, index):
-    """Raise unless member `index` can share the graph of member 0.
+    """Raise an error unless member `index` can run on the graph of member 0.
 
-    Two models share a graph if they have the same layers, wired alike, with variables of the same
-    shapes, and their arguments are equal wherever these are constants of the computation. Names,
-    seeds and initializers may differ, and so may arguments that a layer, or a subclassed model,
-    keeps in a weight: it names those in its class attribute `arguments_in_weights`, as
-    `VariableDropout` does. Of a subclassed model no more is compared than its layers and what a
-    `get_config` of its own tells.
+    Two models can share a graph if they have the same layers with the same connections, if their
+    variables have the same shapes, and if all arguments that are constants of the computation are
+    equal. Names, seeds and initializers may differ. So may arguments that a layer or a subclassed
+    model stores in a weight; its class attribute `arguments_in_weights` names them, as that of
+    `VariableDropout` does. Of a subclassed model only the layers and its `get_config` are compared.
 
     Raises:
-        ValueError: naming the member, the layer and the argument, and the mend.
+        ValueError: if they cannot. The message names the member, the layer, the argument and what
+            to do.
     """
     _check_class(reference, other, index)
     ours, theirs = _leaves(reference), _leaves(other)
@@ -31,7 +31,7 @@ def check_same_structure(reference, other, index):
             f"Received: member {index} with {len(theirs)} layers, member 0 with {len(ours)}. "
             + _APART
         )
-    # Models come last: what differs in a layer is told of that layer.
+    # Models come last, so that a message names the layer that differs.
     for first, model in zip([*ours, reference], [*theirs, other], strict=True):
         if isinstance(model, keras.Model):
             _check_arguments(first, model, index)
@@ -56,7 +56,7 @@ def _check_layer(first, layer, index):
 
 
 def _check_class(first, layer, index):
-    # By name: a class that `build` itself defines is another one at each call.
+    # Names are compared, because a class defined in `build` is a new one at each call.
     ours, theirs = ((type(side).__module__, type(side).__qualname__) for side in (first, layer))
     if ours != theirs:
         raise ValueError(
@@ -67,14 +67,23 @@ def _check_class(first, layer, index):
 
 
 def _check_arguments(first, layer, index):
-    in_weights = getattr(layer, "arguments_in_weights", ())
-    for (argument, *_), mine, others in differences(_config(first), _config(layer)):
-        if argument not in in_weights:
+    for path, mine, others in differences(_config(first), _config(layer)):
+        argument = path[0]
+        if not _lives_in_weight(layer, path):
             raise ValueError(
                 "The members of a population may differ only in what lives in variables. "
                 f"Received: {_where(layer, index)} with {argument}={_shown(others)}, where member "
-                f"0 has {_shown(mine)}. " + _mend(layer, argument)
+                f"0 has {_shown(mine)}. " + _advice(layer, argument)
             )
+
+
+def _lives_in_weight(layer, path):
+    """Whether an argument is a weight, of the layer or of a regularizer or layer inside it."""
+    for name in path:
+        if name in getattr(layer, "arguments_in_weights", ()):
+            return True
+        layer = layer if name == "config" else getattr(layer, str(name), None)
+    return False
 
 
 def _check_wiring(first, model, index):
@@ -90,8 +99,8 @@ def _check_wiring(first, model, index):
         for path, one, other in differences(ours, theirs):
             at = "".join(f"[{key!r}]" for key in path)
             raise ValueError(
-                "The operations of all members must be given the same, but for what lives in "
-                f"variables. Received: {_where(model, index)} with {operation}{at} = "
+                "The operations of all members must have the same arguments, except for variables. "
+                f"Received: {_where(model, index)} with {operation}{at} = "
                 f"{_shown(other)}, where member 0 has {_shown(one)}. Keep a number that differs in "
                 "a layer's non-trainable weight. " + _APART
             )
@@ -109,11 +118,11 @@ def _shown(value):
 def _config(layer):
     try:
         return layer.get_config()
-    except (NotImplementedError, TypeError, ValueError):  # what it holds cannot be serialized
+    except (NotImplementedError, TypeError, ValueError):  # something in it cannot be serialized
         return {}
 
 
-def _mend(layer, argument):
+def _advice(layer, argument):
     if argument == "rate" and type(layer) is keras.layers.Dropout:
         return "Use keras_ddl.layers.VariableDropout, whose rate is a weight."
     return (

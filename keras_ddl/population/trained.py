@@ -12,7 +12,7 @@ from keras_ddl.population.sources import source, split_off
 
 
 class Trained(Compiled):
-    """K models that are trained, evaluated and asked for predictions together."""
+    """K models that train, evaluate and predict together."""
 
     @property
     def held(self) -> Any:
@@ -49,13 +49,13 @@ class Trained(Compiled):
         """Train all members, as `keras.Model.fit` does.
 
         Args:
-            x: what Keras takes: arrays, datasets, generators. A batch is shared by all members,
-                and its order with it, so that they are compared on equal terms; a batch
-                `(batch, K, ...)` gives each member its own examples (`member_batches`). Arrays
-                are copied to the device once. With `data`, integers are indices.
+            x: as in Keras: arrays, datasets, generators. All members train on the same batches in
+                the same order. A batch of shape `(batch, K, ...)` has separate examples for each
+                member (`member_batches`). Arrays are copied to the device once. With `data`,
+                integers are indices.
             y: targets; `(batch, K, ...)` if every member has its own examples.
-            callbacks: any Keras callbacks; they see means over the members. Callbacks at batches
-                make every step a separate call.
+            callbacks: any Keras callbacks. They get means over the members. A callback that acts on
+                batches makes every step a separate call.
 
         The other arguments are Keras'.
 
@@ -115,9 +115,9 @@ class Trained(Compiled):
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The means of loss and metrics over the members, as `keras.Model.evaluate` gives them.
+        """Evaluate all members, as `keras.Model.evaluate` does, and return means over them.
 
-        `member_results()` has each member's afterwards. The arguments are Keras'.
+        Afterwards `member_results()` returns the values of each member.
         """
         self._check_compiled("evaluate")
         batches = source(self, x, y, sample_weight, batch_size=batch_size, steps=steps)
@@ -140,16 +140,16 @@ class Trained(Compiled):
         """The members' outputs `(examples, K, ...)`, as NumPy arrays.
 
         Args:
-            x, batch_size, steps: as in Keras; inputs `(examples, K, ...)` give each member its
-                own.
-            verbose, callbacks: accepted for Keras' sake; prediction shows no progress.
+            x, batch_size, steps: as in Keras. Inputs of shape `(examples, K, ...)` differ between
+                the members.
+            verbose, callbacks: accepted as in Keras, but ignored.
         """
         batches = source(self, x, batch_size=batch_size, steps=steps)
         parts = [self._predicted(call) for call in batches.epoch(0)]
         return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The members' outputs for one batch, as `predict` gives them."""
+        """The members' outputs for one batch, in the form of `predict`."""
         batches = source(self, x, batch_size=len(keras.tree.flatten(x)[0]))
         (call,) = batches.epoch(0)
         return self._predicted(call)

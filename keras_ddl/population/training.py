@@ -1,4 +1,4 @@
-"""The loop over epochs and calls, with callbacks at their ends."""
+"""The loop over epochs and calls, and the callbacks around them."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from keras_ddl.population.history import Divergence, MemberHistory, by_name, means
 
 BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-PARTS = 16  # calls of an epoch with a progress bar
+PARTS = 16  # calls in an epoch that has a progress bar
 
 
 def fit(
@@ -42,7 +42,7 @@ def fit(
     try:
         population.order_seed = getattr(source, "seed", None)
         callbacks.on_train_begin()
-        source.seed = population.order_seed  # a checkpoint brings that of its run
+        source.seed = population.order_seed  # a checkpoint may have set that of its run
         begin = (
             population._initial_epoch if population._initial_epoch is not None else initial_epoch
         )
@@ -88,7 +88,7 @@ def evaluate(
 
 
 def run(executor, kind, calls, callbacks, population):
-    """Run calls one after another; the members' logs after the last one."""
+    """Run calls one after another, and return the members' logs of the last one."""
     begin, end = (
         (callbacks.on_train_batch_begin, callbacks.on_train_batch_end)
         if kind == "train"
@@ -124,7 +124,7 @@ def callback_list(population, callbacks, verbose, **params):
 def steps_of_a_call(population, callbacks, source):
     """How many steps a call may hold; None for a whole epoch.
 
-    Callbacks that want every batch get single steps, progress bars a part of an epoch.
+    With a callback that acts on batches it is one step, with a progress bar a part of an epoch.
     """
     if population.steps_per_execution != "auto":
         return population.steps_per_execution
@@ -140,7 +140,7 @@ def steps_of_a_call(population, callbacks, source):
 
 def wants_batches(callback: keras.callbacks.Callback) -> bool:
     """Whether a callback does something at batches."""
-    for setting in ("save_freq", "update_freq"):  # of core's ModelCheckpoint, TensorBoard ...
+    for setting in ("save_freq", "update_freq"):  # of Keras' ModelCheckpoint, TensorBoard ...
         if getattr(callback, setting, None) == "epoch":
             return False
     base = keras.callbacks.Callback

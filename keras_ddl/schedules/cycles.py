@@ -9,7 +9,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from keras_ddl._checks import finite, one_of, positive, unit_interval
 
-MODES = ("triangular", "triangular2", "exp_range")
+MODES = ("triangular", "triangular2", "exp_range", "exp_cycle")
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -23,18 +23,20 @@ class Cyclical(LearningRateSchedule):
     ```
 
     `scale` is 1 in mode "triangular", `2 ** (1 - cycle)` in "triangular2" (each cycle is half as
-    high as the one before) and `decay ** step` in "exp_range".
+    high as the one before), `decay ** step` in "exp_range" and `decay ** (cycle - 1)` in
+    "exp_cycle".
 
     Args:
         minimum: float, the lower bound, where each cycle begins and ends.
         maximum: float, the upper bound.
         step_size: half the length of a cycle, in steps, > 0. The paper recommends the number of
             steps in 2 to 10 epochs.
-        mode: "triangular" (the default), "triangular2" or "exp_range".
-        decay: float > 0, used by "exp_range" only. Default .9999.
+        mode: "triangular" (the default), "triangular2", "exp_range" or "exp_cycle".
+        decay: float > 0, used by "exp_range" and "exp_cycle" only. Default .9999, which suits
+            "exp_range".
 
     Raises:
-        ValueError: if `step_size` or `decay` is not positive, or `mode` is none of the three.
+        ValueError: if `step_size` or `decay` is not positive, or `mode` is none of the four.
 
     Reference: Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
     """
@@ -55,6 +57,8 @@ class Cyclical(LearningRateSchedule):
             height *= ops.power(2.0, 1.0 - cycle)
         elif self.mode == "exp_range":
             height *= ops.power(ops.cast(self.decay, "float32"), step)
+        elif self.mode == "exp_cycle":
+            height *= ops.power(ops.cast(self.decay, "float32"), cycle - 1.0)
         return self.minimum + (self.maximum - self.minimum) * height
 
     def get_config(self) -> dict[str, Any]:

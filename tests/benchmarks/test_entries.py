@@ -37,6 +37,8 @@ STUDIES = [
     ("optimizers", study) for study in ("surfaces", "saddle", "mnist")
 ] + [
     ("mnist_batchnorm", study) for study in ("curve", "rates", "gap", "placement")
+] + [
+    ("regularizers", study) for study in ("table9", "dropconnect")
 ]  # fmt: skip
 NOT_INSTALLED = """
 import sys

@@ -1,5 +1,6 @@
 """TrainingReport: at every moment there is one complete page, which loads nothing."""
 
+import html
 import math
 import re
 import sys
@@ -17,6 +18,7 @@ from keras_ddl.callbacks import (
     TrainingWarning,
 )
 from keras_ddl.callbacks._charts import charts
+from keras_ddl.callbacks._drawings import drawing
 
 
 def test_the_page_shows_all_and_loads_nothing(classifier, blobs, tmp_path):
@@ -40,8 +42,8 @@ def test_the_page_shows_all_and_loads_nothing(classifier, blobs, tmp_path):
     assert "val_accuracy" in page
     drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(drawings) == len(charts(report.epochs))
-    for drawing in drawings:
-        ET.fromstring(drawing)
+    for svg in drawings:
+        ET.fromstring(svg)
     image = matplotlib.image.imread(path.with_suffix(".png"))
     assert image.shape[0] > 500
     assert image.std() > 0.05  # not blank
@@ -201,3 +203,42 @@ def test_percentiles_are_bands_of_the_last_epoch():
     logs = [{f"activation_p{q}/a": q * epoch for q in (15, 50, 85)} for epoch in (1, 2)]
     (chart,) = charts(logs)
     assert (chart.kind, chart.series) == ("bands", {"a": [30, 100, 170]})
+
+
+LOGS = [
+    {"loss": 1.0 / (e + 1), "accuracy": 0.5, "update_ratio/a": 1.0, "x/b": 2.0} for e in range(9)
+]
+
+
+def test_a_warning_is_marked_at_its_epoch_and_layer_and_comes_first():
+    plain = charts(LOGS)
+    marked = charts(LOGS, marks=[("b", 4, ("x",)), ("a", 2, ("x",))])
+    assert [chart.title for chart in plain[:2]] == ["Loss", "Accuracy"]
+    assert [chart.title for chart in marked[:2]] == ["Loss", "X by layer"]
+    assert marked[1].marks == (("b", 4),)
+    signs = [label for label in drawing(marked[1])["labels"] if label.text == "⚠"]
+    assert len(signs) == 1
+    names = [label for label in drawing(marked[1])["labels"] if label.text == 4]
+    assert not names or float(names[0].x) == pytest.approx(float(signs[0].x))
+    assert [label.text for label in drawing(marked[0])["labels"]].count("⚠") == 2
+    everywhere = charts(LOGS, marks=[("a", 4, ())])
+    assert [chart.title for chart in everywhere[:2]] == ["Loss", "Update / weight ratio by layer"]
+    assert [label.text for label in drawing(plain[0])["labels"]].count("⚠") == 0
+
+
+def test_other_runs_are_drawn_beside_this_one(classifier, tmp_path):
+    first = TrainingReport(tmp_path / "first.html", png=False)
+    written(first, classifier(), 3)
+    second = TrainingReport(tmp_path / "second.html", others={"first": first, "old": LOGS})
+    page = written(second, classifier(), 5, logs={"loss": 3.0})
+    assert "loss, first" in page
+    (loss,) = [chart for chart in second._charts() if chart.title == "Loss"]
+    assert loss.series["loss, first"][:3] == [1.0, 1.0, 1.0]
+    assert all(map(math.isnan, loss.series["loss, first"][3:]))
+    assert loss.series["loss, old"] == [entries["loss"] for entries in LOGS[:5]]
+
+
+def test_a_notebook_shows_the_page(classifier, tmp_path):
+    report = TrainingReport(tmp_path / "run.html", png=False)
+    page = written(report, classifier(), 2)
+    assert html.unescape(report._repr_html_().split('"')[1]) == page

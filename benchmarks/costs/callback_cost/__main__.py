@@ -6,18 +6,19 @@ earlier one of the same network and backend. The page is written from all record
 backends can be run one at a time.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.costs import workers
 from benchmarks.costs.callback_cost import page
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
 SUMMARY = "epoch times with each callback, without any, and with a `predict` after each epoch"
 BACKENDS = ("tensorflow", "jax")
+TIMING = "benchmarks.costs.callback_cost.timing"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,13 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for network in arguments.networks:
         for backend in arguments.backends:
             record = folder.resolve() / f"{network}-{backend}.json"
-            command = [sys.executable, "-m", "benchmarks.costs.callback_cost.timing", str(record)]
-            command += [f"--network={network}", f"--rounds={arguments.rounds}"]
-            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-            ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-            if ran.returncode:
+            flags = [f"--network={network}", f"--rounds={arguments.rounds}"]
+            try:
+                workers.run(backend, TIMING, str(record), *flags)
+            except subprocess.CalledProcessError as error:
                 print(f"error: {network} on {backend} failed; see above", file=sys.stderr)
-                return ran.returncode
+                return error.returncode
     text = page.text(page.read(folder))
     (arguments.out / "callback_cost.md").write_text(text, encoding="utf-8")
     print(text)

@@ -6,19 +6,20 @@ are written from all records, so backends and layers can be run one at a time.
 """
 
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.costs import workers
 from benchmarks.costs.layer_speed import page
 from benchmarks.harness import commands
 from benchmarks.harness.env import ROOT
 
 SUMMARY = "speed of the layers against those of Keras and PyTorch, forward and backward"
 BACKENDS = ("tensorflow", "jax", "torch")
+TIMING = "benchmarks.costs.layer_speed.timing"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,13 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for backend in arguments.backends:
         with tempfile.TemporaryDirectory() as scratch:
             new = Path(scratch) / "records.jsonl"
-            command = [sys.executable, "-m", "benchmarks.costs.layer_speed.timing", str(new)]
-            command += [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
-            environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-            ran = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-            if ran.returncode:
+            flags = [f"--rounds={arguments.rounds}", "--layers", *arguments.layers]
+            try:
+                workers.run(backend, TIMING, str(new), *flags)
+            except subprocess.CalledProcessError as error:
                 print(f"error: timing on {backend} failed; see above", file=sys.stderr)
-                return ran.returncode
+                return error.returncode
             page.replace(folder / f"{backend}.jsonl", page.load(new))
     records = page.read(folder)
     if not records:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tabulate import tabulate
@@ -64,6 +65,15 @@ def text(records: Sequence[Record], figure: str) -> str:
         f"Median and largest ratio over the shapes, {BOTH}.",
         _summary(records, present),
     ]
+    if any("bandwidth_share" in record for record in records):
+        parts += [
+            "## Against the limit",
+            f"The bytes that a layer must read and write at least, {BOTH}, divided by the "
+            "machine's copy bandwidth (of one thread) and by the layer's time: the median over the "
+            "shapes. 1 is the limit of a layer that does nothing else; values above 1 come from "
+            "caches and several threads.",
+            _shares(records, present),
+        ]
     for layer, group in groupby(records_by_layer(records), key=lambda record: record["layer"]):
         of_layer = list(group)
         parts += [
@@ -97,6 +107,19 @@ def _summary(records: Sequence[Record], present: Sequence[str]) -> str:
             cells.append(f"{middle:.2f}, {ratios[-1]:.2f}" if middle else "")
         rows.append((layer, of_layer[0]["against"], *cells))
     return tabulate(rows, ("layer", "against core's", *present), tablefmt="pipe")
+
+
+def _shares(records: Sequence[Record], present: Sequence[str]) -> str:
+    rows = []
+    for layer, group in groupby(records_by_layer(records), key=lambda record: record["layer"]):
+        of_layer = [one for one in group if one["pass"] == BOTH and "bandwidth_share" in one]
+        shares = [
+            [record["bandwidth_share"] for record in of_layer if mode(record) == name]
+            for name in present
+        ]
+        if of_layer:
+            rows.append((layer, *(f"{median(one):.2f}" if one else "" for one in shares)))
+    return tabulate(rows, ("layer", *present), tablefmt="pipe", disable_numparse=True)
 
 
 def _table(records: Iterable[Record], present: Sequence[str]) -> str:

@@ -4,10 +4,10 @@
 """
 
 import argparse
+import functools
 import json
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from inspect import signature
 from pathlib import Path
@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from benchmarks.costs.layer_speed.contenders import Comparison, comparisons
+from benchmarks.costs.turns import ratio, seconds, take_turns
 from benchmarks.harness.env import environment
 
 BACKEND = keras.backend.backend()
@@ -125,38 +126,55 @@ def torch_module(module: Any, x: np.ndarray) -> dict[str, Step]:
 
 
 def times(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Seconds per call in each round. Layers take turns, so a slow moment affects all of them."""
-    calls = {}
+    """Seconds per call in each round. Short steps are repeated within a round."""
+    calls, arms = {}, {}
     for name, step in steps.items():
         step()  # traces and compiles
-        started = time.perf_counter()
+        calls[name] = math.ceil(SHORTEST / seconds(step))
+        arms[name] = functools.partial(_repeat, step, calls[name])
+    spent = take_turns(arms, rounds, warm_up=0, enough=ENOUGH, fewest=FEWEST)
+    return {name: [each / calls[name] for each in rounds] for name, rounds in spent.items()}
+
+
+def _repeat(step: Step, calls: int) -> None:
+    for _ in range(calls):
         step()
-        calls[name] = math.ceil(SHORTEST / (time.perf_counter() - started))
-    spent: dict[str, list[float]] = {name: [] for name in steps}
-    began = time.perf_counter()
-    for done in range(rounds):
-        if done >= FEWEST and time.perf_counter() - began > ENOUGH:
-            break
-        for name, step in steps.items():
-            started = time.perf_counter()
-            for _ in range(calls[name]):
-                step()
-            spent[name].append((time.perf_counter() - started) / calls[name])
-    return spent
 
 
-def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: int) -> Iterator:
+def copy_bandwidth(size: int = 2**26, rounds: int = 9) -> float:
+    """Bytes per second that this machine's memory reads and writes in a copy, by one thread."""
+    source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
+    spent = take_turns({"copy": lambda: np.copyto(target, source)}, rounds)["copy"]
+    return 2 * size / statistics.median(spent)
+
+
+def least_bytes(layer: Any, shape: tuple[int, ...], which: str) -> int:
+    """The bytes of float32 that a pass reads and writes at least.
+
+    The forward pass reads the input and the weights, and writes the output. The backward pass reads
+    the input, the weights and the gradient of the output, and writes the other gradients.
+    """
+    inputs = math.prod(shape)
+    outputs = math.prod(layer.compute_output_shape(shape))
+    weights = sum(math.prod(weight.shape) for weight in layer.trainable_weights)
+    forward = inputs + weights + outputs
+    return 4 * (forward if which == PASSES[0] else 2 * forward + inputs + weights)
+
+
+def measure(
+    comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: int, bandwidth: float
+) -> Iterator:
     """Records of one comparison at one shape, one for each pass."""
     x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    ours = comparison.ours(shape[-1])
     contenders = {
-        name: prepared(make(shape[-1]), x, jit)
-        for name, make in (("ours", comparison.ours), ("core", comparison.core))
+        "ours": prepared(ours, x, jit),
+        "core": prepared(comparison.core(shape[-1]), x, jit),
     }
     if BACKEND == "torch" and comparison.torch:
         contenders["torch"] = torch_module(comparison.torch(shape[-1]), x)
     for which in PASSES:
         spent = times({name: steps[which] for name, steps in contenders.items()}, rounds)
-        ratios = [a / b for a, b in zip(spent["ours"], spent["core"], strict=True)]
         yield {
             "layer": comparison.name,
             "against": comparison.against,
@@ -165,8 +183,11 @@ def measure(comparison: Comparison, shape: tuple[int, ...], jit: bool, rounds: i
             "jit": jit,
             "pass": which,
             "ms": {name: 1000 * statistics.median(each) for name, each in spent.items()},
-            "ratio": statistics.median(ratios),
-            "rounds": len(ratios),
+            "ratio": ratio(spent, "ours", "core"),
+            "bandwidth_share": least_bytes(ours, shape, which)
+            / bandwidth
+            / statistics.median(spent["ours"]),
+            "rounds": len(spent["ours"]),
         }
 
 
@@ -176,14 +197,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--layers", nargs="*", default=[])
     arguments = parser.parse_args()
-    ran = environment(BACKEND)
+    ran, bandwidth = environment(BACKEND), copy_bandwidth()
     with arguments.file.open("w", encoding="utf-8") as file:
         for comparison in comparisons():
             if arguments.layers and comparison.name not in arguments.layers:
                 continue
             for shape in comparison.shapes:
                 for jit in JIT:
-                    for record in measure(comparison, shape, jit, arguments.rounds):
+                    for record in measure(comparison, shape, jit, arguments.rounds, bandwidth):
                         file.write(json.dumps({**record, "environment": ran}) + "\n")
                         file.flush()
                         print(_line(record), flush=True)

@@ -10,18 +10,16 @@ measured in separate processes.
 
 import json
 import math
-import os
-import statistics
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.costs import workers
+from benchmarks.costs.turns import ratio
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Finding, Verdict, all_of, within
 from benchmarks.harness.data.random_numbers import RandomNumbers
 from benchmarks.harness.effects import Effects, toward
-from benchmarks.harness.env import ROOT
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
@@ -50,20 +48,9 @@ def grid(settings: Params) -> list[Params]:
 
 def in_process(backend: str, params: Params) -> dict[str, Any]:
     """Measure in a separate process that runs a backend, and return the worker's results."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.costs.norm_cost.worker", json.dumps(params)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    worker = "benchmarks.costs.norm_cost.worker"
+    ran = workers.run(backend, worker, json.dumps(params), stdout=subprocess.PIPE, text=True)
     return json.loads(ran.stdout.splitlines()[-1])
-
-
-def ratio(times: Mapping[str, Sequence[float]], one: str, other: str) -> float:
-    """The median over rounds of the time of `one` divided by the time of `other`."""
-    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
 
 
 def measure(trial: Trial) -> tuple[Metrics, Curves]:

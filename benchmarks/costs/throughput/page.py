@@ -1,6 +1,5 @@
-"""Records of turns as a page and a plot."""
+"""Shows the records of turns as a page and a plot."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,63 +7,86 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks.costs.throughput import growth, records
 from benchmarks.costs.throughput.arms import (
-    ARMS,
     BATCH,
-    COUNTS,
+    COUNT,
     FIT,
     MATMUL,
     NETWORKS,
-    TORCH,
-    flops,
+    SCAN,
+    TITLES,
+    population,
 )
-from benchmarks.costs.throughput.worker import PRODUCTS, SIDE
+from benchmarks.costs.throughput.plain_arms import PRODUCTS, SIDE
 from benchmarks.harness.env import described
 
 PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy")
 Records = Sequence[dict[str, Any]]
-BY_NAME = {arm.name: arm for arm in ARMS}
+Rates = dict[str, dict[int, float]]
+INTRODUCTION = (
+    "Networks with ReLU and dropout .5, SGD with momentum, batches of {batch}. A model-sample is "
+    "one training step of one model on one example. A population and the torch.func ensemble have "
+    "{count} members; the other arms train one model. Every arm runs in a process, and the arms "
+    "take turns. Ratios are medians over rounds. FLOP are those of the matrix products alone. The "
+    "first row is NumPy's product of two {side} x {side} matrices, which takes a turn in every "
+    "round. *Start* is the time that imports, building, compiling and the first turn take while "
+    "another arm starts as well. Keras arms use core's SGD and pass arrays to `fit`. A turn of a "
+    "population is an epoch of one `fit`. A turn of Keras' `fit` is a call, because its speed "
+    "varies from call to call. Keras' `fit` on TensorFlow has `jit_compile=False`, which is faster "
+    "than XLA on a CPU. TensorFlow runs with oneDNN (`TF_ENABLE_ONEDNN_OPTS=1`) in all arms."
+)
 
 
-def rates(records: Records, network: str) -> dict[str, list[float]]:
-    """FLOP per second of each arm in each round."""
-    found = {}
-    for record in records:
-        if record["network"] != network:
-            continue
-        arm = BY_NAME[record["arm"]]
-        work = arm.steps(network) * arm.members * flops(network)
-        if arm is MATMUL:
-            work = PRODUCTS * 2 * SIDE**3
-        found[arm.name] = [work / seconds for seconds in record["seconds"]]
-    return found
+def rates(found: Records, network: str) -> Rates:
+    """Model-samples per second by arm and round; FLOP per second for the matrix product."""
+    return {
+        arm: {
+            number: (PRODUCTS * 2 * SIDE**3 if arm == MATMUL.name else turn["samples"])
+            / turn["seconds"]
+            for number, turn in turns.items()
+        }
+        for arm, turns in records.turns(found, network).items()
+    }
 
 
-def ratio(rates: dict[str, list[float]], name: str, base: str) -> float | None:
-    """How many times faster, the median over rounds."""
-    if base not in rates:
+def ratio(rates: Rates, name: str, base: str) -> float | None:
+    """The ratio of two speeds: the median over the rounds in which both arms took a turn."""
+    both = rates[name].keys() & rates.get(base, {}).keys()
+    return statistics.median(rates[name][n] / rates[base][n] for n in both) if both else None
+
+
+def share(rates: Rates, name: str, network: str) -> float | None:
+    """The speed relative to the matrix product: the median over rounds."""
+    work = NETWORKS[network].flops
+    if name == MATMUL.name or work is None:
         return None
-    pairs = zip(rates[name], rates[base], strict=True)
-    return statistics.median(one / other for one, other in pairs)
+    found = ratio(rates, name, MATMUL.name)
+    return None if found is None else found * work
 
 
-def table(records: Records, network: str) -> str:
-    found = rates(records, network)
-    memory = {r["arm"]: r["memory"] for r in records if r["network"] == network}
+def table(found: Records, network: str) -> str:
+    each, ended, work = (
+        rates(found, network),
+        records.ended(found, network),
+        NETWORKS[network].flops,
+    )
     rows = []
-    for name, each in found.items():
-        rate = statistics.median(each)
-        trains = name != MATMUL.name
+    for name, by_round in each.items():
+        rate = statistics.median(by_round.values())
+        product = name == MATMUL.name
+        flops = rate if product else work and rate * work
+        unit, form = (1e9, "{:.0f}") if product else (1e3, "{:.1f}")
         rows.append(
             (
                 name,
-                f"{rate / flops(network) * BATCH:,.0f}" if trains else "",
-                f"{rate / 1e9:.0f}",
-                _times(ratio(found, name, MATMUL.name), "{:.0%}"),
-                _times(ratio(found, name, FIT.name) if trains else None),
-                _times(ratio(found, name, TORCH.name) if trains else None),
-                f"{memory[name] / 2**30:.1f}",
-                " ".join(f"{one / 1e9:.0f}" for one in each),
+                "" if product else f"{rate:,.0f}",
+                f"{flops / 1e9:.0f}" if flops else "",
+                _shown(share(each, name, network), "{:.0%}"),
+                *("" if product else _shown(ratio(each, name, b.name)) for b in (FIT, SCAN)),
+                _shown(ended[name]["ready"] if name in ended else None, "{:.0f}"),
+                _shown(ended[name]["memory"] / 2**30 if name in ended else None, "{:.1f}"),
+                " ".join(form.format(one / unit) for one in by_round.values()),
             )
         )
     headers = (
@@ -73,100 +95,91 @@ def table(records: Records, network: str) -> str:
         "GFLOP/s",
         "of matrix product",
         "times Keras fit",
-        "times PyTorch",
+        "times JAX scan",
+        "start, s",
         "memory, GiB",
-        "GFLOP/s by round",
+        "by round: thousands of model-samples/s, GFLOP/s of the product",
     )
-    align = ("left", *["right"] * 6, "left")
+    align = ("left", *["right"] * 7, "left")
     return tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
-def growth(records: Records, network: str) -> str:
-    """What a step costs with more members, beside one."""
-    found = rates(records, network)
-    rows = []
-    for title in ("Population", "Population on JAX"):
-        names = {count: f"{title}, K = {count}" for count in COUNTS}
-        if not set(names.values()) <= found.keys():
-            continue
-        step = {c: c / statistics.median(found[name]) for c, name in names.items()}
-        rows.append((title, *(f"{step[count] / step[COUNTS[0]]:.1f}" for count in COUNTS)))
-    headers = ("a step's time with K members", *(f"K = {count}" for count in COUNTS))
-    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True) if rows else ""
+def simulated(found: Records, network: str, cores: int) -> str:
+    """A table of the simulated speed of `spread` on more cores, or an empty string."""
+    each = rates(found, network)
+    measured = {}
+    for backend, title in TITLES.items():
+        arms = {1: population(backend, cores=1).name, cores: population(backend).name}
+        if cores > 1 and each.keys() >= set(arms.values()):
+            measured[f"spread, {title}"] = {
+                count: statistics.median(each[name].values()) for count, name in arms.items()
+            }
+    return growth.table(measured) if measured else ""
 
 
-def overall(records: Records, network: str) -> str:
-    """Populations beside Keras' `fit` by the time that all rounds took together."""
-    found = rates(records, network)
-    if FIT.name not in found:
-        return ""
-    base = statistics.harmonic_mean(found[FIT.name])
-    each = [
-        f"{name} {statistics.harmonic_mean(found[name]) / base:.2f}"
-        for name in found
-        if BY_NAME[name].kind == "population"
-    ]
-    return (
-        f"Times Keras fit, by the time of all rounds together: {'; '.join(each)}." if each else ""
-    )
-
-
-def _times(value: float | None, form: str = "{:.2f}") -> str:
-    return "" if value is None else form.format(value)
-
-
-def text(records: Records, ran: dict[str, Any], figure: str = "") -> str:
+def text(found: Records) -> str:
     """The page as Markdown."""
     parts = [
         "# Throughput",
-        "Written by `python -m benchmarks.costs.throughput`, one run: ReLU networks with dropout "
-        f".5, SGD with momentum, batches of {BATCH}, on "
-        f"{described(ran, *PACKAGES)}. The arms took turns. "
-        "Ratios are medians over rounds. FLOP are those of the matrix products alone; the first "
-        f"row is NumPy's product of two {SIDE} x {SIDE} matrices. Populations on TensorFlow "
-        "have `FusedSGD`, what is beside them core's or their own SGD, unless the name says else. "
-        "Keras' `fit` of arrays has two speeds on a CPU, one of which a call keeps; the last "
-        "column has the rounds, and below each table stands the ratio of their whole time.",
+        "Written by `python -m benchmarks.costs.throughput`. "
+        + INTRODUCTION.format(batch=BATCH, count=COUNT, side=SIDE),
     ]
-    for network in NETWORKS:
-        if any(record["network"] == network for record in records):
-            title = "-".join(map(str, (784, *NETWORKS[network], 10)))
-            parts += [f"## {title}", table(records, network)]
-            parts += [overall(records, network), growth(records, network)]
-    if figure:
-        parts.append(f"![GFLOP/s of every arm]({figure})")
-    return "\n\n".join(part for part in parts if part)
+    for network in _networks(found):
+        own = [record for record in found if record["network"] == network]
+        environments = {described(r["environment"], *PACKAGES): r["environment"] for r in own}
+        parts += [
+            f"## {NETWORKS[network].title}",
+            f"On {'; and on '.join(environments)}.",
+            table(found, network),
+        ]
+        growing = simulated(found, network, own[-1]["environment"]["cores"])
+        if growing:
+            parts += [
+                "Simulated model-samples per second of `spread` with more cores, from its measured "
+                "speed on one core and on all cores. The first figure assumes a slowdown that "
+                "grows with every busy core, the second the measured slowdown.",
+                growing,
+            ]
+    if _networks(found):
+        parts.append("![Model-samples per second of every arm](throughput.png)")
+    return "\n\n".join(parts) + "\n"
 
 
-def draw(records: Records, path: Path) -> None:
-    """Bars of GFLOP/s, a panel for each network."""
+def draw(found: Records, path: Path) -> None:
+    """Draw bars of model-samples per second, in a panel for each network."""
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    networks = [n for n in NETWORKS if any(record["network"] == n for record in records)]
+    networks = _networks(found)
     figure, axes = pyplot.subplots(
-        1, len(networks), figsize=(6 * len(networks), 5), squeeze=False, layout="constrained"
+        len(networks), 1, figsize=(8, 4.5 * len(networks)), squeeze=False, layout="constrained"
     )
-    for axis, network in zip(axes[0], networks, strict=True):
-        found = rates(records, network)
-        names = [*found][::-1]
-        medians = [statistics.median(found[name]) / 1e9 for name in names]
+    for axis, network in zip(axes[:, 0], networks, strict=True):
+        each = rates(found, network)
+        names = [name for name in each if name != MATMUL.name][::-1]
+        medians = [statistics.median(each[name].values()) for name in names]
         colors = ["0.6" if "Population" not in name else "tab:blue" for name in names]
         axis.barh(names, medians, color=colors)
-        axis.bar_label(axis.containers[0], fmt="%.0f", padding=2)
-        axis.set_xlabel("GFLOP/s in matrix products")
-        axis.set_title("-".join(map(str, (784, *NETWORKS[network], 10))))
+        axis.bar_label(axis.containers[0], labels=[f"{one:,.0f}" for one in medians], padding=2)
+        axis.set_xlabel("model-samples per second")
+        axis.set_title(NETWORKS[network].title)
+        axis.margins(x=0.15)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=100)
     pyplot.close(figure)
 
 
-def write(records: Records, ran: dict[str, Any], folder: Path) -> None:
-    """The page, its plot and the records."""
-    draw(records, folder / "throughput.png")
-    page = text(records, ran, figure="throughput.png") + "\n"
-    (folder / "throughput.md").write_text(page, encoding="utf-8")
-    lines = [json.dumps({**record, "environment": ran}) for record in records]
-    (folder / "throughput.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def write(found: Records, folder: Path) -> None:
+    """Write the page and its plot."""
+    draw(found, folder / "throughput.png")
+    (folder / "throughput.md").write_text(text(found), encoding="utf-8")
+
+
+def _networks(found: Records) -> list[str]:
+    return [name for name in NETWORKS if any(record["network"] == name for record in found)]
+
+
+def _shown(value: float | None, form: str = "{:.2f}") -> str:
+    return "" if value is None else form.format(value)

@@ -8,14 +8,15 @@ from functools import cached_property
 import numpy as np
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # comparing arrays with == gives an array, not a bool
 class Dataset:
     """Labelled images, as published: unscaled, in their original order.
 
     Args:
-        name: `"mnist"`, `"fashion_mnist"`, `"cifar10"`, `"digits"` or `"own"`.
-        title: the name that tables show. It says whether the images are a lossy copy, whether
-            nothing confirms that they are the published ones, and whether the user supplied them.
+        name: `"mnist"`, `"fashion_mnist"`, `"cifar10"` or `"digits"`; `"own"` for images that the
+            user supplied.
+        title: the name that tables show, such as `"MNIST"`, `"CIFAR-10 (JPEG)"` for a lossy copy or
+            `"CIFAR-10 (unverified)"` for arrays whose content is not the published one.
         x_train: training images, `uint8` of shape `(n, height, width, channels)`.
         y_train: training labels, `int64` of shape `(n,)`.
         x_test: test images.
@@ -37,8 +38,9 @@ class Dataset:
     def fingerprint(self) -> str:
         """`"sha256:..."` of the arrays: equal for equal arrays, wherever they came from.
 
-        It depends on the order of the images. TensorFlow Datasets stores the published images in
-        another order, so its copy has another fingerprint; its splits hold other images, too.
+        Stored trials are reused only with the fingerprint that they were trained on. It depends on
+        the order of the images, because splits do. TensorFlow Datasets stores the published images
+        in another order. Its copy has another fingerprint, and a seed draws other splits from it.
         """
         return fingerprint([self.x_train, self.y_train, self.x_test, self.y_test])
 
@@ -48,13 +50,17 @@ class Dataset:
         return int(self.y_train.max()) + 1
 
 
-def content(arrays: Mapping[str, np.ndarray]) -> str:
-    """Returns `"sha256:..."` of the labelled images of both sets; their order does not matter.
+def content_hash(arrays: Mapping[str, np.ndarray]) -> str:
+    """Returns a hash that tells whether a copy holds the published images.
+
+    It is `"sha256:..."` of the labelled training images and of the labelled test images. The order
+    within each of the two sets does not matter: copies are stored in different orders.
 
     Args:
         arrays: `x_train`, `y_train`, `x_test` and `y_test`. Images have type `uint8`, and labels
             are below 256.
     """
+    # The shape distinguishes 28 x 28 from 14 x 56 pixels with the same bytes.
     digest = hashlib.sha256(f"{arrays['x_train'].shape[1:]!r}|".encode())
     for split in ("train", "test"):
         labelled = zip(arrays[f"x_{split}"], arrays[f"y_{split}"], strict=True)

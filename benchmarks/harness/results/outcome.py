@@ -3,9 +3,11 @@
 import json
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from tabulate import tabulate
 
 from benchmarks.harness import effects
 from benchmarks.harness.claims import REPRODUCED
@@ -14,6 +16,7 @@ from benchmarks.harness.results import run_report, tables
 from benchmarks.harness.results.width import width
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store
+from benchmarks.harness.training.scaling import Prediction
 
 SETS = 200  # synthetic sets of records, from which a dry run computes the power
 
@@ -32,9 +35,13 @@ class Output:
 
 
 def show_plan(
-    experiment: Experiment, trials: Sequence[Trial], done: Collection[str], output: Output
+    experiment: Experiment,
+    trials: Sequence[Trial],
+    done: Collection[str],
+    output: Output,
+    prediction: Prediction | None = None,
 ) -> None:
-    """Prints which trials a command would run."""
+    """Prints which trials a command would run, and how long they take on several machines."""
     left = sum(trial.key not in done for trial in trials)
     if output.json:
         plan = [
@@ -48,7 +55,10 @@ def show_plan(
         ]
         counts = {"trials": len(trials), "done": len(trials) - left, "to_run": left}
         document = {**_about(experiment, trials), **counts, "plan": plan}
-        print(json.dumps({**document, "power": powers(experiment, trials)}, indent=2))
+        document["power"] = powers(experiment, trials)
+        if prediction:
+            document["nodes"] = asdict(prediction)
+        print(json.dumps(document, indent=2))
     elif not output.quiet:
         for trial in trials:
             state = "done" if trial.key in done else "to do"
@@ -61,6 +71,10 @@ def show_plan(
                 "effect, that would be judged reproduced)"
             )
         print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
+        if prediction:
+            print(f"\n{prediction.about}")
+            if prediction.rows:
+                print(f"\n{tabulate(prediction.rows, headers='keys')}")
 
 
 def powers(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:

@@ -48,6 +48,20 @@ def groups(
             yield group
 
 
+def share(limits: tuple[int, int], trials: int, slots: int) -> tuple[int, int]:
+    """`enough` and `most` for `groups`, if groups train in several slots at the same time.
+
+    No group is larger than an equal part of the trials, so that no slot stays without work.
+
+    Args:
+        limits: `enough` and `most` for one slot.
+        trials: the number of trials.
+        slots: the number of groups that train at the same time.
+    """
+    part = max(1, -(-trials // max(slots, 1)))
+    return min(limits[0], part), min(limits[1], part)
+
+
 def spread_over_devices(trial: Trial) -> bool:
     """Whether a trial's batches are shared out over several devices, so that it trains alone."""
     return trial.params.get("devices", 1) > 1

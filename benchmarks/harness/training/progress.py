@@ -31,6 +31,7 @@ class Progress:
         self._started = self._last = time.monotonic()
         self._group = 0, 1  # the number of trials done when this group began, and its size
         self._reached = 0.0  # trials done, including the finished fractions of those in training
+        self._where = ""  # the groups and machines of `spread`
         self._bar: Bar | None = None
         if not quiet and sys.stderr.isatty():
             self._bar = Bar(
@@ -62,6 +63,20 @@ class Progress:
         self._group = self.done, len(group)
         if len(group) > 1:
             self._print(f"training {len(group)} trials together")
+
+    def spread(self, nodes: int, groups: int) -> None:
+        """To be called when groups train elsewhere, at the same time.
+
+        Args:
+            nodes: the number of machines that can train.
+            groups: the number of groups in training.
+        """
+        where = f"{groups} group{'s' * (groups != 1)} on {nodes} node{'s' * (nodes != 1)}"
+        if self._bar:
+            self._bar.update(self._task, description=where)
+        elif where != self._where:
+            self._print(f"in training: {where}")
+        self._where = where
 
     def within_trial(self, point: int, points: int) -> None:
         """To be called during training; `point / points` is the number of trials done in the group.

@@ -1,4 +1,7 @@
-"""Computes cross-entropy and error from logits, in NumPy and so in the same way on all backends."""
+"""Computes cross-entropy and error from logits, in NumPy and so in the same way on all backends.
+
+A population (`keras_ddl.Population`) is a model whose K members, Keras models, train together.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.data import Examples
+from keras_ddl import Population
 
-BATCH = 500
+BATCH = 500  # examples per prediction: large enough to be fast, small enough for images in memory
 
-Predict = Callable[[np.ndarray], np.ndarray]
+Predict = Callable[[np.ndarray], np.ndarray]  # images -> logits
 
 
 def score(predict: Predict, examples: Examples) -> tuple[float, float]:
@@ -25,25 +29,28 @@ def score(predict: Predict, examples: Examples) -> tuple[float, float]:
 
 
 def predictor(model: Any) -> Predict:
-    """A function that gives logits (n, K, classes): of a population's members, or of one model."""
-    if hasattr(model, "member_logs"):
+    """Returns a function from images to logits (n, K, classes). K is 1 for a single model."""
+    if isinstance(model, Population):
         return model.predict_on_batch
     return lambda x: np.asarray(model.predict_on_batch(x))[:, None]
 
 
-def enter(model: Any, logs: dict[str, Any], name: str, values: Sequence[float]) -> None:
-    """Enter a value of each member into what callbacks see of a population, or of one model.
+def add_to_logs(model: Any, logs: dict[str, Any], name: str, values: Sequence[float]) -> None:
+    """Adds a value of each member to the logs of an epoch.
+
+    The `logs` of Keras hold one number by name. A population has `member_logs` beside them, which
+    hold an array of K numbers by name.
 
     Args:
-        model: a population, or one model.
-        logs: what `on_epoch_end` was called with.
-        name: of the curve.
+        model: a population, or a single model.
+        logs: the argument of `on_epoch_end`.
+        name: the key in the logs.
         values: one for each member.
     """
-    if hasattr(model, "member_logs"):
+    if isinstance(model, Population):
         model.member_logs[name] = np.asarray(values)
     else:
-        (logs[name],) = values
+        logs[name] = values[0]
 
 
 def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[float, float]]:
@@ -59,13 +66,14 @@ def score_together(predict: Predict, sets: Sequence[Examples]) -> list[tuple[flo
     for start in range(0, max(len(examples.y) for examples in sets), BATCH):
         parts = [Examples(e.x[start : start + BATCH], e.y[start : start + BATCH]) for e in sets]
         x = parts[0].x if shared else _stacked(parts)
-        # Fill up the last batch: TensorFlow compiles again for each new number of examples.
+        # Fill up the last batch: TensorFlow compiles again for each new number of examples. A
+        # single short batch has the same size each time.
         if start and len(x) < BATCH:
             x = np.concatenate([x, np.zeros((BATCH - len(x), *x.shape[1:]), x.dtype)])
         logits = np.asarray(predict(x), np.float64)
         for member, part in enumerate(parts):
-            # Drop the other rows. They are padding, or belong to a member with more examples, or
-            # repeat these rows: with several devices, TensorFlow returns the rows of each device.
+            # Drop the other rows. They are padding, or belong to a member with more examples. With
+            # several devices each predicts the whole batch, and TensorFlow concatenates the copies.
             sums[member] += _loss_and_wrong(logits[: len(part.y), member], part.y)
     return [
         (loss / len(examples.y), 100 * wrong / len(examples.y))

@@ -14,11 +14,12 @@ from benchmarks.harness.experiment import Experiment, Measuring, Training
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import now
 from benchmarks.harness.training import backend, models
+from benchmarks.harness.training.checkpoints import Checkpoints
 from benchmarks.harness.training.devices import data_parallel
 from benchmarks.harness.training.group import Group
 from benchmarks.harness.training.scoring import Predict, score_together
 from benchmarks.harness.training.splits import Splits
-from benchmarks.harness.training.watch import BestPoint, OnPoint, Probe, Watch
+from benchmarks.harness.training.watch import BestPoint, OnPoint, Probe, Stopwatch, Watch
 from keras_ddl import feed
 from keras_ddl.population import MemberDiverged
 
@@ -40,7 +41,12 @@ class Trainer:
     Args:
         experiment: the experiment.
         dataset: the data set.
+
+    Attributes:
+        checkpoints: where unfinished groups are stored. None (default): nowhere.
     """
+
+    checkpoints: Checkpoints | None = None
 
     def __init__(self, experiment: Experiment, dataset: Dataset):
         self.experiment = experiment
@@ -83,31 +89,39 @@ class Trainer:
             return self._trained(Group.make(trials, self.splits), training, on_point)
 
     def _trained(self, group: Group, training: Training, on_point: OnPoint) -> list[Record]:
-        started, params = time.perf_counter(), group.params
+        stopwatch, params = Stopwatch(), group.params
         model, predict = models.compiled(training, group, self.dataset.num_classes)
         best = BestPoint(len(group.trials), params) if params.get("early_stopping") else None
         watch = Watch(
             predict, group.splits, params["curve_examples"], on_point, _probe(training, group)
         )
         watchers = training.watchers(group.trials, group.splits)
+        callbacks = [stopwatch, *watchers, watch, *([best.callback] if best else [])]
+        checkpoint = self.checkpoints and self.checkpoints.callback(group.trials, callbacks)
+        begin = checkpoint.epoch if checkpoint else 0
+
+        def batches():
+            return group.batches(begin * group.updates_per_point)
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MemberDiverged)  # the record has the status "diverged"
             model.fit(
-                feed.batches(group.batches) if group.alone else group.batches(),
-                steps_per_epoch=group.steps,
+                feed.batches(batches) if group.alone else batches(),
+                steps_per_epoch=group.updates_per_point,
                 epochs=params["points"],
+                initial_epoch=begin,
                 shuffle=False,
                 verbose=0,
-                callbacks=[*watchers, watch, *([best.callback] if best else [])],
+                callbacks=[*callbacks, *([checkpoint] if checkpoint else [])],
             )
         scores = _final_scores(predict, group)
-        wall = time.perf_counter() - started
+        wall = stopwatch.seconds
         records = []
         for member, trial in enumerate(group.trials):
             curves, metrics = watch.curves[member], scores[member]
             metrics |= {name: curves[name][-1] for name in watch.others if name in curves}
             if best is not None:
-                metrics["stopped_at"] = group.steps * (1 + best.points[member])
+                metrics["stopped_at"] = group.updates_per_point * (1 + best.points[member])
             times = {"wall_s": wall, "fit_s": curves["seconds"][-1]} if group.alone else {}
             records.append(self._record(trial, metrics, curves, times, watch.diverged[member]))
         return records

@@ -1,5 +1,6 @@
 """Records the learning curves of one model or of a population's members."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ import numpy as np
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.spec import Params
-from benchmarks.harness.training.scoring import Predict, enter, score_together
+from benchmarks.harness.training.scoring import Predict, add_to_logs, score_together
 from keras_ddl.callbacks import BestMembers
 
 OnPoint = Callable[[int, int], None]
@@ -83,7 +84,7 @@ class Watch(keras.callbacks.Callback):
                 self.others = [*dict.fromkeys([*self.others, *probed])]
         if "validation_error" in points[0]:  # add it to the logs, for the callbacks after this one
             errors = [point["validation_error"] for point in points]
-            enter(self.model, logs, "validation_error", errors)
+            add_to_logs(self.model, logs, "validation_error", errors)
         for member, point in enumerate(points):
             if not self.diverged[member]:
                 for name, value in point.items():
@@ -91,6 +92,47 @@ class Watch(keras.callbacks.Callback):
                 self.diverged[member] = not all(map(math.isfinite, point.values()))
         self.model.stop_training = all(self.diverged)
         self.on_point(epoch + 1, self.params["epochs"])
+
+    def get_state(self):
+        """The curves so far, for a checkpoint."""
+        state = {"curves": self.curves, "diverged": self.diverged, "others": self.others}
+        return {"json": np.frombuffer(json.dumps(state).encode(), np.uint8)}
+
+    def set_state(self, state):
+        vars(self).update(json.loads(state["json"].tobytes()))
+
+
+class Stopwatch(keras.callbacks.Callback):
+    """Measures the time that a group takes, over all runs that trained a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+    def get_state(self):
+        return {"seconds": np.asarray(self.seconds)}
+
+    def set_state(self, state):
+        self._started -= float(state["seconds"])
+
+
+class _BestEpoch(keras.callbacks.EarlyStopping):
+    """Restores the best epoch of one model, and can be part of a checkpoint."""
+
+    STATE = ("best", "best_epoch", "wait", "stopped_epoch")
+
+    def get_state(self):
+        weights = {f"weight/{i}": one for i, one in enumerate(self.best_weights or [])}
+        return {name: np.asarray(getattr(self, name)) for name in self.STATE} | weights
+
+    def set_state(self, state):
+        for name in self.STATE:
+            setattr(self, name, state[name].item())
+        self.best_weights = [state[f"weight/{i}"] for i in range(len(state) - len(self.STATE))]
 
 
 class BestPoint:
@@ -115,7 +157,7 @@ class BestPoint:
         self.callback: Any = BestMembers("validation_error")
         if members == 1:
             never = params["points"]  # a patience of all points, so training never stops early
-            self.callback = keras.callbacks.EarlyStopping(
+            self.callback = _BestEpoch(
                 "validation_error", patience=never, mode="min", restore_best_weights=True
             )
 

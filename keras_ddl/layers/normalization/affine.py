@@ -7,15 +7,17 @@ from keras import constraints, initializers, ops, regularizers
 
 from keras_ddl._checks import is_integer, positive
 
-GETTERS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+# What a weight may have, as the suffix of a constructor argument, and Keras' module for it.
+OPTIONS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
 class ChannelLayer(keras.layers.Layer):
     """A layer whose weights have one entry per channel, and that computes in float32 or better.
 
-    Subclasses cast their inputs with `full_precision`, and their outputs to `compute_dtype`.
-    `build` does not modify the constructor arguments, so the config of a built layer can make a
-    layer for inputs of another shape.
+    Keras does not cast the inputs (`autocast` is False). In `call`, subclasses cast them with
+    `full_precision`, and their outputs to `compute_dtype`. The layers pass masks on unchanged,
+    because they keep the shape. `build` does not modify the constructor arguments, so the config of
+    a built layer can make a layer for inputs of another shape.
 
     Args:
         axis: the channel axis: an integer, or a tuple of integers if the subclass allows it.
@@ -33,7 +35,8 @@ class ChannelLayer(keras.layers.Layer):
             raise ValueError(f"`axis` must not contain 0, the batch axis. Received: axis={axis!r}")
         self.supports_masking = True
         self.autocast = False
-        self.axis = int(axis) if is_integer(axis) else [int(one) for one in axis]  # JSON types
+        # Configs are stored as JSON, which has neither NumPy's integers nor tuples.
+        self.axis = int(axis) if is_integer(axis) else [int(number) for number in axis]
 
     def build(self, input_shape) -> None:
         self._channel_axes = channel_axes(self.axis, input_shape)
@@ -46,12 +49,12 @@ class ChannelLayer(keras.layers.Layer):
 
         Its initializer, regularizer and constraint are the attributes `<name>_initializer` etc.
         """
-        for kind in GETTERS:
-            options.setdefault(kind, getattr(self, f"{name}_{kind}", None))
+        for option in OPTIONS:
+            options.setdefault(option, getattr(self, f"{name}_{option}", None))
         return self.add_weight(shape=self._channel_shape, name=name, autocast=False, **options)
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
-        channel_axes(self.axis, input_shape)
+        channel_axes(self.axis, input_shape)  # raises if `axis` does not fit the shape
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -59,11 +62,13 @@ class ChannelLayer(keras.layers.Layer):
 
 
 class AffineNormalization(ChannelLayer):
-    """A normalization, then `gamma * x + beta` channel by channel.
+    """Base class of layers that normalize and then compute `gamma * x + beta` for each channel.
+
+    It holds the arguments and the weights. Subclasses write `call`, which normalizes.
 
     Args:
         axis: as in `ChannelLayer`.
-        epsilon: positive float.
+        epsilon: positive float, which subclasses add to the variance. Default 1e-3.
         center: whether to add `beta`.
         scale: whether to multiply by `gamma`.
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint,
@@ -71,7 +76,7 @@ class AffineNormalization(ChannelLayer):
         **kwargs: passed to `keras.layers.Layer`.
     """
 
-    def __init__(  # noqa: PLR0917  (core's order)
+    def __init__(  # noqa: PLR0917  (the order of arguments in Keras' normalization layers)
         self,
         axis=-1,
         epsilon=1e-3,
@@ -106,24 +111,27 @@ class AffineNormalization(ChannelLayer):
             self.beta = self._channel_weight("beta")
 
     def _gamma_and_beta(self, dtype, shape=(1, -1)):
-        """Both weights, reshaped. A missing gamma is replaced by ones, a missing beta by zeros."""
+        """Both weights, reshaped. A missing gamma is replaced by ones, a missing beta by zeros.
+
+        The default shape fits inputs that are reshaped to (rows, channels).
+        """
         size = self._channel_shape
         gamma = ops.ones(size) if self.gamma is None else self.gamma
         beta = ops.zeros(size) if self.beta is None else self.beta
-        return (ops.reshape(ops.cast(weight, dtype), shape) for weight in (gamma, beta))
+        return tuple(ops.reshape(ops.cast(weight, dtype), shape) for weight in (gamma, beta))
 
     def get_config(self) -> dict[str, Any]:
         config = {name: getattr(self, name) for name in ("epsilon", "center", "scale")}
-        for weight in ("beta", "gamma"):
-            config.update(weight_config(self, weight))
+        for name in ("beta", "gamma"):
+            config.update(weight_config(self, name))
         return {**super().get_config(), **config}
 
 
-def weight_config(layer, weight) -> dict[str, Any]:
-    """The serialized initializer, regularizer and constraint of one of the layer's weights."""
+def weight_config(layer, name) -> dict[str, Any]:
+    """The serialized initializer, regularizer and constraint of the layer's weight `name`."""
     return {
-        f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
-        for kind, module in GETTERS.items()
+        f"{name}_{option}": module.serialize(getattr(layer, f"{name}_{option}"))
+        for option, module in OPTIONS.items()
     }
 
 

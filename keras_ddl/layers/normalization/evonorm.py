@@ -6,10 +6,11 @@ import keras
 from keras import ops
 
 from keras_ddl._checks import unit_interval
-from keras_ddl.layers._precision import full_precision, maximum
+from keras_ddl.layers._precision import full_precision
 from keras_ddl.layers.normalization.affine import AffineNormalization
 from keras_ddl.layers.normalization.group import DEFAULT_GROUPS, checked_groups, group_shape
 from keras_ddl.layers.normalization.moments import Cells, move
+from keras_ddl.layers.normalization.quotient import plain, quotient
 
 
 @keras.saving.register_keras_serializable(package="keras_ddl")
@@ -61,19 +62,21 @@ class EvoNormB0(AffineNormalization):
         x = full_precision(inputs)
         cells = Cells(x, self._channel_axes)
         gamma, beta = self._gamma_and_beta(x.dtype)
+        v = ops.reshape(ops.cast(self.v, x.dtype), (1, -1))
+        weights = {"v": v, "gamma": gamma, "beta": beta}
         instances = cells.moments(x, mask)
+        variance = ops.reshape(ops.cast(self.moving_variance, x.dtype), (1, -1))
         if training and self.trainable:
-            _, variance, weight = instances.pool(0)
-            move(self.moving_variance, variance, self.momentum, weight)
-        else:
-            variance = ops.reshape(ops.cast(self.moving_variance, x.dtype), (1, -1))
-        batch_std, instance_std = (
-            cells.spread(ops.sqrt(value + self.epsilon)) for value in (variance, instances.variance)
-        )
-        v = cells.spread(ops.cast(self.v, x.dtype))
-        outputs = x / maximum(batch_std, v * x + instance_std)
-        outputs = outputs * cells.spread(gamma) + cells.spread(beta)
-        return ops.cast(outputs, self.compute_dtype)
+            batch = instances.pool(0)
+            variance = batch.variance
+            move(self.moving_variance, variance, self.momentum, batch.weight)
+            if mask is None:
+                outputs = quotient(
+                    cells, self.epsilon, x, instances=instances, batch=batch, **weights
+                )
+                return ops.cast(outputs, self.compute_dtype)
+        moments = (instances.variance, variance)
+        return ops.cast(plain(cells, self.epsilon, x, *moments, **weights), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum}

@@ -97,31 +97,8 @@ class KernelWrapper(layers.Wrapper):
         return pairs
 
     def _call_layer(self, inputs, **tensors):
-        """The wrapped layer's output with other tensors as its `kernel` and `bias`.
-
-        A stateless scope hides the values of outer scopes, so the new scope receives a value for
-        every variable.
-        """
-        layer = self.layer
-        pairs = self._replacements(**tensors)
-        kept = [one for one in layer.variables if all(one is not other for other, _ in pairs)]
-        if len(kept) + len(pairs) != len(layer.variables):
-            raise ValueError(
-                f"{type(self).__name__} needs a layer whose `variables` contain its kernel and "
-                f"bias. Received: layer={layer!r}"
-            )
-        pairs += [(variable, variable.value) for variable in kept]
-        with keras.StatelessScope(state_mapping=pairs, collect_losses=True) as scope:
-            before = [scope.get_current_value(variable) for variable in kept]
-            outputs = layer(inputs)
-        # The layer adds the losses of the call again, outside the scope. If the wrapper added them,
-        # Keras would count them twice.
-        layer.add_loss(scope.losses)
-        for variable, old in zip(kept, before, strict=True):
-            # A float8 layer updates statistics during the call.
-            if (new := scope.get_current_value(variable)) is not old:
-                variable.assign(new)
-        return outputs
+        """The wrapped layer's output with other tensors as its `kernel` and `bias`."""
+        return call_with(self.layer, self._replacements(**tensors), inputs)
 
     def compute_output_shape(self, input_shape) -> tuple[int | None, ...]:
         return self.layer.compute_output_shape(input_shape)
@@ -132,3 +109,38 @@ class KernelWrapper(layers.Wrapper):
         # bound to one input shape.
         config["layer"].pop("build_config", None)
         return config
+
+
+def call_with(layer, pairs, *args, states=(), **kwargs) -> Any:
+    """The output of a layer in which some variables have other values.
+
+    A stateless scope hides the values of outer scopes, so the new scope receives a value for every
+    variable.
+
+    Args:
+        layer: the layer.
+        pairs: list of pairs (variable, tensor).
+        *args: arguments of the call.
+        states: further variables that the call may assign, which `layer.variables` lacks.
+        **kwargs: keyword arguments of the call.
+    """
+    pairs = list(pairs)
+    kept = [one for one in layer.variables if all(one is not other for other, _ in pairs)]
+    if len(kept) + len(pairs) != len(layer.variables):
+        raise ValueError(
+            "A wrapper needs a layer whose `variables` contain its kernel and bias. "
+            f"Received: layer={layer!r}"
+        )
+    kept += states
+    pairs += [(variable, variable.value) for variable in kept]
+    with keras.StatelessScope(state_mapping=pairs, collect_losses=True) as scope:
+        before = [scope.get_current_value(variable) for variable in kept]
+        outputs = layer(*args, **kwargs)
+    # The layer adds the losses of the call again, outside the scope. If the wrapper added them,
+    # Keras would count them twice.
+    layer.add_loss(scope.losses)
+    for variable, old in zip(kept, before, strict=True):
+        # A float8 layer updates statistics during the call, and a recurrent one its states.
+        if (new := scope.get_current_value(variable)) is not old:
+            variable.assign(new)
+    return outputs

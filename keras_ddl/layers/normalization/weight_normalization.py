@@ -64,6 +64,11 @@ class WeightNormalization(KernelWrapper):
                 "`WeightNormalization.initialize(model, inputs)` before training. "
                 f"Received: data_init={data_init!r}"
             )
+        if isinstance(layer, keras.layers.RNN):
+            raise ValueError(
+                "WeightNormalization wraps layers with one kernel; for recurrent layers use "
+                f"RecurrentWeightNormalization. Received: layer={layer!r}"
+            )
         super().__init__(layer, **kwargs)
 
     def build(self, input_shape=None) -> None:
@@ -85,9 +90,7 @@ class WeightNormalization(KernelWrapper):
         return kernel * (self.g / self._length(kernel))
 
     def _length(self, kernel):
-        """The norm of each unit's weights, at least epsilon to avoid a division by 0."""
-        squares = ops.sum(ops.square(kernel), axis=self.fan_in_axes, keepdims=True)
-        return ops.sqrt(maximum(squares, keras.config.epsilon() ** 2))
+        return length(kernel, self.fan_in_axes)
 
     def call(self, inputs) -> Any:
         done = _initialized.get()
@@ -161,3 +164,9 @@ class WeightNormalization(KernelWrapper):
         layer = super().remove()
         self.g.assign(ops.abs(self.g))
         return layer
+
+
+def length(kernel, axes) -> Any:
+    """The norm of each unit's weights, at least epsilon to avoid a division by 0."""
+    squares = ops.sum(ops.square(kernel), axis=axes, keepdims=True)
+    return ops.sqrt(maximum(squares, keras.config.epsilon() ** 2))

@@ -1,4 +1,4 @@
-"""What every executor does: run a step of every member for each batch of a call."""
+"""The interface of executors, which run the members' training steps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ Logs = list[dict[str, float]]
 class Executor:
     """Runs the members' own Keras steps.
 
-    Between calls the members' variables may be out of date; `sync` brings them up to date.
+    Between calls the members' variables may be out of date. `sync` updates them.
 
     Args:
         models: the members, compiled.
@@ -45,14 +45,14 @@ class Executor:
         raise NotImplementedError
 
     def sync(self, final: bool = False) -> None:
-        """Write what the calls have trained into the members' variables.
+        """Write the trained values into the members' variables.
 
         Args:
-            final: whether all members are to lie on one device again.
+            final: whether to move all members to one device.
         """
 
     def forget(self) -> None:
-        """Drop the compiled programs, because the members were compiled anew."""
+        """Discard the compiled programs, after the members have been compiled again."""
         self._ready = set()
 
     def _run(self, kind: str, call: Call) -> Logs:
@@ -89,5 +89,5 @@ def make_variables(model: keras.Model, x: Any, y: Any, sample_weight: Any) -> No
 
 
 def stacked_outputs(parts: list[Any]) -> Any:
-    """Outputs of successive batches, one after another."""
+    """Concatenate the outputs of successive batches."""
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

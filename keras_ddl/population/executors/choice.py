@@ -1,4 +1,4 @@
-"""Which executor a population gets."""
+"""Chooses the executor of a population."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ NAMES = ("auto", "spread", "map", "loop")
 def executor_for(
     name: str, models: list[Any], *, eager: bool = False, rates: list[Any] | None = None
 ) -> Executor:
-    """The executor of a population.
+    """Make the executor of a population.
 
     Args:
         name: one of `NAMES`. "auto" is "loop" on PyTorch, "map" on JAX with a single GPU if all
             layers are known to be fast there, and else "spread".
         models: the members, compiled.
         eager: whether steps run without being compiled.
-        rates: the members' own learning rates, or None.
+        rates: the members' learning rates if they differ, or None.
 
     Raises:
         ValueError: if the backend or the members do not allow the executor.
@@ -35,10 +35,10 @@ def executor_for(
 
 
 def checked_name(name: str) -> str:
-    """The name of an executor.
+    """Return the name of an executor unchanged.
 
     Raises:
-        ValueError: if there is none of this name, or the backend does not have it.
+        ValueError: if there is no such executor, or the backend does not have it.
     """
     if name not in NAMES:
         raise ValueError(f"`executor` must be one of {NAMES}. Received: executor={name!r}")

@@ -1,4 +1,4 @@
-"""Members one after another within each step, without a compiled loop: PyTorch, and debugging."""
+"""PyTorch: runs the members one after another in each step, without a compiled loop."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from keras_ddl.population.executors.base import Executor, stacked_outputs
 
 
 class Eager(Executor):
-    """Runs every step of every member by itself, as Keras does with `run_eagerly`."""
+    """Runs every step of every member separately, as Keras does with `run_eagerly`."""
 
     def _run(self, kind, call):
         logs: list[dict[str, float]] = [{} for _ in self.models]

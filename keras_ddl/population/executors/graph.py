@@ -1,22 +1,25 @@
-"""TensorFlow: a loop over steps inside the graph, the members as branches of its body."""
+"""TensorFlow: compiles a loop over steps whose body has a branch for each member."""
+
+import contextlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ddl.population.executors.base import Executor, stacked_outputs
+from keras_ddl.population.executors.products import in_blocks
 
 
 class Graph(Executor):
     """Compiles a loop over steps for each group of members.
 
-    The members of a group are branches of one loop's body, which share nothing: TensorFlow runs
-    them side by side, on as many cores as it has inter-operation threads, or on a GPU each.
+    The members of a group are independent branches in the body of one loop. TensorFlow runs them
+    in parallel, on as many cores as it has inter-operation threads, or each on a GPU.
 
     Args:
         models: the members, compiled.
         together: True makes one group of all members (`spread`), False one of each (`loop`).
-        devices: names of the devices that the members lie on, or None.
+        devices: names of the devices for the members, or None.
         eager: whether steps run without being compiled.
     """
 
@@ -84,7 +87,7 @@ class Graph(Executor):
             return [step(batch) for step, batch in zip(steps, batches, strict=True)]
 
         def loop(data, indices):
-            # How many logs a member has is known once its step is traced, inside the loop.
+            # The number of logs of a member is known only after its step is traced in the loop.
             unknown = tf.TensorShape([None])
             _, *logs = tf.while_loop(
                 lambda i, *_: i < tf.shape(indices)[0],
@@ -106,15 +109,18 @@ class Graph(Executor):
         if self.eager:
             return function
         compiled = tf.function(function, input_signature=signature)
-        compiled.get_concrete_function()  # traced now, so that the names of logs are known
+        compiled.get_concrete_function()  # tracing now gives the names of the logs
         return compiled
 
     def _step(self, kind, place, examples, names):
         model = self.models[place]
         device = self.devices[place % len(self.devices)] if self.devices else None
 
+        on_a_cpu = device is None and not model.jit_compile and not self.eager
+        products = in_blocks if on_a_cpu else contextlib.nullcontext
+
         def step(leaves):
-            with tf.device(device):
+            with tf.device(device), products(model):
                 batch = examples.pack(leaves)
                 if kind == "predict":
                     return model.predict_step(batch)
@@ -123,12 +129,12 @@ class Graph(Executor):
                 return tf.stack([tf.cast(tf.reduce_mean(v), "float32") for v in logs.values()])
 
         if self.eager or not model.jit_compile:
-            return step  # TensorFlow runs the calls of several functions one after another
+            return step  # not as a `tf.function`: TensorFlow runs calls of those one by one
         return tf.function(step, jit_compile=True)
 
 
 def _batches(data, rows, group, own):
-    """Each member's batch, gathered once if all members share it."""
+    """The batch of each member; it is gathered only once if all members share it."""
     if rows.shape.rank == 1 and not own:
         return [[tf.gather(leaf, rows) for leaf in data]] * len(group)
     return [_taken(data, rows, place, own) for place in group]

@@ -1,4 +1,4 @@
-"""TensorFlow: forward and backward passes of all members mapped, plain Keras for the rest."""
+"""TensorFlow: maps forward and backward passes over the members' stacked weights."""
 
 import contextlib
 import logging
@@ -12,14 +12,14 @@ from keras_ddl.population.executors.graph import Graph
 class GraphMap(Graph):
     """Maps the first member's forward and backward pass over the members' stacked weights.
 
-    Every member's own optimizer and metrics are applied to its part of the result. Members must
-    have the same structure and constants; `Population` proves it.
+    The optimizer and the metrics of each member then use its part of the result. Members must have
+    the same structure and constants, which `Population` checks.
 
     Args:
-        models: the members, compiled, of one output each and with Keras' own `train_step`.
+        models: the members, compiled, with one output and Keras' default `train_step`.
 
     Raises:
-        ValueError: if the members have several outputs, or a `train_step` of their own.
+        ValueError: if the members have several outputs or override `train_step`.
     """
 
     def __init__(self, models):
@@ -30,8 +30,8 @@ class GraphMap(Graph):
         several = len(getattr(template, "output_names", [""])) > 1
         if several or type(template).train_step is not keras.Model.train_step:
             raise ValueError(
-                "executor='map' on TensorFlow needs models of one output that Keras' own "
-                "`train_step` trains; use 'spread'. "
+                "executor='map' on TensorFlow needs models with one output and Keras' default "
+                "`train_step`; use 'spread'. "
                 f"Received: a {type(template).__name__} of {template.output_names} outputs"
             )
         if template.compiled:
@@ -109,7 +109,7 @@ class GraphMap(Graph):
         }
 
     def _finish(self, model, batch, found):
-        """Update one member's variables, and give its logs as a vector."""
+        """Update the variables of one member, and return its logs as a vector."""
         x, y, weight = batch
         for variable, value in zip(model.non_trainable_variables, found["untrained"], strict=True):
             variable.assign(value)
@@ -135,7 +135,7 @@ def _stack(members):
 
 @contextlib.contextmanager
 def _without_loop_notes():
-    """Hold back TensorFlow's note, at every layer, that random numbers are drawn in a loop."""
+    """Hide TensorFlow's message, for every layer, that random numbers are drawn in a loop."""
     logger = logging.getLogger("tensorflow")
 
     def about_anything_else(record):

@@ -1,4 +1,4 @@
-"""JAX: every member's own compiled loop over steps, on a device of its own from a thread."""
+"""JAX: compiles a loop over steps for each member, and runs one thread for each device."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +14,7 @@ from keras_ddl.population.executors.base import Executor, stacked_outputs
 class Scan(Executor):
     """Compiles a loop over steps for each member, and runs one thread for each device.
 
-    Members whose step compiles to the same program, constants included, share an executable.
+    Members share an executable if their steps are the same program with the same constants.
 
     Args:
         models: the members, compiled.
@@ -30,7 +30,7 @@ class Scan(Executor):
         self._state: Any = None
         self._programs = Programs(self.models)
         self._compiled: dict[Any, Any] = {}
-        # A device of a processor is a core: its operations are not shared out once more.
+        # Each device is one core here, so an operation must not use several threads.
         split = self.devices[0].platform == "cpu" and len(self.devices) > 1
         self._options = {"xla_cpu_multi_thread_eigen": False} if split else None
 
@@ -90,7 +90,7 @@ class Scan(Executor):
         }
 
     def _lowered(self, kind, leader, place, feed, call):
-        """A function that gives the executable; it compiles at the first call, in a thread."""
+        """A function that returns the executable. Its first call compiles, in a worker thread."""
         leaves, indices, _ = feed
         shapes = tuple(leaf.shape for leaf in leaves), indices.shape
         key = kind, leader, self.home[place], call.examples.form, shapes
@@ -123,7 +123,7 @@ class Scan(Executor):
         return outputs
 
     def _predictor(self, place, model, call):
-        """A function that gives the executable, and what that takes beside the rows."""
+        """A function that returns the executable, and the arguments that precede the rows."""
         device, examples = self.home[place], call.examples
         state = jax.device_put(read(model)[:2], device)
         leaves = examples.on(device, lambda leaf: jax.device_put(leaf, device))
@@ -144,7 +144,7 @@ class Scan(Executor):
 
 
 class Once:
-    """Calls a function at the first call, and then gives its result.
+    """Calls a function once, and returns its result at every call.
 
     Args:
         function: takes no arguments.
@@ -160,7 +160,7 @@ class Once:
 
 
 class Programs:
-    """The members' steps, and which of them are the same program.
+    """The members' training steps as programs. Members may share one.
 
     Args:
         models: the members.
@@ -171,15 +171,15 @@ class Programs:
         self._of: dict[str, Any] = {}
 
     def of(self, kind, states, call):
-        """For each member the first one with the same program, and the names of its logs.
+        """For each member, the first member with the same program, and the names of its logs.
 
-        Two members have the same program if their steps lower to the same text, in which every
-        constant stands.
+        Two members have the same program if their steps lower to the same text, which includes all
+        constants.
 
         Args:
             kind: "train" or "test".
-            states: of the members.
-            call: a first one, which gives the shapes.
+            states: the states of the members.
+            call: any call, for the shapes of batches.
         """
         if kind in self._of:
             return self._of[kind]
@@ -200,7 +200,7 @@ class Programs:
         return found
 
     def loop(self, kind, place, examples):
-        """The loop over steps of one member, a pure function."""
+        """The loop over the steps of one member, as a pure function."""
         step = step_of(kind, self.models[place], [])
         count = len(self._of[kind][place][1])
 
@@ -216,13 +216,13 @@ class Programs:
 
 
 def taken(data, rows, place, own):
-    """The rows of every array, those of one member if it has its own."""
+    """The rows of every array, for one member if members differ."""
     rows = rows[:, place] if rows.ndim == 2 else rows
     return [leaf[rows, place] if own else leaf[rows] for leaf in data]
 
 
 def padded(indices):
-    """Index batches filled up to a power of two, so that few lengths are compiled; the count."""
+    """Pad index batches to a power of two, so that few lengths are compiled; return the count."""
     count = len(indices)
     room = 1 << (count - 1).bit_length()
     width = [(0, room - count)] + [(0, 0)] * (indices.ndim - 1)
@@ -230,7 +230,7 @@ def padded(indices):
 
 
 def step_of(kind, model, names):
-    """Keras' own step as a function of the whole state, with the logs as one vector."""
+    """Keras' step as a function of the whole state, with the logs as one vector."""
 
     def step(state, batch):
         if kind == "train":
@@ -273,13 +273,13 @@ def _variables(model):
 
 
 def write(model: keras.Model, state: Any) -> None:
-    """Assign what `read` gives."""
+    """Assign the values that `read` returns."""
     for variable, value in zip(_variables(model), [v for part in state for v in part], strict=True):
         variable.assign(value)
 
 
 def _shares(models, devices):
-    """A device for each member, so that all have about the same number of parameters."""
+    """Choose a device for each member, so that all devices have about as many parameters."""
     loads = dict.fromkeys(devices, 0)
     home: list[Any] = [None] * len(models)
     for place in sorted(range(len(models)), key=lambda k: -models[k].count_params()):

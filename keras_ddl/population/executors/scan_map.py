@@ -1,4 +1,4 @@
-"""JAX: the members' states stacked, one mapped step for all, scanned in one compiled call."""
+"""JAX: maps one training step over the members' stacked states, in a compiled loop."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from keras_ddl.population.executors.base import Executor, stacked_outputs
 class ScanMap(Executor):
     """Maps the first member's Keras step over the stacked states of all members.
 
-    Members must have the same structure and constants; `Population` proves it.
+    Members must have the same structure and constants, which `Population` checks.
 
     Args:
         models: the members, compiled.
         device: the `jax.Device` they train on.
-        rates: the members' own learning rates, numbers or schedules, or None.
+        rates: the members' learning rates if they differ, as numbers or schedules, or None.
     """
 
     name = "map"
@@ -29,7 +29,7 @@ class ScanMap(Executor):
         self.device = device
         self.schedules = rates if any(callable(rate) for rate in rates or ()) else None
         if self.schedules:
-            # One step serves all members: their rates are variables, set before each step.
+            # All members share one step, so their rates are variables that are set before it.
             for model in self.models:
                 model.optimizer = numbered(model.optimizer)
         self._state: Any = None
@@ -85,7 +85,7 @@ class ScanMap(Executor):
         return jax.jit(run, donate_argnums=0), names
 
     def _rated(self, state):
-        """The state with each member's learning rate of this step."""
+        """Set the learning rate of each member for this step."""
         trained, untrained, optimizer, metrics = state
         own = self.models[0].optimizer
         rate, iterations = (
@@ -101,7 +101,7 @@ class ScanMap(Executor):
         return trained, untrained, optimizer, metrics
 
     def _stacked(self, states):
-        """The states stacked; those of the last call, if no variable has changed since."""
+        """Stack the states, or reuse those of the last call if no variable has changed."""
         leaves = jax.tree.leaves(states)
         before, stacked = self._predicted_from
         if len(before) != len(leaves) or any(
@@ -151,5 +151,5 @@ def suits(models: list[keras.Model]) -> bool:
 
 
 def numbered(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """A new optimizer of the same configuration whose learning rate is a variable."""
+    """Make a new optimizer with the same configuration whose learning rate is a variable."""
     return type(optimizer).from_config({**optimizer.get_config(), "learning_rate": 0.0})

@@ -1,11 +1,11 @@
 """The stored pages of measurements follow from the records beside them."""
 
-import json
 from pathlib import Path
 
 from benchmarks.costs.callback_cost import page as callback_page
 from benchmarks.costs.layer_speed import page as layer_page
 from benchmarks.costs.throughput import page as throughput_page
+from benchmarks.costs.throughput import records as throughput_records
 
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 
@@ -28,7 +28,6 @@ def test_the_page_of_the_layers_speed():
 
 
 def test_the_page_of_the_throughput():
-    records = [json.loads(line) for line in stored("throughput.jsonl").splitlines()]
-    environment = records[0]["environment"]
-    text = throughput_page.text(records, environment, figure="throughput.png") + "\n"
-    assert text == stored("throughput.md")
+    records = throughput_records.read(RESULTS / "throughput")
+    assert records
+    assert throughput_page.text(records) == stored("throughput.md")

@@ -1,4 +1,4 @@
-"""Throughput: every arm trains, and the page says what the turns took."""
+"""Throughput: every arm trains, every round is written, and the page says what the turns took."""
 
 import json
 import os
@@ -9,8 +9,8 @@ import keras
 import pytest
 
 import benchmarks
-from benchmarks.costs.throughput import arms, page, worker
-from benchmarks.costs.throughput.arms import ARMS, FIT, MATMUL, Arm
+from benchmarks.costs.throughput import arms, growth, page, plain_arms, records, worker
+from benchmarks.costs.throughput.arms import ARMS, FIT, MATMUL, SCAN, Arm, Network, population
 
 ROOT = os.path.dirname(os.path.dirname(benchmarks.__file__))
 BACKEND = keras.backend.backend()
@@ -20,19 +20,26 @@ RAN = {
     "commit": "0",
     "packages": {"keras": "3.15.1", "numpy": "2.0"},
 }
+SPREAD, ALONE = population("jax").name, population("jax", cores=1).name
+TINY = {
+    "mlp": Network("tiny", "mlp", 4, (4,), (4, 4)),
+    "cnn": Network("tiny", "cnn", 2, (12, 12, 1)),
+    "lstm": Network("tiny", "lstm", 2, (3, 4)),
+}
 
 
 @pytest.fixture
 def told(monkeypatch):
-    """Makes an arm take three turns on a tiny network; gives what it tells."""
-    monkeypatch.setitem(arms.NETWORKS, "tiny", (4, 4))
-    monkeypatch.setitem(arms.STEPS, "tiny", 4)
-    monkeypatch.setattr(worker, "SIDE", 8)
+    """Makes an arm take three turns on a tiny network; gives what it prints."""
+    monkeypatch.setattr(arms, "NETWORKS", arms.NETWORKS)
+    for name, network in TINY.items():
+        monkeypatch.setitem(arms.NETWORKS, name, network)
+    monkeypatch.setattr(plain_arms, "SIDE", 8)
 
     class NoMoreTurnsError(Exception):
         pass
 
-    def told(arm):
+    def told(arm, network="mlp"):
         found, left = [], iter(range(3))
 
         def wait():
@@ -42,7 +49,7 @@ def told(monkeypatch):
         monkeypatch.setattr(worker, "wait", wait)
         monkeypatch.setattr(worker, "tell", lambda **told: found.append(told))
         with pytest.raises(NoMoreTurnsError):
-            worker.KINDS[arm.kind](arm, "tiny")
+            worker.take_turns(arm, network)
         return found
 
     return told
@@ -56,7 +63,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_the_seconds_told_are_those_of_the_turn_alone(monkeypatch, clock):
+def test_the_seconds_are_those_of_the_turn_alone(monkeypatch, clock):
     found, waits = [], iter([5.0, 7.0])
 
     def wait():
@@ -67,65 +74,138 @@ def test_the_seconds_told_are_those_of_the_turn_alone(monkeypatch, clock):
 
     monkeypatch.setattr(worker, "wait", wait)
     monkeypatch.setattr(worker, "tell", lambda **told: found.append(told))
+    monkeypatch.setitem(worker.KINDS, "fit", lambda arm, network: turn)
     with pytest.raises(StopIteration):
-        worker.take_turns(turn)
-    assert found == [{"seconds": 0.25}, {"seconds": 0.5}]
+        worker.take_turns(FIT, "mlp-64")
+    samples = arms.NETWORKS["mlp-64"].steps * arms.BATCH
+    assert found == [{"seconds": s, "samples": samples} for s in (0.25, 0.5)]
 
 
 @pytest.mark.parametrize(
-    "arm",
+    ("arm", "network"),
     [
-        MATMUL,
-        Arm("fit", "fit", BACKEND),
-        Arm("fit of a feed", "fit", BACKEND, feed=BACKEND == "tensorflow"),
-        Arm("population", "population", BACKEND, members=2),
-        Arm("loop", "torch"),
-        Arm("scan", "jax"),
+        (MATMUL, "mlp"),
+        (Arm("fit", "fit", BACKEND, execution=2), "mlp"),
+        (Arm("fit of a feed", "fit", BACKEND, feed=BACKEND == "tensorflow"), "mlp"),
+        (Arm("population", "population", BACKEND, members=2), "mlp"),
+        (Arm("loop", "population", BACKEND, members=2, executor="loop"), "mlp"),
+        (Arm("convolutions", "population", BACKEND, members=2), "cnn"),
+        (Arm("recurrent", "fit", BACKEND), "lstm"),
+        (Arm("loop", "loop"), "mlp"),
+        (Arm("ensemble", "ensemble", members=2), "mlp"),
+        (Arm("scan", "scan"), "mlp"),
     ],
-    ids=lambda arm: arm.name,
+    ids=lambda one: getattr(one, "name", one),
 )
-def test_an_arm_tells_the_seconds_of_every_turn(told, arm):
+def test_an_arm_tells_the_seconds_of_every_turn(told, arm, network):
     for package in arm.needs:
         pytest.importorskip(package)
-    turns = told(arm)
-    assert [set(each) for each in turns] == [{"seconds"}] * 3
+    turns = told(arm, network)
+    assert len(turns) == 3
     assert all(0 < each["seconds"] < 60 for each in turns)
+    assert {each["samples"] for each in turns} == {TINY[network].steps * arms.BATCH}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen")
+@pytest.mark.parametrize(
+    ("arm", "core", "expected"),
+    [(ALONE, None, [3]), (SPREAD, None, []), (FIT.name, 5, [5])],
+)
+def test_a_process_is_limited_to_the_cores_of_its_arm(monkeypatch, arm, core, expected):
+    found = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 5, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, cores: found.extend(cores))
+    worker.limit(arms.BY_NAME[arm], core)
+    assert found == expected
 
 
 def test_flop_are_those_of_the_matrix_products():
     kernels = 784 * 256 + 256 * 256 + 256 * 256 + 256 * 10
-    assert arms.flops("narrow") == 128 * (6 * kernels - 2 * 784 * 256)  # no gradient of images
+    assert arms.NETWORKS["mlp-256"].flops == 6 * kernels - 2 * 784 * 256  # none of the images
+    assert arms.NETWORKS["cnn"].flops is None
 
 
-def test_names_are_unique_and_a_population_makes_as_many_model_steps():
+def test_names_are_unique_and_arms_of_several_models_make_as_many_model_steps():
     assert len({arm.name for arm in ARMS}) == len(ARMS)
     for arm in ARMS:
-        if arm.share == 1:
-            assert arm.steps("narrow") * arm.members == arms.STEPS["narrow"]
+        for network in arm.networks:
+            assert arm.steps(network) * arm.members == arms.NETWORKS[network].steps
+
+
+def turns(seconds, samples=1000, network="mlp-256", ran=RAN):
+    """Records of arms in rounds."""
+    return [
+        {
+            "network": network,
+            "arm": name,
+            "round": number,
+            "seconds": one,
+            "samples": samples,
+            "environment": ran,
+        }
+        for name, each in seconds.items()
+        for number, one in enumerate(each)
+    ]
 
 
 def test_the_page_has_ratios_of_each_round(tmp_path, picture_size):
-    seconds = {
-        MATMUL.name: [1.0, 1.0, 1.0],
-        FIT.name: [6.0, 3.0, 3.0],
-        "Population, K = 4": [1.0, 1.0, 1.0],
-    }
-    records = [
-        {"network": "narrow", "arm": name, "seconds": each, "memory": 2**30}
-        for name, each in seconds.items()
-    ]
-    rates = page.rates(records, "narrow")
-    assert page.ratio(rates, "Population, K = 4", FIT.name) == pytest.approx(3.0)  # the median
+    found = turns(
+        {
+            MATMUL.name: [1.0, 1.0, 1.0],
+            FIT.name: [6.0, 3.0, 3.0],
+            SCAN.name: [2.0, 2.0, 2.0],
+            SPREAD: [1.0, 1.0, 1.0],
+            ALONE: [1.6, 1.6, 1.6],
+        }
+    )
+    end = {"network": "mlp-256", "arm": SPREAD, "ready": 12.0, "memory": 2**31}
+    found.append({**end, "environment": RAN})
+    rates = page.rates(found, "mlp-256")
+    assert page.ratio(rates, SPREAD, FIT.name) == pytest.approx(3.0)  # the median
     assert page.ratio(rates, FIT.name, "PyTorch loop") is None
-    page.write(records, RAN, tmp_path)
+    page.write(found, tmp_path)
     text = (tmp_path / "throughput.md").read_text()
-    assert "| Population, K = 4 " in text
-    assert " 3.00 |" in text
-    assert "all rounds together: Population, K = 4 4.00." in text  # 12 s of `fit`, 3 of its own
+    row = next(line for line in text.splitlines() if line.startswith(f"| {SPREAD} "))
+    assert [cell.strip() for cell in row.split("|")][2:9] == [
+        "1,000",
+        "2",
+        "1%",
+        "3.00",
+        "2.00",
+        "12",
+        "2.0",
+    ]
     assert "784-256-256-256-10" in text
     assert "784-2048" not in text
-    assert picture_size(tmp_path / "throughput.png") == (900, 750)
-    assert len((tmp_path / "throughput.jsonl").read_text().splitlines()) == 3
+    assert "Simulated" in text
+    assert picture_size(tmp_path / "throughput.png") == (800, 450)
+
+
+def test_rounds_of_several_runs_are_put_together(tmp_path):
+    file = tmp_path / "mlp-256.jsonl"
+    assert records.next_round(file) == 0
+    for number in range(2):
+        assert records.next_round(file) == number
+        told = {"network": "mlp-256", "arm": FIT.name, "round": number, "seconds": 1.0}
+        records.append(file, [told], RAN)
+    found = records.read(tmp_path)
+    assert [*records.turns(found, "mlp-256")[FIT.name]] == [0, 1]
+    records.append(file, [{"network": "mlp-256", "arm": "no more", "round": 2}], RAN)
+    assert records.read(tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    ("members", "cores", "expected"),
+    [
+        (10, 1, (1.0, 1.0)),
+        (10, 2, (10 / (5 * 1.25), 10 / (5 * 1.25))),
+        (10, 16, (10 / (1 + 0.25 * 9), 10 / 1.25)),
+        (64, 16, (64 / (4 * (1 + 0.25 * 15)), 64 / (4 * 1.25))),
+    ],
+)
+def test_more_cores_are_simulated_from_measured_parts(members, cores, expected):
+    measured = {1: 100.0, 2: 160.0}  # a step takes 1.25 times as long with both cores busy
+    assert growth.bounds(members, cores, measured) == pytest.approx(expected)
 
 
 def command(*flags):
@@ -139,17 +219,20 @@ def command(*flags):
     )
 
 
-def test_the_command_measures_in_processes_of_their_own(tmp_path):
-    flags = ["--networks", "narrow", "--rounds", "2", "--arms", MATMUL.name, "--out", str(tmp_path)]
-    ran = command(*flags)
-    assert ran.returncode == 0, ran.stderr
-    (record,) = map(json.loads, (tmp_path / "throughput.jsonl").read_text().splitlines())
-    assert len(record["seconds"]) == 2
-    assert record["memory"] > 2**20
+def test_the_command_measures_in_separate_processes_and_goes_on(tmp_path):
+    flags = ["--networks", "mlp-64", "--rounds", "1", "--arms", MATMUL.name, "--device", "cpu"]
+    for _ in range(2):
+        ran = command(*flags, "--out", str(tmp_path))
+        assert ran.returncode == 0, ran.stderr
+    lines = (tmp_path / "throughput" / "mlp-64.jsonl").read_text().splitlines()
+    found = [*map(json.loads, lines)]
+    assert [record["round"] for record in found if "round" in record] == [0, 1]
+    assert all(record["memory"] > 2**20 for record in found if "memory" in record)
     assert "| matrix product alone |" in ran.stdout
+    assert (tmp_path / "throughput.md").read_text() in ran.stdout
 
 
-def test_an_unknown_arm_is_told():
+def test_an_unknown_arm_is_an_error():
     ran = command("--arms", "Keras")
     assert ran.returncode == 2
     assert "unknown 'Keras'; there are 'matrix product alone'" in ran.stderr

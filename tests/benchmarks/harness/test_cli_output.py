@@ -19,7 +19,7 @@ DATA = SimpleNamespace(
 )
 
 
-def instant(experiment, trials, dataset, progress, claim):
+def instant(experiment, trials, dataset, progress, claim, **options):
     for trial in claim(list(trials)):
         error = 10 * trial.params["rate"] + trial.repetition
         yield Record(
@@ -113,7 +113,7 @@ def test_a_finished_result_is_shown_where_nothing_can_be_written(run, monkeypatc
 
 
 def test_a_swallowed_interrupt_ends_the_run_after_the_record(run, tmp_path):
-    def native(experiment, trials, dataset, progress, claim):
+    def native(experiment, trials, dataset, progress, claim, **options):
         for record in instant(experiment, trials, dataset, progress, claim):
             with contextlib.suppress(KeyboardInterrupt):
                 os.kill(os.getpid(), signal.SIGTERM)

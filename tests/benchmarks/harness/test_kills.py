@@ -43,7 +43,7 @@ class Clock(datetime.datetime):
 
 store.datetime = Clock
 
-def train(experiment, trials, dataset, progress, claim):
+def train(experiment, trials, dataset, progress, claim, **options):
     for start in range(0, len(trials), size):
         group = claim(trials[start : start + size])
         time.sleep(random.uniform(0.001, 0.03) * len(group))
@@ -209,3 +209,22 @@ def test_a_run_with_a_clock_that_jumps_back_finishes_once(tmp_path):
         assert sweep.start(*flags).wait() == 0
     sweep.check(generations=2)
     assert "0 to run" in sweep.logs[-1].with_suffix(".err").read_text()
+
+
+def test_a_third_process_takes_over_the_groups_of_a_dead_shard(tmp_path):
+    sweep = Sweep(tmp_path, "groups")
+    sweep.start("--shard", "1/2")
+    dead = sweep.start("--shard", "2/2")
+    until = time.monotonic() + 60
+    while not sweep.reported(sweep.logs[1]) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert dead.poll() is None
+    dead.kill()
+    dead.wait()
+    sweep.running.remove(dead)
+    assert sweep.reported(sweep.logs[1]).total() < TRIALS / 2
+    third = sweep.start()
+    sweep.finish()
+    sweep.check()
+    assert third.returncode == 0
+    assert sweep.reported(sweep.logs[2])

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, fields, replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.harness.spec import Profile, Record, Trial
@@ -62,6 +62,7 @@ def test_the_key_of_a_stored_trial_never_changes():
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Trial)])
+@settings(max_examples=20)
 @given(trial=trials, other=trials)
 def test_a_change_of_any_field_changes_the_key(field, trial, other):
     changed = getattr(other, field)

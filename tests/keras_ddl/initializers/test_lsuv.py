@@ -515,3 +515,18 @@ def test_resnet_50_without_norms():
     variances = [array(output).var() for output in outputs]
     variances.append(linear_part(model, head, x).var())
     assert max(abs(variance - 1) for variance in variances) <= TOLERANCE
+
+
+@pytest.mark.parametrize("shape", [(1100, 1024), (1024, 1300)])
+def test_large_orthonormal_kernels_are_so_and_nearly_normal(shape):
+    layer = keras.layers.Dense(shape[1])
+    layer.build((None, shape[0]))
+    q = orthonormal_value(layer, layer.kernel, np.random.default_rng(0))
+    assert q.shape == shape
+    assert q.dtype == "float32"
+    product = q.T @ q if shape[0] >= shape[1] else q @ q.T
+    np.testing.assert_allclose(product, np.eye(min(shape)), atol=1e-5)
+    scaled = q * np.sqrt(max(shape))
+    assert scaled.std() == pytest.approx(1, abs=1e-3)
+    assert np.mean(scaled**4) == pytest.approx(3, abs=0.1)  # of the normal distribution
+    assert np.abs(scaled.mean(axis=0)).max() < 0.2

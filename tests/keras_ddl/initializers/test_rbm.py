@@ -92,6 +92,15 @@ def test_frozen_layers_and_absent_biases_stay():
     assert [name.split("/")[-1] for name in report.errors] == ["second"]
 
 
+def test_a_report_without_trained_layers_is_empty():
+    model = network()
+    for layer in model.layers:
+        layer.trainable = False
+    report = pretrain(model, epochs=2)
+    assert not report.errors
+    assert str(report) == "RBM: reconstruction error, first and last epoch"
+
+
 def test_a_seed_repeats_it():
     models = [network(), network()]
     models[1].set_weights(models[0].get_weights())

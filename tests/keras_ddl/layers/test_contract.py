@@ -32,7 +32,40 @@ def depthwise():
     return keras.layers.DepthwiseConv2D(2, depthwise_initializer=seeded())
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Stylized(keras.layers.Wrapper):
+    """Makes the second input of a layer from the first."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.autocast = False
+
+    def build(self, input_shape):
+        self.layer.build([input_shape, input_shape])
+        self.built = True
+
+    def call(self, inputs):
+        return self.layer([inputs, 2 * inputs + 1])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 CASES = [
+    Case(
+        "AdaptiveInstanceNormalization",
+        lambda: Stylized(layers.AdaptiveInstanceNormalization()),
+        IMAGE,
+    ),
+    Case(
+        "RecurrentWeightNormalization",
+        lambda: layers.RecurrentWeightNormalization(
+            keras.layers.SimpleRNN(2, recurrent_initializer=seeded(), return_sequences=True)
+        ),
+        (3, 2),
+        masks=True,
+        gradient=STEPWISE_GRADIENT,
+    ),
     Case(
         "LayerNormLSTMCell",
         lambda: recurrent(layers.LayerNormLSTMCell),
@@ -79,6 +112,7 @@ CASES = [
         channels_first=lambda: layers.DropBlock2D(0.3, 3, data_format="channels_first"),
         random=True,
     ),
+    Case("DropBlock2D", lambda: layers.DropBlock2D(0.3, (1, 3), seed=1), (5, 4, 2), random=True),
     Case(
         "DropConnect",
         lambda: layers.DropConnect(dense(), seed=1),
@@ -87,6 +121,12 @@ CASES = [
         random=True,
     ),
     Case("DropConnect", lambda: layers.DropConnect(convolution(), seed=1), IMAGE, random=True),
+    Case(
+        "DropConnect",
+        lambda: layers.DropConnect(dense(), sampling="normal", seed=1),
+        (5,),
+        random=True,
+    ),
     Case(
         "DropConnect",
         lambda: layers.DropConnect(depthwise(), 0.3, sampling="batch", seed=1),

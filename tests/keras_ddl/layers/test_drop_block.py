@@ -45,6 +45,21 @@ def test_about_a_share_is_lost_and_each_example_keeps_its_mean(rate, side):
     np.testing.assert_allclose(out.mean(axis=(1, 2, 3)), 1, rtol=1e-5)
 
 
+def test_rectangles():
+    x = np.ones((20, 12, 12, 4), "float32")
+    kept = apply(DropBlock2D(0.1, (1, 4), seed=1), x) != 0
+    runs = [len(run) for row in kept.transpose(0, 1, 3, 2).reshape(-1, 12) for run in lost(row)]
+    assert min(runs) == 4
+    columns = kept.transpose(0, 2, 3, 1).reshape(-1, 12)
+    assert min(len(run) for column in columns for run in lost(column)) == 1
+    assert np.mean(~kept) == pytest.approx(0.1, abs=0.01)
+
+
+def lost(line):
+    """The runs of dropped units in a line."""
+    return [run for run in "".join("01"[int(one)] for one in line).split("1") if run]
+
+
 def test_channels_and_examples_lose_different_squares():
     kept = apply(DropBlock2D(0.3, 3, seed=1), np.ones((2, 8, 8, 2), "float32")) != 0
     assert (kept[0] != kept[1]).any()

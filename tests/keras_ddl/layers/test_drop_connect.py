@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_ddl.layers import DropConnect
+from keras_ddl.layers._masks import portable_mask, random_mask
 
 
 def apply(layer, x, training=True):
@@ -79,7 +80,9 @@ def test_a_bad_rate_is_refused(rate):
 
 
 def test_another_sampling_is_refused():
-    with pytest.raises(ValueError, match=r"`sampling` must be one of 'example', 'batch'. Received"):
+    with pytest.raises(
+        ValueError, match=r"`sampling` must be one of 'example', 'normal', 'batch'. Received"
+    ):
         DropConnect(layers.Dense(2), sampling="unit")
 
 
@@ -97,6 +100,59 @@ def test_masks_per_example_are_refused_where_they_are_not_supported(wrapped):
     with pytest.raises(ValueError, match=r'use `sampling="batch"` for other.*Received: layer='):
         DropConnect(wrapped)
     DropConnect(wrapped, sampling="batch")
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "shape"),
+    [(layers.Dense(3), (40,)), (layers.Conv2D(3, 3, padding="same"), (4, 4, 5))],
+    ids=["dense", "conv2d"],
+)
+def test_the_normal_distribution_has_the_moments_of_masks(wrapped, shape):
+    x = np.random.default_rng(0).normal(size=(1, *shape)).astype("float32")
+    many = np.repeat(x, 4000, axis=0)
+    found = []
+    for sampling in ("example", "normal"):
+        layer = type(wrapped).from_config({**wrapped.get_config(), "bias_initializer": "ones"})
+        layer = DropConnect(layer, 0.3, sampling, seed=1)
+        layer.build(x.shape)
+        kernel, bias = layer.get_weights()[:2]
+        kernel = np.random.default_rng(1).normal(size=kernel.shape)
+        layer.layer.set_weights([kernel, bias])
+        drawn = apply(layer, many)
+        found.append((drawn.mean(axis=0), drawn.std(axis=0)))
+    (mean, spread), (normal_mean, normal_spread) = found
+    np.testing.assert_allclose(normal_mean, mean, atol=0.15 * spread.max())
+    np.testing.assert_allclose(normal_spread, spread, rtol=0.1)
+
+
+def test_inference_averages_activations_over_draws():
+    x = np.random.default_rng(0).normal(size=(2, 200)).astype("float32")
+    dense = layers.Dense(100, activation="relu")
+    drawn = DropConnect(dense, 0.5, seed=1, inference_samples=50)
+    trained = apply(drawn, np.repeat(x, 50, axis=0)).reshape(2, 50, 100).mean(axis=1)
+    found = apply(drawn, x, training=False)
+    assert np.sqrt(np.square(found - trained).mean()) < 0.25  # about .15 by chance
+    assert found.mean() == pytest.approx(trained.mean(), rel=0.05)
+    # ReLU of the mean weights is lower than the mean of ReLU.
+    plain = apply(DropConnect(dense, 0.5), x, training=False)
+    assert plain.mean() < 0.95 * found.mean()
+
+
+@pytest.mark.parametrize("count", [0, 1.5, True])
+def test_a_bad_number_of_draws_is_refused(count):
+    with pytest.raises(ValueError, match="`inference_samples` must be a positive integer or None"):
+        DropConnect(layers.Dense(2), inference_samples=count)
+
+
+@pytest.mark.parametrize("mask", [random_mask, portable_mask])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.999])
+def test_masks_have_their_rate(mask, rate):
+    generator = keras.random.SeedGenerator(3)
+    first, second = (ops.convert_to_numpy(mask((301, 99), rate, generator)) for _ in range(2))
+    assert first.dtype == bool
+    assert first.shape == (301, 99)
+    assert 1 - first.mean() == pytest.approx(rate, abs=0.012)
+    assert (first != second).any() == (rate > 0)
 
 
 def test_other_layers_are_refused():

@@ -6,7 +6,8 @@ import pytest
 from keras import layers, ops
 
 from keras_ddl import Population
-from keras_ddl.population import PopulationCheckpoint, member_batches
+from keras_ddl.callbacks import BestMembers
+from keras_ddl.population import CheckpointUnreadable, PopulationCheckpoint, member_batches
 
 X = np.random.default_rng(0).normal(size=(96, 6)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 3, 96)
@@ -64,7 +65,94 @@ def test_other_members_are_refused(tmp_path):
     compiled().fit(X, Y, verbose=0, callbacks=[checkpoint])
     with pytest.raises(ValueError, match="the state of this population"):
         compiled(seeds=(1, 2, 3)).fit(X, Y, verbose=0, callbacks=[checkpoint])
-    model = build(1)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    with pytest.raises(ValueError, match=r"must be a keras_ddl.Population.*Received: a Seq"):
-        model.fit(X, Y, verbose=0, callbacks=[checkpoint])
+
+
+def equal_variables(one, other):
+    pairs = zip(one.variables, other.variables, strict=True)
+    return all(
+        np.array_equal(*(ops.convert_to_numpy(variable.value) for variable in pair))
+        for pair in pairs
+    )
+
+
+def test_one_model_resumes_if_the_caller_passes_the_batches_from_there(tmp_path):
+    order = np.random.default_rng(2).permutation(96).reshape(12, 8)
+
+    def fit(checkpoint, *others):
+        model = build(1)
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        begin = checkpoint.epoch
+        model.fit(
+            ((X[rows], Y[rows]) for rows in order[3 * begin :]),
+            steps_per_epoch=3,
+            shuffle=False,
+            epochs=4,
+            initial_epoch=begin,
+            verbose=0,
+            callbacks=[*others, checkpoint],
+        )
+        return model
+
+    whole = fit(PopulationCheckpoint(tmp_path / "whole.npz"))
+    path = tmp_path / "state.npz"
+
+    class After(PopulationCheckpoint):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            Interrupt.on_epoch_end(self, epoch)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(After(path))
+    checkpoint = PopulationCheckpoint(path)
+    assert checkpoint.epoch == 2
+    assert equal_variables(whole, fit(checkpoint))
+
+
+def test_a_corrupt_file_gives_way_to_the_file_before_it(tmp_path):
+    def checkpoint():
+        return PopulationCheckpoint(tmp_path / "state.npz", keep=2)
+
+    assert checkpoint().epoch == 0
+    compiled().fit(X, Y, epochs=3, verbose=0, callbacks=[checkpoint()])
+    newest, previous = checkpoint().files
+    assert sorted(tmp_path.iterdir()) == [newest, previous]
+    assert checkpoint().epoch == 3
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with pytest.warns(CheckpointUnreadable, match="state.npz is corrupt"):
+        assert checkpoint().epoch == 2
+    previous.write_bytes(previous.read_bytes()[:100])
+    with pytest.warns(CheckpointUnreadable):
+        assert checkpoint().epoch == 0
+
+
+def test_saves_are_at_least_some_seconds_apart(tmp_path):
+    checkpoint = PopulationCheckpoint(tmp_path / "state.npz", seconds=3600, keep=2)
+    compiled().fit(X, Y, epochs=3, verbose=0, callbacks=[checkpoint])
+    assert [path.exists() for path in checkpoint.files] == [True, False]  # the last epoch alone
+
+
+def test_the_state_of_another_callback_is_restored(tmp_path):
+    def fit(*after):
+        best = BestMembers("val_loss")
+        checkpoint = PopulationCheckpoint(tmp_path / "state.npz", others=[best])
+        population = compiled()
+        from_generator(
+            population,
+            epochs=4,
+            verbose=0,
+            validation_data=(X[:32], Y[:32]),
+            callbacks=[best, checkpoint, *after],
+        )
+        return population, best
+
+    whole, best = fit()
+    (tmp_path / "state.npz").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        fit(Interrupt())
+    resumed, restored = fit()
+    np.testing.assert_array_equal(best.values, restored.values)
+    np.testing.assert_array_equal(best.epochs, restored.epochs)
+    for place in range(2):
+        assert equal_variables(whole.member(place), resumed.member(place))

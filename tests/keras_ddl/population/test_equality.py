@@ -75,6 +75,7 @@ ARCHITECTURES = {
     "convolution, batch normalization": lambda: convolution(
         layers.BatchNormalization(), layers.SpatialDropout2D(0.2, seed=3)
     ),
+    "separable convolution": lambda: convolution(layers.SeparableConv2D(4, 3)),
     "depthwise convolution": lambda: convolution(layers.DepthwiseConv2D(3)),
     "LSTM": lambda: sequential((6, 4), layers.LSTM(8)),
     "GRU": lambda: sequential((6, 4), layers.GRU(8)),
@@ -143,7 +144,16 @@ def test_other_executors_equal_separate_runs(name, executor):
     check(name, executor)
 
 
-@pytest.mark.parametrize("name", ["dense", "dropout", "batch normalization", "convolution"])
+EXACT = ["dense", "dropout", "batch normalization", "convolution"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in EXACT else pytest.mark.exhaustive)
+        for name in ARCHITECTURES
+    ],
+)
 def test_a_member_is_bit_equal_to_itself_alone(name):
     x, y = examples(name), RANDOM.integers(0, 3, STEPS * 8)
     runs = []

@@ -66,3 +66,12 @@ def test_new_records_replace_those_of_the_same_layers(tmp_path):
     page.replace(path, [record("A", ratio=0.9), record("C")])
     found = [(one["layer"], one["ratio"]) for one in page.load(path)]
     assert found == [("A", 0.9), ("B", 0.5), ("B", 0.5), ("C", 0.5)]
+
+
+def test_the_share_of_the_bandwidth_is_a_table_once_it_is_measured():
+    assert "Against the limit" not in page.text([record()], "")
+    records = [record(bandwidth_share=share, shape=[i]) for i, share in enumerate((0.1, 0.3, 0.5))]
+    text = page.text([*records, record("Other")], "")
+    limit = text[text.index("## Against the limit") : text.index("## Maxout")]
+    assert [cells[1] for cells in rows(limit, "Maxout")] == ["0.30"]
+    assert rows(limit, "Other") == []

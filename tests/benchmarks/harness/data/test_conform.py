@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.data.conform import KEYS, conform
-from benchmarks.harness.data.dataset import content
+from benchmarks.harness.data.dataset import content_hash
 from benchmarks.harness.data.errors import DataError
 
 ORIGINS = {key: f"file of {key}" for key in KEYS}
@@ -57,7 +57,7 @@ def test_a_part_of_a_dataset_is_refused(tiny, tiny_arrays):
 def test_arrays_with_the_published_content_are_verified_in_any_order(tiny, tiny_arrays):
     facts = tiny("mnist")
     arrays = tiny_arrays(facts)
-    facts = dataclasses.replace(facts, contents=(content(arrays),))
+    facts = dataclasses.replace(facts, contents=(content_hash(arrays),))
     assert conform(facts, arrays, ORIGINS, "somewhere").title == "MNIST"
 
     order = np.random.default_rng(0).permutation(len(arrays["y_train"]))
@@ -70,9 +70,9 @@ def test_arrays_with_the_published_content_are_verified_in_any_order(tiny, tiny_
 
 def test_exchanged_labels_change_the_content(tiny, tiny_arrays):
     arrays = tiny_arrays(tiny("mnist"))
-    before = content(arrays)
+    before = content_hash(arrays)
     arrays["y_train"] = arrays["y_train"][::-1].copy()
-    assert content(arrays) != before
+    assert content_hash(arrays) != before
 
 
 def test_files_with_published_checksums_are_verified(tiny, tiny_arrays):

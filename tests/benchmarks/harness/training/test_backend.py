@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 SCRIPT = """
 from benchmarks.harness.training import backend
-from keras_ddl.population.cores import available_cores
+from keras_ddl.population.processor import available_cores
 backend.use_cores()
 backend.start()
 import keras

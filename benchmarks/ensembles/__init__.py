@@ -1,0 +1,1 @@
+"""Ensembles of networks, snapshots and dropout masks at equal training cost."""

@@ -1,0 +1,1 @@
+"""Regularizers on MNIST, each tuned with the same number of trials."""
