@@ -1,4 +1,4 @@
-"""Experiment trackers: W&B, MLflow, trackio, Aim and TensorBoard."""
+"""Experiment trackers: TensorBoard, Weights & Biases and MLflow."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,27 +29,27 @@ class RunTracker(keras.callbacks.Callback):
     | "tensorboard" | event files, written without TensorFlow |
     | "wandb" | offline runs of Weights & Biases, for `wandb sync` |
     | "mlflow" | a file store: `mlflow ui --backend-store-uri FOLDER` |
-    | "trackio" | trackio's local database, whose place is in `TRACKIO_DIR` |
-    | "aim" | an Aim repository: `aim up --repo FOLDER` |
+
+    Others, such as trackio and Aim, take a class of a few lines with the same methods.
 
     Args:
         tool: the tracker's name in the table, or a function `(folder, project, name, config) ->
             run` with the methods of `keras_ddl.callbacks.trackers.Run`.
         folder: where files are written. Default "runs".
-        project: the name of the group of runs (MLflow's and Aim's experiment). Default "keras".
+        project: the name of the group of runs (MLflow's experiment). Default "keras".
         name: the name of the run. Default: the model's name. Members of a population have names
             such as "population-0".
         config: mapping of the hyperparameters to store. For a `Population`, a sequence of K
             mappings, or one that all share.
         histograms: whether to write a histogram of each trainable weight at every epoch
-            ("tensorboard", "wandb" and "aim" only). Default False.
+            ("tensorboard" and "wandb" only). Default False.
         figures: optional mapping of names to functions `(model) -> figure`. The matplotlib figures
-            are written at every epoch (not by "trackio").
+            are written at every epoch.
 
     Raises:
         ImportError: when training begins, if the tracker is not installed.
         ValueError: if `tool` is unknown, `config` does not have one mapping for each member, or the
-            tracker has no histograms or figures.
+            tracker has no histograms.
     """
 
     def __init__(

@@ -29,6 +29,7 @@ EXEMPT = {
     ("keras_ddl/layers/normalization/native.py", "torch"),
     ("keras_ddl/optimizers/fused_adam.py", "tensorflow"),
     ("keras_ddl/optimizers/fused_sgd.py", "tensorflow"),
+    ("keras_ddl/optimizers/sharpness_aware.py", "jax"),
     ("keras_ddl/population/checkpoint.py", "torch"),
     ("keras_ddl/population/compiling.py", "tensorflow"),
     ("keras_ddl/population/cores.py", "jax"),

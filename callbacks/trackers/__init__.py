@@ -12,8 +12,6 @@ TOOLS = {
     "tensorboard": "TensorBoardRun",
     "wandb": "WandbRun",
     "mlflow": "MlflowRun",
-    "trackio": "TrackioRun",
-    "aim": "AimRun",
 }
 
 

@@ -60,17 +60,18 @@ class Lookahead(OptimizerWrapper):
         ]
 
     def apply(self, grads, trainable_variables=None) -> None:
-        before = ops.copy(self.optimizer.iterations)
+        before = ops.copy(ops.convert_to_tensor(self.optimizer.iterations))
         super().apply(grads, trainable_variables)
         # With gradient accumulation most steps are no update.
-        after = self.optimizer.iterations
+        after = ops.convert_to_tensor(self.optimizer.iterations)
         due = ops.logical_and(
             ops.not_equal(after, before), ops.equal(ops.mod(after, self.sync_period), 0)
         )
         for slow, fast in zip(self._slow, self._trainable_variables, strict=True):
-            moved = slow + self.slow_step_size * (fast - slow)
-            slow.assign(ops.where(due, moved, slow))
-            fast.assign(ops.where(due, moved, fast))
+            there, here = ops.convert_to_tensor(slow), ops.convert_to_tensor(fast)
+            moved = there + self.slow_step_size * (here - there)
+            slow.assign(ops.where(due, moved, there))
+            fast.assign(ops.where(due, moved, here))
 
     def save_own_variables(self, store) -> None:
         super().save_own_variables(store)

@@ -65,7 +65,8 @@ class RectifiedAdam(keras.optimizers.Adam):
             (known - 4) * (known - 2) * longest / ((longest - 4) * (longest - 2) * known)
         ) * ops.sqrt(correction_2)
         r = ops.where(rho > 5, r, 1.0)
-        root = ops.where(rho > 5, ops.sqrt(v) + self.epsilon, ops.ones_like(v))
+        root = ops.sqrt(ops.convert_to_tensor(v)) + self.epsilon
+        root = ops.where(rho > 5, root, ops.ones_like(root))
         self.assign_sub(variable, m * (rate * ops.cast(r / correction_1, dtype)) / root)
 
     def get_config(self) -> dict:

@@ -1,7 +1,6 @@
 """RunTracker: each tool's files are read back with the tool's own reader."""
 
 import importlib.util
-import os
 import struct
 
 import keras
@@ -93,6 +92,7 @@ def test_all_logs_weights_and_figures_of_each_epoch(tmp_path):
     assert sum(shape == (4, 1) for _, shape, _ in run.others if shape != 1) == 3
 
 
+@pytest.mark.slow
 def test_members_of_a_population_are_runs(tmp_path):
     Noted.runs.clear()
     configs = [{"seed": seed} for seed in range(4)]
@@ -161,6 +161,7 @@ def wandb_records(data):
             yield record
 
 
+@pytest.mark.slow
 def test_wandb(tmp_path, monkeypatch):
     installed("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -180,6 +181,7 @@ def test_wandb(tmp_path, monkeypatch):
         assert found[f"p-{place}"] == pytest.approx([epoch[place] for epoch in losses])
 
 
+@pytest.mark.slow
 def test_mlflow(tmp_path):
     installed("mlflow")
     from mlflow.tracking import MlflowClient
@@ -197,35 +199,7 @@ def test_mlflow(tmp_path):
         assert [one.value for one in history] == pytest.approx([e[place] for e in losses])
 
 
-def test_trackio(tmp_path, monkeypatch):
-    installed("trackio")
-    if "TRACKIO_DIR" not in os.environ:
-        monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
-    from trackio import utils
-    from trackio.sqlite_storage import SQLiteStorage
-
-    monkeypatch.setattr(utils, "TRACKIO_DIR", tmp_path, raising=False)
-    project = f"project{os.getpid()}"
-    losses = four_runs(RunTracker("trackio", tmp_path, project, name="p"))
-    assert sorted(SQLiteStorage.get_runs(project)) == ["p-0", "p-1", "p-2", "p-3"]
-    for place in range(4):
-        logs = SQLiteStorage.get_logs(project, f"p-{place}")
-        assert [one["loss"] for one in logs] == pytest.approx([epoch[place] for epoch in losses])
-
-
-def test_aim(tmp_path):
-    installed("aim")
-    from aim import Repo
-
-    losses = four_runs(RunTracker("aim", tmp_path, "project", name="p", config={"a": 1}))
-    runs = {run.name: run for run in Repo(str(tmp_path)).iter_runs()}
-    assert sorted(runs) == ["p-0", "p-1", "p-2", "p-3"]
-    for place in range(4):
-        metric = next(one for one in runs[f"p-{place}"].metrics() if one.name == "loss")
-        assert list(metric.values.values_list()) == pytest.approx([e[place] for e in losses])
-
-
-def test_errors(tmp_path):
+def test_errors():
     with pytest.raises(ValueError, match="`tool` must be one of"):
         RunTracker("excel")
 

@@ -41,7 +41,11 @@ def assert_mean(model, several):
 
 @pytest.mark.parametrize(
     ("every", "chosen"),
-    [(1, [1, 2, 3, 4]), (2, [1, 3]), (lambda epoch: epoch in {0, 2, 4}, [2, 4])],
+    [
+        (2, [1, 3]),
+        pytest.param(1, [1, 2, 3, 4], marks=pytest.mark.exhaustive),
+        pytest.param(lambda epoch: epoch in {0, 2, 4}, [2, 4], marks=pytest.mark.slow),
+    ],
 )
 def test_the_model_ends_with_the_mean_of_the_chosen_epochs(classifier, blobs, every, chosen):
     model, recorder, average = classifier(), Recorder(), SWA(1, every)
@@ -83,6 +87,7 @@ def build(seed):
     return keras.Sequential([keras.Input((6,)), layers.Dense(3), layers.Dense(2, "softmax")])
 
 
+@pytest.mark.slow
 def test_members_of_a_population_are_averaged_separately(blobs):
     population = Population(build, [{"seed": 0}, {"seed": 1}], executor=LOOP)
     population.compile("sgd", "sparse_categorical_crossentropy", learning_rate=[0.1, 0.5])

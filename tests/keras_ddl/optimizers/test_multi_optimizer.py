@@ -53,6 +53,7 @@ def test_it_is_measured_and_trains_as_without():
     assert all(0 < norms["update"] < 10 for norms in measured.optimizer.measurements())
 
 
+@pytest.mark.exhaustive
 def test_a_schedule_moves_one_of_its_optimizers():
     model = trained(multi())
     rates = [ops.convert_to_numpy(one.learning_rate) for one in model.optimizer.optimizers]
@@ -66,6 +67,7 @@ def test_a_schedule_moves_one_of_its_optimizers():
     assert_same(trained(wrapped), model)
 
 
+@pytest.mark.slow
 def test_members_of_a_population_have_their_own():
     population = Population(build, [{"seed": 0}, {"seed": 1}], executor=LOOP)
     population.compile(multi(), "mse")
@@ -73,6 +75,7 @@ def test_members_of_a_population_have_their_own():
     assert_same(population.member(0), trained(multi()))
 
 
+@pytest.mark.exhaustive
 def test_members_have_rates_of_their_own_within_a_wrapper():
     population = Population(build, [{"seed": 0}, {"seed": 0}], executor=LOOP)
     wrapper = Lookahead(keras.optimizers.SGD(0.5), sync_period=3)

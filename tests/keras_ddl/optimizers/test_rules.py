@@ -135,7 +135,14 @@ def trained(optimizer, wrapper=lambda model: model, dropout=0.3):
     return model
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Lookahead",
+        pytest.param("LARS", marks=pytest.mark.exhaustive),
+        pytest.param("RectifiedAdam", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_compiled_in_a_saved_model(name, tmp_path):
     make, _ = RULES[name]
     model = trained(lower(make()), dropout=0)  # Keras saves no random states
@@ -186,6 +193,7 @@ def test_sam_with_a_tiny_step_up_is_the_optimizer_alone():
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_saved_sam_goes_on(tmp_path):
     sam = trained("sgd", lambda model: SAM(model, rho=0.1), dropout=0)
     sam.save(tmp_path / "sam.keras")
@@ -197,6 +205,7 @@ def test_a_saved_sam_goes_on(tmp_path):
     np.testing.assert_allclose(sam.predict(X, verbose=0), sam.model.predict(X, verbose=0))
 
 
+@pytest.mark.slow
 def test_members_of_a_population_may_be_sam():
     members = [{"seed": seed, "wrapper": lambda model: SAM(model, rho=0.5)} for seed in (0, 1)]
     population = Population(build, members, executor=LOOP)
