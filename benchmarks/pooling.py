@@ -114,7 +114,7 @@ LEVEL = 5.0  # % of test error with max pooling in the profile `quick`
 def expected(params: Params, effect: float) -> dict[str, float]:
     """The published errors over that of max pooling; both networks learn their training set."""
     paper = references.load("pooling", "mnist").values["test_error"]
-    ratio = paper[params["pooling"]] / paper[MAX]  # type: ignore[call-overload]
+    ratio = paper[params["pooling"]] / paper[MAX]
     error = LEVEL * (1 + effect * (ratio - 1))
     tuned_for = 0.0 if params["learning_rate"] == 0.01 else 0.6
     return {"test_error": error, "train_error": 0.0, "validation_error": error + tuned_for}

@@ -118,6 +118,6 @@ def _last_errors(trials: Sequence[Trial], sets: Mapping[str, Sequence[Examples]]
             return {name: np.asarray(errors) for name, errors in self.errors.items()}
 
         def set_state(self, state):
-            self.errors = {name: state[name].tolist() for name in sets}
+            self.errors = {name: errors.tolist() for name, errors in state.items()}
 
     return [LastErrors()]

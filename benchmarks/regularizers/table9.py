@@ -108,7 +108,7 @@ def expected(params: Params, effect: float) -> dict[str, float]:
     dropout at that of dropout and L2.
     """
     paper = references.load("dropout", "table9").values["test_error"]
-    name, base = params["arm"], paper["L2"]  # type: ignore[call-overload]
+    name, base = params["arm"], paper["L2"]
     key: Any = {"dropout": "dropout + L2"}.get(name, name)
     test = LEVEL * (1 + effect * (paper.get(key, base) / base - 1))
     tuned_for = 0.0 if params["candidate"] == 2 else 0.6
