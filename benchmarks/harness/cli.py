@@ -112,7 +112,7 @@ def _run(experiment: Experiment, arguments: argparse.Namespace, pending: list[in
         progress = Progress(len(todo), experiment.label, arguments.quiet)
         limits = Limits(arguments.members, checkpoints)
         executor = (
-            on_ray.executor(arguments.address, arguments.gpus_per_group)
+            on_ray.executor(arguments.address, arguments.gpus_per_group, arguments.members)
             if on_cluster
             else functools.partial(EXECUTORS[arguments.executor], limits=limits)
         )

@@ -144,7 +144,7 @@ def _repeat(step: Step, calls: int) -> None:
 def copy_bandwidth(size: int = 2**26, rounds: int = 9) -> float:
     """Bytes per second that this machine's memory reads and writes in a copy, by one thread."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
-    spent = [seconds(lambda: np.copyto(target, source)) for _ in range(rounds)]
+    spent = take_turns({"copy": lambda: np.copyto(target, source)}, rounds)["copy"]
     return 2 * size / statistics.median(spent)
 
 

@@ -34,7 +34,9 @@ SETTINGS = {
 }
 
 
-def executor(address: str | None = None, gpus_per_group: float | None = None) -> Executor:
+def executor(
+    address: str | None = None, gpus_per_group: float | None = None, members: int | None = None
+) -> Executor:
     """An executor that trains on a Ray cluster.
 
     Args:
@@ -43,11 +45,12 @@ def executor(address: str | None = None, gpus_per_group: float | None = None) ->
             which ends with the run.
         gpus_per_group: the number of GPUs that a group occupies; 0: groups train on processors.
             Default: 1 if the cluster has GPUs, else 0.
+        members: the largest number of trials in a group. None (default): what suits the device.
 
     Raises:
         BackendError: if Ray is not installed, or a machine of the cluster cannot train.
     """
-    return functools.partial(_run, address=address, gpus_per_group=gpus_per_group)
+    return functools.partial(_run, address=address, gpus_per_group=gpus_per_group, members=members)
 
 
 def _run(
@@ -59,12 +62,14 @@ def _run(
     *,
     address: str | None,
     gpus_per_group: float | None,
+    members: int | None,
 ) -> Iterator[Record]:
     with _connected(address) as ray:
         cluster = _Cluster(ray, trials, gpus_per_group)
+        enough, most = (min(size, members or size) for size in cluster.sizes)
         shared = ray.put((experiment, dataset))
         task = ray.remote(_train).options(max_retries=RETRIES, **cluster.resources)
-        queue = filter(None, map(claim, groups(experiment, trials, *cluster.sizes)))
+        queue = filter(None, map(claim, groups(experiment, trials, enough, most)))
         halves: list[list[Trial]] = []
         running: dict[Any, list[Trial]] = {}
         while True:

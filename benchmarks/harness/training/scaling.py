@@ -125,7 +125,9 @@ def predict(
         nodes: the numbers of nodes.
         dataset: the data set of the trials.
     """
-    measured = pace(records, trials[0].profile) if trials else None
+    if not trials:
+        return Prediction("No prediction: nothing is left to run.", [])
+    measured = pace(records, trials[0].profile)
     if measured is None:
         return Prediction("No prediction: no group in the results folder was timed.", [])
     limits = ON_GPU if measured.gpu else ON_CPU

@@ -35,7 +35,7 @@ def instant(experiment, trials, dataset, progress, claim, **options):
 def run(demo, tmp_path, monkeypatch, capsys):
     """Runs the demo experiment; returns the exit code and what stood on both streams."""
     monkeypatch.setattr(Report, "draw", lambda self, folder: [])
-    sizes = {"validation_size": 0}
+    sizes = {"validation_size": 0, "updates": 30}
     profiles = {
         name: replace(profile, settings={**profile.settings, **sizes})
         for name, profile in demo.profiles.items()
@@ -84,8 +84,8 @@ def test_no_line_is_wider_than_the_terminal(run, monkeypatch):
 
 
 def test_a_trial_that_leaves_no_record_is_an_error(run):
-    def forgetful(*arguments):
-        yield from [*instant(*arguments)][1:]
+    def forgetful(*arguments, **options):
+        yield from [*instant(*arguments, **options)][1:]
 
     code, _, err = run(executor=forgetful)
     assert code == 1
@@ -134,3 +134,31 @@ def test_shards_are_parts_of_the_trials(run):
     for odd in ("0/2", "3/2", "1", "a/b"):
         with pytest.raises(SystemExit, match="2"):
             run("--shard", odd)
+
+
+def test_a_dry_run_predicts_how_long_several_machines_take(run):
+    def timed(*arguments, **options):
+        for record in instant(*arguments, **options):
+            yield replace(record, times={"startup_s": 60.0, "point_s": 20.0})
+
+    assert "no group in the results folder was timed" in run("--dry-run", "--nodes", "1")[1]
+    run("--quiet", executor=timed)
+    flags = ["--dry-run", "--repetitions", "6", "--nodes", "1,3"]
+    _, out, _ = run(*flags)
+    assert "1 measured group of profile quick" in out
+    prediction = json.loads(run(*flags, "--json")[1])["nodes"]
+    # Six trials are left, each of them a group that takes 60 s and three points of 20 s.
+    assert [row["hours"] for row in prediction["rows"]] == pytest.approx([0.2, 0.2 / 3], rel=1e-2)
+    assert [row["nodes"] for row in prediction["rows"]] == [1, 3]
+    assert "nothing is left to run" in run("--dry-run", "--nodes", "1")[1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "values"),
+    [("--nodes", ("0", "1,", "two")), ("--gpus-per-group", ("-1", "0.3", "nan", "inf", "one"))],
+)
+def test_impossible_numbers_of_nodes_and_gpus_are_bad_usage(run, capsys, flag, values):
+    for value in values:
+        with pytest.raises(SystemExit, match="2"):
+            run("--dry-run", f"{flag}={value}")
+        assert f"Received: {value!r}" in capsys.readouterr().err

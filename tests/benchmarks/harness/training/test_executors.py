@@ -1,5 +1,6 @@
 """Executors: every trial leaves a record, even if it fails."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -125,3 +126,17 @@ def test_a_group_that_raises_leaves_an_error_record_of_each_trial(run):
     assert [record.status for record in records] == ["error"] * 4
     assert all("ZeroDivisionError: no room" in record.error for record in records)
     assert all(record.times == {} for record in records)
+
+
+def test_records_have_the_pace_of_their_group(run):
+    class Points(Together):
+        def together(self, trials, on_point):
+            for point in range(1, 4):
+                time.sleep(0.01)
+                on_point(point, 3)
+            return super().together(trials, on_point)
+
+    records = [*run(Points(room=8), 8, "population", structure=dict)]
+    (times,) = {tuple(record.times.items()) for record in records}
+    assert dict(times)["point_s"] > 0.01
+    assert dict(times)["startup_s"] >= 0

@@ -86,12 +86,12 @@ class Ray:
 
 @pytest.fixture
 def run(demo, mnist, make_trial, monkeypatch):
-    def run(ray, count, gpus_per_group=None, **params):
+    def run(ray, count, gpus_per_group=None, members=None, **params):
         monkeypatch.setitem(sys.modules, "ray", ray)
         experiment = replace(demo, work=replace(demo.work, structure=dict))
         trials = [make_trial(repetition=repetition, **params) for repetition in range(count)]
         progress = Progress(count, demo.label, quiet=True)
-        return on_ray.executor(None, gpus_per_group)(experiment, trials, mnist, progress)
+        return on_ray.executor(None, gpus_per_group, members)(experiment, trials, mnist, progress)
 
     return run
 
@@ -117,6 +117,12 @@ def test_groups_are_sized_so_that_every_place_has_work(run, nodes, started, aske
     assert ray.asked == {"max_retries": on_ray.RETRIES, **asked}
     assert sorted(record.trial.repetition for record in records) == [*range(10)]
     assert not ray.connected
+
+
+def test_members_limits_the_size_of_groups(run):
+    ray = Ray([{"CPU": 2}])
+    assert len([*run(ray, 10, members=4)]) == 10
+    assert ray.started == [4, 4, 2]
 
 
 def test_only_as_many_groups_are_in_flight_as_there_are_places(run):

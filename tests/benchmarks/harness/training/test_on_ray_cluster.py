@@ -208,3 +208,15 @@ def test_kills_of_random_workers_lose_and_double_nothing(cluster, start, tmp_pat
     finish(sweep)
     results(tmp_path, 40)
     assert killed == KILLS
+
+
+@pytest.mark.exhaustive
+def test_a_group_that_ray_kills_for_its_memory_is_halved(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")  # too little for anything
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    sweep = start(SMOKE, "--executor", "ray")
+    assert sweep.wait(timeout=500) == 1, sweep.log.read_text()
+    lines = stored(tmp_path)
+    assert len({line["key"] for line in lines}) == len(lines) == 10
+    assert all("OutOfMemoryError" in line["error"] for line in lines)

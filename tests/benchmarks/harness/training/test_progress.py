@@ -144,3 +144,13 @@ def test_trials_that_other_processes_finish_are_subtracted_from_the_total(
         progress.elsewhere(2)
         progress.finished(make_record())
     assert capsys.readouterr().err.startswith("[1/2] ")
+
+
+def test_groups_and_nodes_are_reported_when_their_numbers_change(demo, capsys):
+    progress = Progress(3, demo.label)
+    for nodes, groups in [(2, 3), (2, 3), (1, 1)]:
+        progress.spread(nodes, groups)
+    assert capsys.readouterr().err.splitlines() == [
+        "in training: 3 groups on 2 nodes",
+        "in training: 1 group on 1 node",
+    ]
