@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks.harness.data import Split
-from benchmarks.harness.training.scoring import enter, predictor, score_together
+from benchmarks.harness.training.scoring import add_to_logs, predictor, score_together
 from benchmarks.regularizers.weights import members
 from keras_ddl.callbacks import GL, PQ, UP
 
@@ -91,10 +91,12 @@ class StoppedInHindsight(keras.callbacks.Callback):
             self._restore([kept[name] for kept in self.kept])
             for part in ("validation", "test"):
                 scores = self._scores(part)
-                enter(self.model, logs, f"{name}_{part}_loss", [loss for loss, _ in scores])
-                enter(self.model, logs, f"{name}_{part}_error", [error for _, error in scores])
+                add_to_logs(self.model, logs, f"{name}_{part}_loss", [loss for loss, _ in scores])
+                add_to_logs(
+                    self.model, logs, f"{name}_{part}_error", [error for _, error in scores]
+                )
             stopped = [float(one[name]) for one in self.stopped_at]
-            enter(self.model, logs, f"{name}_stopped_at", stopped)
+            add_to_logs(self.model, logs, f"{name}_stopped_at", stopped)
         self._restore(final)
 
     def _scores(self, part):

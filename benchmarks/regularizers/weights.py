@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks.harness.spec import Trial
-from benchmarks.harness.training.scoring import enter
+from benchmarks.harness.training.scoring import add_to_logs
 from keras_ddl.regularizers import VariableL1L2
 
 SMALL = 1e-3
@@ -59,7 +59,7 @@ class WeightStatistics(keras.callbacks.Callback):
             return
         found = [statistics(kernels(model)) for model in members(self.model, self.count)]
         for name in found[0]:
-            enter(self.model, logs, name, [one[name] for one in found])
+            add_to_logs(self.model, logs, name, [one[name] for one in found])
 
 
 def kernels(model: keras.Model) -> list[np.ndarray]:
