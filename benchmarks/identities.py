@@ -18,6 +18,7 @@ from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.data.random_numbers import RandomNumbers
+from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
@@ -164,7 +165,12 @@ def judge_maxout(records: Sequence[Record]) -> Verdict:
         for name, metric in (("ReLU", "relu"), ("leaky ReLU", "leaky_relu"))
     ]
     ratio = mean_interval(_largest_by_repetition(records, "parameters"))
-    return all_of([*findings, within("parameters, maxout / dense", ratio, "times", low=2, high=2)])
+    return all_of(
+        [
+            *findings,
+            within("parameters, maxout / dense", ratio, "times", low=2, high=2, stated=True),
+        ]
+    )
 
 
 def judge_variance(records: Sequence[Record]) -> Verdict:
@@ -193,6 +199,36 @@ def judge_scale(records: Sequence[Record]) -> Verdict:
         about = f"log10 of the largest difference, {what}, relative, a from .1 to 100"
         findings.append(within(about, largest, "", high=most))
     return all_of(findings)
+
+
+def expected(params: Params, effect: float) -> Metrics:
+    """Rounding errors; if a statement is false, what counts as one, or more."""
+    return {
+        "maxout": {
+            "log10_difference_relu": toward(effect, -7.0, ROUNDING),
+            "log10_difference_leaky_relu": toward(effect, -7.0, ROUNDING),
+            "parameters": toward(effect, 2.0, 2.1),
+        },
+        "variance": {"variance_ratio": toward(effect, 1.0, 1.05)},
+        "bias before BN": {"log10_difference_bias": toward(effect, -6.5, ROUNDING)},
+        "weights before BN": {
+            "log10_difference_scaled": toward(effect, -6.0, ROUNDING),
+            "log10_difference_gradient": toward(effect, -5.4, ROUNDING_OF_GRADIENTS),
+        },
+    }[params["statement"]]
+
+
+EFFECTS = Effects(
+    expected,
+    noise={
+        "log10_difference_leaky_relu": 0.1,
+        "variance_ratio": 0.005,
+        "log10_difference_bias": 0.15,
+        "log10_difference_scaled": 0.1,
+        "log10_difference_gradient": 0.1,
+    },
+    source="float32's rounding; noise: the stored records",
+)
 
 
 EXPERIMENT = Experiment(
@@ -225,18 +261,21 @@ EXPERIMENT = Experiment(
             "maxout-general",
             "maxout computes ReLU and leaky ReLU (but for 1e-5) with twice the parameters",
             judge_maxout,
+            EFFECTS,
         ),
-        Claim("xavier-variance", "Var(s) = n Var(w) Var(x), within 5 %", judge_variance),
+        Claim("xavier-variance", "Var(s) = n Var(w) Var(x), within 5 %", judge_variance, EFFECTS),
         Claim(
             "bn-bias-free",
             "BN's output does not depend on the preceding bias (but for rounding, 1e-5)",
             judge_bias,
+            EFFECTS,
         ),
         Claim(
             "bn-scale",
             "BN's output does not depend on the scale a of the weights (but for 1e-5), and their "
             "gradients fall by 1/a (but for 1e-4)",
             judge_scale,
+            EFFECTS,
         ),
     ),
 )

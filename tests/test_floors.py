@@ -39,6 +39,7 @@ EXEMPT = {
     ("keras_ddl/population/executors/eager.py", "torch"),
     ("keras_ddl/population/executors/graph.py", "tensorflow"),
     ("keras_ddl/population/executors/graph_map.py", "tensorflow"),
+    ("keras_ddl/population/executors/products.py", "tensorflow"),
     ("keras_ddl/population/executors/scan.py", "jax"),
     ("keras_ddl/population/executors/scan_map.py", "jax"),
     ("keras_ddl/population/proof.py", "jax"),

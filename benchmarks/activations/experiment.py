@@ -8,6 +8,7 @@ from benchmarks.activations.check import wrong_cells
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.data.random_numbers import RandomNumbers
+from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval
@@ -62,6 +63,9 @@ EXPERIMENT = Experiment(
             "activation-table",
             "range, derivative, continuity and monotonicity of the classic activation functions",
             judge,
+            Effects(
+                lambda params, effect: {"wrong": 1 - effect}, source="no cell is wrong, or all"
+            ),
         ),
     ),
 )

@@ -189,6 +189,7 @@ def _is_environment(value: Any) -> bool:
         "packages": _table_of(_is_text),
         "cores": _optional(_is_integer),
         "members": _is_integer,
+        "classes": lambda value: _is_integer(value) and value > 0,
         **dict.fromkeys(
             ("python", "commit", "backend", "device", "platform", "executor"), _optional(_is_text)
         ),

@@ -1,5 +1,6 @@
 """Reads published values, with their provenance, from `benchmarks/references/*.toml`."""
 
+import functools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +42,12 @@ class Reference:
 
 def load(file: str, table: str) -> Reference:
     """Read `[table]` of `benchmarks/references/<file>.toml`. Its axis and columns are lists."""
-    with (FOLDER / f"{file}.toml").open("rb") as stream:
+    return _read(FOLDER / f"{file}.toml", table)
+
+
+@functools.cache
+def _read(path: Path, table: str) -> Reference:
+    with path.open("rb") as stream:
         content = tomllib.load(stream)[table]
     axis = content.pop("axis")
     columns = {name: value for name, value in content.items() if isinstance(value, list)}

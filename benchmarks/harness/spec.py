@@ -49,9 +49,9 @@ class Record:
     of its whole group: from one point of the curves to the next, and before, between and after
     them.
 
-    `status` is "ok", "diverged" (the loss became infinite or NaN, which is a result), "error" (the
-    trial will run again) or "superseded" (a mark: certain other records of the trial no longer
-    count).
+    `status` is "ok", "diverged" (the loss became infinite or NaN, or ended above ten times that of
+    guessing, which is a result), "error" (the trial will run again) or "superseded" (a mark:
+    certain other records of the trial no longer count).
     """
 
     trial: Trial

@@ -1,7 +1,7 @@
 """Which of several values of a setting an arm is compared with: the best on validation images."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ def best(
     records: Sequence[Record],
     setting: str = "learning_rate",
     metric: str = "validation_error",
-    diverged: float = GUESSING,
+    diverged: float | Callable[[Record], float] = GUESSING,
     **where: Any,
 ) -> Choice:
     """The value of a setting with the lowest mean metric over an arm's seeds.
@@ -42,8 +42,8 @@ def best(
         records: of any arms.
         setting: the parameter that is tuned.
         metric: what is compared; the lowest mean is best.
-        diverged: the metric of a run that diverged, by default the error of guessing; infinity
-            rules a value out with which any run diverged.
+        diverged: the metric of a run that diverged, or a function of the record; by default the
+            error of guessing. Infinity rules a value out with which any run diverged.
         **where: parameters that name the arm.
     """
     means = {

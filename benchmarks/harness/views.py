@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.harness import guessing
 from benchmarks.harness.references import Reference
 from benchmarks.harness.spec import Params, Record
 
-GUESSING = 90.0  # error in % of guessing among ten classes, used for runs that diverged
+GUESSING = guessing.error_of  # used for runs that diverged
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 
@@ -51,6 +52,7 @@ class Section:
         setting: how the set-up differs from the paper's.
         stem: the figure's file name without suffix.
         reference: the published values, or None.
+        committed: the number of seeds that the profile states; there may be more.
     """
 
     view: View
@@ -59,6 +61,7 @@ class Section:
     setting: str
     stem: str
     reference: Reference | None
+    committed: int = 1
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -79,11 +82,10 @@ class Section:
 
 def arm(records: Iterable[Record], **where: Any) -> list[Record]:
     """The records whose parameters have the values in `where`."""
-    return [
-        record
-        for record in records
-        if all(record.trial.params.get(name) == value for name, value in where.items())
-    ]
+    chosen = [*records]
+    for name, value in where.items():
+        chosen = [record for record in chosen if record.trial.params.get(name) == value]
+    return chosen
 
 
 def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
@@ -93,15 +95,18 @@ def converged(records: Iterable[Record], **where: Any) -> dict[int, Record]:
 
 
 def values(
-    records: Iterable[Record], metric: str, diverged: float | None = None, **where: Any
+    records: Iterable[Record],
+    metric: str,
+    diverged: float | Callable[[Record], float] | None = None,
+    **where: Any,
 ) -> dict[int, float]:
     """By repetition, the values of a metric in one arm.
 
     Args:
         records: records of any arms.
         metric: the metric's name.
-        diverged: the value used for runs that diverged, such as the error of guessing. None
-            (default): these runs are left out.
+        diverged: the value used for runs that diverged, or a function of the record, such as
+            `GUESSING`. None (default): these runs are left out.
         **where: the parameters that select the arm.
     """
     by_repetition = {}
@@ -109,7 +114,8 @@ def values(
         if record.status == "ok" and metric in record.metrics:
             by_repetition[record.trial.repetition] = record.metrics[metric]
         elif record.status == "diverged" and diverged is not None:
-            by_repetition[record.trial.repetition] = diverged
+            value = diverged(record) if callable(diverged) else diverged
+            by_repetition[record.trial.repetition] = value
     return by_repetition
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
+from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Measuring
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
@@ -103,6 +104,18 @@ def judge(records: Sequence[Record]) -> Verdict:
     )
 
 
+def expected(params: Params, effect: float) -> dict[str, float]:
+    """Sigmoid: a factor of 1/4 in each of the layers between the two; tanh and ReLU: none."""
+    sigmoid = toward(effect, -0.6 * (params["depth"] - 2), -2.0)
+    return {
+        "log10_ratio": {
+            "sigmoid, Xavier": sigmoid,
+            "tanh, Xavier": sigmoid * (1 - effect),
+            "relu, He": toward(effect, 0.0, 0.7),
+        }.get(params["network"], 0.0)
+    }
+
+
 def by_layer(section: Section, figure) -> None:
     axes = figure.subplots()
     figure.set_size_inches(8, 5)
@@ -147,6 +160,11 @@ EXPERIMENT = Experiment(
             "sigmoid' <= 1/4, so gradients vanish with depth (by two orders of magnitude or more); "
             "tanh less so; ReLU not",
             judge,
+            Effects(
+                expected,
+                noise={"log10_ratio": 0.1},
+                source="sigmoid' <= 1/4; noise: the stored records",
+            ),
         ),
     ),
 )

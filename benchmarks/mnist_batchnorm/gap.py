@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, provided, within
+from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
 from benchmarks.harness.spec import Params, Record
@@ -67,7 +68,7 @@ def judge(records: Sequence[Record]) -> Verdict:
     """
     trained = [
         within(
-            f"training error, {name} (at most {TRAINED:g}: our bound for a trained network)",
+            f"training error, {name}",
             mean_interval([*chosen(records, name, "train_error").values()]),
             "%",
             high=TRAINED,
@@ -83,6 +84,14 @@ def judge(records: Sequence[Record]) -> Verdict:
             within("gain of dropout, without BN less with BN", less, "pp", low=0),
         ],
     )
+
+
+def expected(params: Params, effect: float) -> dict[str, float]:
+    """BN takes half a point off the gap, and half a point off the gain of dropout."""
+    learned = {PLAIN: 5.0, DROPOUT: 4.0, BN: 5.0 - 0.5 * effect, BOTH: 4.0}
+    test = learned[params["arm"]]
+    tuned_for = 0.0 if params["learning_rate"] == 0.1 else 1.0
+    return {"train_error": 0.1, "test_error": test, "validation_error": test + tuned_for}
 
 
 def table(section: Section) -> Table:
@@ -158,6 +167,12 @@ EXPERIMENT = Experiment(
             "bn-regularises",
             "BN shrinks the gap between test and training error, and leaves dropout less to gain",
             judge,
+            Effects(
+                expected,
+                noise={"train_error": 0.05, "test_error": 0.15, "validation_error": 0.15},
+                source="the paper has no numbers for such a network: the effect is ours; noise: "
+                "mnist_dataset_size at 5,000 images",
+            ),
         ),
     ),
 )

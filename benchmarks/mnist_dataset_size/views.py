@@ -8,16 +8,22 @@ from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import GUESSING, Section, Table, arm, groups, values
 
-WITH, WITHOUT = "dropout", "none"
-COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange"}
+WITH, WITHOUT, TWIN = "dropout", "none", "none, L2"
+COLOURS = {WITH: "tab:blue", WITHOUT: "tab:orange", TWIN: "tab:red"}
 
 
-def gain(records: Iterable[Record], size: int) -> dict[int, float]:
-    """By repetition, the test error without dropout minus the test error with dropout."""
+def gain(records: Iterable[Record], size: int, without: str = WITHOUT) -> dict[int, float]:
+    """By repetition, the test error without dropout minus the test error with dropout.
+
+    Args:
+        records: of any arms.
+        size: the number of training images.
+        without: the arm without dropout, `WITHOUT` or the paper's `TWIN`.
+    """
     records = list(records)
     plain, dropped = (
         values(records, "test_error", diverged=GUESSING, arm=name, train_size=size)
-        for name in (WITHOUT, WITH)
+        for name in (without, WITH)
     )
     return {seed: plain[seed] - dropped[seed] for seed in plain.keys() & dropped.keys()}
 
@@ -32,22 +38,29 @@ def gap(records: Iterable[Record], name: str, size: int) -> dict[int, float]:
     return {seed: test[seed] - train[seed] for seed in test}
 
 
+def arms(section: Section) -> list[str]:
+    """The arms that were run. Earlier records have no twin."""
+    return [name for name in COLOURS if arm(section.records, arm=name)]
+
+
 def table(section: Section) -> Table:
-    """One row for each size: the errors of both arms, the gain of dropout, the paper's values."""
-    reference = section.reference
-    headers = ["training images", "dropout: test error %", "none: test error %"]
-    headers += ["paired gain pp", "dropout: test - train pp", "none: test - train pp", "seeds"]
-    headers += ["paper: dropout %", "paper: none %", "paper: gain pp"]
+    """One row for each size: the errors of all arms, the gains of dropout, the paper's values."""
+    reference, names = section.reference, arms(section)
+    plain = [name for name in names if name != WITH]
+    headers = ["training images", *(f"{name}: test error %" for name in names)]
+    headers += [f"paired gain over {name} pp" for name in plain]
+    headers += [f"{name}: test - train pp" for name in names]
+    headers += ["seeds", "paper: dropout %", "paper: none %", "paper: gain pp"]
     rows = []
     for (size,), of_size in groups(section.records, ("train_size",)).items():
-        pairs = gain(of_size, size)
+        gains = [gain(of_size, size, name) for name in plain]
         rows.append(
             [
                 f"{size:,}",
-                *(cell(arm(of_size, arm=name), "test_error") for name in (WITH, WITHOUT)),
-                mean_interval([*pairs.values()]),
-                *(mean_interval([*gap(of_size, name, size).values()]) for name in (WITH, WITHOUT)),
-                len(pairs),
+                *(cell(arm(of_size, arm=name), "test_error") for name in names),
+                *(mean_interval([*pairs.values()]) for pairs in gains),
+                *(mean_interval([*gap(of_size, name, size).values()]) for name in names),
+                max(map(len, gains), default=0),
                 *(published(reference, name, size) for name in (WITH, WITHOUT)),
                 f"{published_gain(reference)[size]:.2f}"
                 if size in published_gain(reference)
@@ -78,7 +91,7 @@ def draw(section: Section, figure) -> None:
         size: of_size for (size,), of_size in groups(section.records, ("train_size",)).items()
     }
     _published(section.reference, errors, gains)
-    for name in (WITH, WITHOUT):
+    for name in arms(section):
         test = {
             size: [*values(of_size, "test_error", arm=name).values()]
             for size, of_size in by_size.items()
@@ -86,8 +99,12 @@ def draw(section: Section, figure) -> None:
         above = {size: [*gap(of_size, name, size).values()] for size, of_size in by_size.items()}
         draw_means(errors, test, label=name, color=COLOURS[name])
         draw_means(gaps, above, label=name, color=COLOURS[name])
-    pairs = {size: [*gain(of_size, size).values()] for size, of_size in by_size.items()}
-    draw_means(gains, pairs, label="measured, paired", color="tab:green")
+    for name in arms(section):
+        if name != WITH:
+            pairs = {
+                size: [*gain(of_size, size, name).values()] for size, of_size in by_size.items()
+            }
+            draw_means(gains, pairs, label=f"over {name}, paired", color=COLOURS[name])
     gains.axhline(0, color="black", linewidth=0.8)
     for axes, title in (
         (errors, "test error %"),

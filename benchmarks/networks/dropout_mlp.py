@@ -16,6 +16,7 @@ def dropout_mlp(
     max_norm: float | None = None,
     input_stddev: float | None = None,
     initializer_scale: float = 2.0,
+    l2: float = 0.0,
 ):
     """A ReLU multilayer perceptron with dropout after every hidden layer. It returns logits.
 
@@ -33,6 +34,7 @@ def dropout_mlp(
         input_stddev: standard deviation of the first layer's weights. None (default): the same
             rule as for the other layers.
         initializer_scale: weights are normal with variance `initializer_scale / fan_in`.
+        l2: the loss has `l2` times the sum of the squares of all kernels. Default 0.
     """
     import keras
 
@@ -50,6 +52,7 @@ def dropout_mlp(
             units,
             activation=activation,
             kernel_initializer=initializer,
+            kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
             kernel_constraint=keras.constraints.MaxNorm(max_norm) if max_norm else None,
         )
 

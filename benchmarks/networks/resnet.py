@@ -35,6 +35,7 @@ def resnet(
     widths: Sequence[int] = WIDTHS,
     blocks: int = 3,
     pool: int = 1,
+    augment: bool = False,
 ):
     """A residual network that returns logits.
 
@@ -51,6 +52,8 @@ def resnet(
         widths: the filters of each stage. Every stage but the first halves height and width.
         blocks: the number of residual blocks in each stage. A block has two convolutions.
         pool: the images are first averaged over squares with this side. Default 1: not averaged.
+        augment: whether training images are mirrored and cropped at random, before they are
+            averaged. `seeds` gives the seed ("augmentation"). Default False.
 
     Reference: arXiv 1512.03385; gamma 0: Goyal et al., arXiv 1706.02677.
     """
@@ -76,6 +79,10 @@ def resnet(
     activation = norm.activation or layers.ReLU
     inputs = keras.Input(tuple(input_shape))
     x = layers.Rescaling(4.0, -2.0)(inputs)  # about mean 0 and variance 1
+    if augment:
+        from benchmarks.networks.augmentation import MirrorAndCrop
+
+        x = MirrorAndCrop(seed=seeds("augmentation"))(x)
     x = layers.AveragePooling2D(pool)(x) if pool > 1 else x
     x = activation()(convolution(x, widths[0]))
     for stage, filters in enumerate(widths):

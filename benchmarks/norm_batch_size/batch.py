@@ -2,8 +2,10 @@
 
 Wu and He (2018): with 32 images per batch BN has the lowest error; with 2 its error is much higher,
 while the error of GN hardly changes. The learning rate is proportional to the batch size, and the
-number of epochs is the same for all sizes. With `--devices` each device processes a batch, and BN
-uses the statistics of one device (as in the paper) or of all devices.
+number of epochs is the same for all sizes. Smaller batches then mean more updates, which helps
+where training is short. A profile may add arms that have as many updates at all sizes. With
+`--devices` each device processes a batch, and BN uses the statistics of one device (as in the
+paper) or of all devices.
 """
 
 from benchmarks.harness import profiles, references
@@ -27,6 +29,12 @@ def grid(settings: Params, devices: str, synchronized: str) -> list[Params]:
     return [
         image_trial(settings, norm=norm, batch_size=size, **setup(devices, synchronized))
         for norm, sizes in settings["arms"]
+        for size in sizes
+    ] + [
+        image_trial(
+            settings, norm=norm, batch_size=size, equal="updates", **setup(devices, synchronized)
+        )
+        for norm, sizes in settings.get("arms_at_equal_updates", ())
         for size in sizes
     ]
 
@@ -53,7 +61,7 @@ EXPERIMENT = Experiment(
             axis_title="batch size",
             metrics={ERROR: "validation error %", "test_error": "test error %"},
             series=("norm",),
-            split_by=SETUP,
+            split_by=(*SETUP, "equal"),
             reference=lambda params: references.load("group_normalization", "batch"),
             draw=draw,
             table=table,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.harness import guessing
 from benchmarks.harness.data import imagenet
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Record, Trial
@@ -81,7 +82,9 @@ class Trainer:
             rows = {int(row["epoch"]): row for row in csv.DictReader(file)}
         loss = [float(row["loss"]) for row in rows.values()]
         errors = [100 * (1 - float(row["val_accuracy"])) for row in rows.values()]
+        classes = self.dataset.num_classes
         whole = len(rows) == trial.params["epochs"] and all(map(math.isfinite, loss))
+        whole = whole and not guessing.diverged(loss[-1], classes)
         median = statistics.median(errors[-trial.params["median_of"] :])
         return Record(
             trial,
@@ -90,5 +93,5 @@ class Trainer:
             metrics={ERROR: median} if whole else {},
             curves={"validation_error": errors, "loss": loss},
             times={"wall_s": seconds},
-            environment=self.environment,
+            environment={**self.environment, "classes": classes},
         )

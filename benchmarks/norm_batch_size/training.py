@@ -1,16 +1,18 @@
 """Parameters, network, optimizer and error that the normalization studies share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.harness.data import Split
+from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.spec import Params, Trial
 from benchmarks.networks import norms
 from benchmarks.networks.resnet import resnet
 
 ERROR = "median_error"  # the metric: median of the validation errors after the last epochs
+TEST = "median_test_error"  # the same of the test errors; nothing is chosen by it
 MOMENTUM = 0.9
-NOT_OF_TRIALS = ("arms", "learning_rate_at_32")  # settings that are not parameters of trials
+# Settings that are not parameters of trials.
+NOT_OF_TRIALS = ("arms", "arms_at_equal_updates", "learning_rate_at_32")
 
 
 def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
@@ -20,8 +22,12 @@ def image_trial(settings: Params, **arm: Any) -> dict[str, Any]:
 
 
 def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
-    """A trial's parameters, with epochs converted to updates. Each device processes a batch."""
-    images = arm["batch_size"] * arm.get("devices", 1)
+    """A trial's parameters, with epochs converted to updates. Each device processes a batch.
+
+    An arm with `equal` "updates" has as many updates as one with 32 images per batch.
+    """
+    size = 32 if arm.get("equal") == "updates" else arm["batch_size"]
+    images = size * arm.get("devices", 1)
     shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
     return {
         **shared,
@@ -41,6 +47,7 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
         widths=params["widths"],
         blocks=params["blocks"],
         pool=params["pool"],
+        augment=params.get("augment", False),
     )
 
 
@@ -75,6 +82,19 @@ def together(*differ: str):
 
 def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
     """A callback that adds the median of the last epochs' validation errors to the logs."""
+    return _last_errors(trials, {ERROR: [split.validation for split in splits]})
+
+
+def last_errors_on_test_images_too(trials: Sequence[Trial], splits: Sequence[Split]):
+    """The same, and the median of the test errors. They choose nothing: the paper shows them."""
+    sets = {
+        ERROR: [split.validation for split in splits],
+        TEST: [split.test for split in splits],
+    }
+    return _last_errors(trials, sets)
+
+
+def _last_errors(trials: Sequence[Trial], sets: Mapping[str, Sequence[Examples]]):
     import keras
     import numpy as np
 
@@ -82,21 +102,22 @@ def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):
 
     class LastErrors(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            self.errors = []
+            self.errors: dict[str, list[list[float]]] = {name: [] for name in sets}
 
         def on_epoch_end(self, epoch, logs=None):
             left = self.params["epochs"] - 1 - epoch
             if left < trials[0].params["median_of"]:
-                sets = [split.validation for split in splits]
-                scores = score_together(predictor(self.model), sets)
-                self.errors.append([error for _, error in scores])
+                for name, examples in sets.items():
+                    scores = score_together(predictor(self.model), examples)
+                    self.errors[name].append([error for _, error in scores])
             if not left:
-                add_to_logs(self.model, logs, ERROR, np.median(self.errors, axis=0))
+                for name, errors in self.errors.items():
+                    add_to_logs(self.model, logs, name, np.median(errors, axis=0).tolist())
 
         def get_state(self):
-            return {"errors": np.asarray(self.errors)}
+            return {name: np.asarray(errors) for name, errors in self.errors.items()}
 
         def set_state(self, state):
-            self.errors = state["errors"].tolist()
+            self.errors = {name: errors.tolist() for name, errors in state.items()}
 
     return [LastErrors()]

@@ -50,8 +50,7 @@ def names(records: Iterable[Record]) -> list[str]:
 def draw(section: Section, figure) -> None:
     """Draw errors by batch size with the paper's, and learning curves at two batch sizes.
 
-    These are the largest and the smallest size at which all normalizations were run. BN cannot run
-    with one image.
+    These are the largest and the smallest size at which BN was run. It cannot run with one image.
     """
     view, records = section.view, section.records
     sizes = [size for (size,) in groups(records, (view.axis,))][::-1]
@@ -70,8 +69,8 @@ def draw(section: Section, figure) -> None:
     errors.minorticks_off()
     errors.set(xlabel="batch size", ylabel=title)
     errors.legend(fontsize="x-small", ncols=2, loc="upper left")
-    shared = [size for size in sizes if names(arm(records, **{view.axis: size})) == names(records)]
-    for axes, size in zip(ends, ((shared or sizes)[0], (shared or sizes)[-1]), strict=True):
+    of_bn = [size for size in sizes if arm(records, norm="BN", **{view.axis: size})]
+    for axes, size in zip(ends, ((of_bn or sizes)[0], (of_bn or sizes)[-1]), strict=True):
         curves(axes, arm(records, **{view.axis: size}))
         axes.set(xlabel="epochs", ylabel="validation error %", title=f"batch size {size}")
         axes.title.set_fontsize("small")

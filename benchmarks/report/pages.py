@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.catalogue import experiments
+from benchmarks.costs import verdicts
+from benchmarks.harness.effects import PAPER
 from benchmarks.harness.results import run_report
 from benchmarks.harness.results.ledger import Run
 from benchmarks.harness.store import Store
+from benchmarks.harness.views import arm
 from benchmarks.report import overview
 
 BEGIN, END = "<!-- results:", "<!-- end of results -->"
@@ -36,13 +39,31 @@ def read(results: Path, notify: Callable[[str], object] = lambda line: None) -> 
         notify: called with one line for humans for each experiment that has records.
     """
     reports: Reports = {}
+    powers = _powers(results)
     for experiment in experiments():
         records = [*Store(results / experiment.name).latest().values()]
         if records:
             notify(f"reading {experiment.name}: {len(records)} records")
         for run, of_run in run_report.by_run(experiment, records).items():
-            reports[experiment.name, *run] = run_report.make(experiment, of_run)
+            known = powers if run[1] == verdicts.PROFILE else {}
+            of_claims = {id_: known[name, id_] for name, id_ in known if name == experiment.name}
+            reports[experiment.name, *run] = run_report.make(experiment, of_run, of_claims)
     return reports
+
+
+def _powers(results: Path) -> dict[tuple[str, str], float]:
+    """By experiment and claim, the power in % that `python -m benchmarks.costs.verdicts` stored."""
+    records = [
+        record
+        for record in Store(results / verdicts.NAME).latest().values()
+        if record.done and verdicts.EXPERIMENT.is_current(record.trial)
+    ]
+    return {
+        (record.trial.params["experiment"], record.trial.params["claim"]): record.metrics[
+            "reproduced"
+        ]
+        for record in arm(records, scenario=PAPER)
+    }
 
 
 def summary(name: str, reports: Reports) -> str:

@@ -76,7 +76,7 @@ def test_schedules(profile, step, rate, momentum):
     assert float(optimizer.current_momentum) == pytest.approx(momentum, rel=1e-4)
 
 
-def records(error, curves=lambda keep: {}, repetitions=3, sweep="n", diverged=()):
+def records(error, repetitions=3, sweep="n", diverged=()):
     """One record per arm and repetition, with a little noise that the arms share."""
     return [
         Record(
@@ -86,7 +86,6 @@ def records(error, curves=lambda keep: {}, repetitions=3, sweep="n", diverged=()
             metrics={}
             if trial.params["keep"] in diverged
             else {"test_error": error(trial.params["keep"]) + 0.01 * trial.repetition},
-            curves=curves(trial.params["keep"]),
         )
         for trial in trials(repetitions=repetitions, sweep=sweep)
     ]
@@ -143,20 +142,3 @@ def test_an_arm_that_was_not_run_leaves_the_claim_open(missing):
 def test_one_seed_decides_nothing():
     found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0, repetitions=1)
     assert verdict("dropout-rate", found) == "inconclusive"
-
-
-@pytest.mark.parametrize(("slowdown", "expected"), [(2.5, "reproduced"), (1, "not reproduced")])
-def test_the_slower_verdict_follows_the_curves(slowdown, expected):
-    def curves(keep):
-        cost = slowdown if keep == 0.5 else 1
-        falling = [max(100 - step / cost, 50) for step in range(0, 200, 10)]
-        steps = [float(step) for step in range(0, 200, 10)]
-        return {
-            "updates": steps,
-            "seconds": steps,
-            "train_error": falling,
-            "validation_error": falling,
-        }
-
-    found = records(lambda keep: 1.0, curves)
-    assert verdict("dropout-slower", found) == expected

@@ -25,6 +25,9 @@ class Entry:
         measured_as: what has to be measured, in words.
         by: the names of the experiments that measure it.
         verdict: one of `VERDICTS`.
+        label: the verdict with its reason and its limits.
+        power: the % of synthetic record sets with the paper's own effect that would be judged
+            reproduced; None if it is not known for the profile.
         findings: the findings from which the verdict follows; empty if nothing was run.
         run: the run on which the claim was judged, or None.
     """
@@ -36,6 +39,8 @@ class Entry:
     verdict: str = NOT_RUN
     findings: tuple[Finding, ...] = ()
     run: Run | None = None
+    label: str = NOT_RUN
+    power: float | None = None
 
     @property
     def seeds(self) -> str:
@@ -77,6 +82,8 @@ def _judged(run: Run, report: Report, listed: list[Entry]) -> Iterator[Entry]:
                 verdict.verdict,
                 verdict.findings,
                 run,
+                verdict.label,
+                report.powers.get(claim.id),
             )
 
 
@@ -98,6 +105,7 @@ def markdown(entries: list[Entry], pages: Mapping[str, str]) -> str:
         by = ", ".join(f"[{name}]({pages[name]})" if name in pages else name for name in entry.by)
         measured = "<br>".join(map(str, entry.findings)) or f"to measure: {entry.measured_as}"
         where = entry.run[1:3] if entry.run else ("", "")
-        rows.append((entry.id, entry.says, entry.verdict, measured, entry.seeds, *where, by))
-    headers = ("claim", "says", "verdict", "measured", "seeds", "data set", "profile", "by")
-    return tabulate(rows, headers, "pipe", disable_numparse=True)
+        power = "" if entry.power is None else f"{entry.power:.0f} %"
+        rows.append((entry.id, entry.says, entry.label, measured, entry.seeds, power, *where, by))
+    names = "claim, says, verdict, measured, seeds, power, data set, profile, by"
+    return tabulate(rows, names.split(", "), "pipe", disable_numparse=True)

@@ -9,12 +9,16 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks.harness import effects
+from benchmarks.harness.claims import REPRODUCED
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import run_report, tables
 from benchmarks.harness.results.width import width
 from benchmarks.harness.spec import Record, Trial
 from benchmarks.harness.store import Store
 from benchmarks.harness.training.scaling import Prediction
+
+SETS = 200  # synthetic sets of records, from which a dry run computes the power
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def show_plan(
         ]
         counts = {"trials": len(trials), "done": len(trials) - left, "to_run": left}
         document = {**_about(experiment, trials), **counts, "plan": plan}
+        document["power"] = powers(experiment, trials)
         if prediction:
             document["nodes"] = asdict(prediction)
         print(json.dumps(document, indent=2))
@@ -58,11 +63,35 @@ def show_plan(
         for trial in trials:
             state = "done" if trial.key in done else "to do"
             print(f"{state}  {trial.key}  {experiment.label(trial)}")
+        for claim, power in powers(experiment, trials).items():
+            print(f"power for {claim}: {power:.0f} %")
+        if experiment.claims:
+            print(
+                f"(the share of {SETS} synthetic sets of records, drawn with the paper's own "
+                "effect, that would be judged reproduced)"
+            )
         print(f"{len(trials)} trials on {trials[0].dataset}, {left} to run; nothing was run")
         if prediction:
             print(f"\n{prediction.about}")
             if prediction.rows:
                 print(f"\n{tabulate(prediction.rows, headers='keys')}")
+
+
+def powers(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
+    """The power in % for each claim that states effects, with as many seeds as the trials have."""
+    seeds = 1 + max(trial.repetition for trial in trials)
+    return {
+        claim.id: effects.rates(
+            experiment,
+            claim,
+            effects.SCENARIOS[effects.PAPER],
+            profile=trials[0].profile,
+            sets=SETS,
+            repetitions=seeds,
+        ).get(REPRODUCED, 0.0)
+        for claim in experiment.claims
+        if claim.effects is not None
+    }
 
 
 def show_results(

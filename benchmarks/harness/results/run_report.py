@@ -1,10 +1,11 @@
 """Shows records of one experiment as text and figures. Needs no Keras."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.harness.claims import Verdict
+from benchmarks.harness import guessing, looks
+from benchmarks.harness.claims import Claim, Verdict
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import provenance, tables
 from benchmarks.harness.results.width import folded
@@ -14,11 +15,20 @@ from benchmarks.harness.views import Section, View, groups
 
 @dataclass(frozen=True)
 class Report:
-    """The results of one run: one profile, data set and base seed."""
+    """The results of one run: one profile, data set and base seed.
+
+    Args:
+        experiment: the experiment.
+        sections: its tables and figures.
+        verdicts: by claim.
+        powers: by claim, the % of synthetic record sets with the paper's own effect that are judged
+            reproduced, if it is known for the profile.
+    """
 
     experiment: Experiment
     sections: Sequence[Section]
     verdicts: dict[str, Verdict]
+    powers: Mapping[str, float] = field(default_factory=dict)
 
     def text(
         self, fmt: str = "simple", figures: str | None = None, width: int | None = None
@@ -34,7 +44,9 @@ class Report:
         """
         parts = [_text(section, fmt, figures, width) for section in self.sections]
         if self.verdicts:
-            parts.append(tables.verdict_table(self.experiment.claims, self.verdicts, fmt, width))
+            parts.append(
+                tables.verdict_table(self.experiment.claims, self.verdicts, fmt, width, self.powers)
+            )
         return "\n\n".join(parts)
 
     def draw(self, folder: Path) -> list[Path]:
@@ -44,16 +56,29 @@ class Report:
         return [path for section in self.sections for path in draw(section, folder)]
 
 
-def make(experiment: Experiment, records: Sequence[Record]) -> Report:
+def make(
+    experiment: Experiment, records: Sequence[Record], powers: Mapping[str, float] | None = None
+) -> Report:
     """The report of records of one profile, data set and base seed."""
-    done = [record for record in records if record.done]
+    done = [guessing.checked(record) for record in records if record.done]
     sections = [
         _section(experiment, view, dict(zip(view.split_by, values, strict=True)), part)
         for view in experiment.views
         for values, part in groups(done, view.split_by, optional=True).items()
     ]
-    verdicts = {claim.id: claim.judge(done) for claim in experiment.claims} if done else {}
-    return Report(experiment, sections, verdicts)
+    verdicts = {claim.id: _judged(experiment, claim, done) for claim in experiment.claims}
+    return Report(experiment, sections, verdicts if done else {}, powers or {})
+
+
+def _judged(experiment: Experiment, claim: Claim, records: Sequence[Record]) -> Verdict:
+    """The verdict on a claim; it says so if the recipe is not the paper's."""
+    if not records:
+        return claim.judge([])
+    trial = records[0].trial
+    verdict = looks.judge(claim, records, experiment.profiles[trial.profile].repetitions)
+    if verdict.verdict in looks.DECIDED and tables.scaled_down(records, experiment):
+        return replace(verdict, notes=("at this recipe", *verdict.notes))
+    return verdict
 
 
 def by_run(
@@ -90,13 +115,25 @@ def _section(
         setting=tables.setting(trial, experiment),
         stem="-".join(map(str, names)).replace(" ", ""),
         reference=view.reference(trial.params),
+        committed=experiment.profiles[trial.profile].repetitions,
     )
 
 
 def notes(section: Section) -> list[str]:
     """The lines below a table: the source of the paper's values, and device and versions."""
     paper = [f"Paper: {section.reference.description}"] if section.reference else []
-    return [*paper, provenance.sentence(section.records)]
+    return [*paper, *further_seeds(section), provenance.sentence(section.records)]
+
+
+def further_seeds(section: Section) -> list[str]:
+    """A sentence if there are more seeds than the profile commits."""
+    run = 1 + max(record.trial.repetition for record in section.records)
+    if run <= section.committed:
+        return []
+    return [
+        f"The table has {run} seeds; the profile commits {section.committed}. Verdicts from more "
+        "seeds are those of a second look."
+    ]
 
 
 def _text(section: Section, fmt: str, figures: str | None, width: int | None) -> str:

@@ -103,15 +103,31 @@ def published(reference: Reference | None, metric: str, value: float | str) -> s
     return f"{mean:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
 
 
-def setting(trial: Trial, experiment: Experiment) -> str:
-    """The line above every table: how a trial's set-up differs from the paper's profile."""
+def scaled_down(records: Sequence[Record], experiment: Experiment) -> bool:
+    """Whether the set-up of any record differs from the paper's profile."""
+    return any(_differing(record.trial, experiment) for record in records)
+
+
+def _differing(trial: Trial, experiment: Experiment) -> list[str]:
+    """The settings that differ from the paper's profile, in words."""
     paper = {"data": experiment.paper_dataset, **experiment.profiles["paper"].settings}
     used = {"data": trial.dataset, **trial.params}
-    differing = [
+    return [
         f"{name.replace('_', ' ')} {_plain(used[name])} (paper profile: {_plain(paper[name])})"
         for name in paper
-        if name in used and name not in MEASUREMENT and _plain(used[name]) != _plain(paper[name])
+        if name in used and name not in MEASUREMENT and not _same(used[name], paper[name])
     ]
+
+
+def _same(used: Any, paper: Any) -> bool:
+    """Whether a trial's value is the paper's, or one of those that the paper's arms have."""
+    several = isinstance(paper, list | tuple) and not isinstance(used, list | tuple)
+    return used in paper if several else _plain(used) == _plain(paper)
+
+
+def setting(trial: Trial, experiment: Experiment) -> str:
+    """The line above every table: how a trial's set-up differs from the paper's profile."""
+    differing = _differing(trial, experiment)
     if not differing:
         return "Settings of the paper profile."
     costs = experiment.profiles[trial.profile].costs
@@ -125,19 +141,32 @@ def _plain(value: Any) -> str:
     return "none" if value is None else f"{value}"
 
 
+def _power(power: float | None) -> str:
+    return "" if power is None else f"; power {power:.0f} %"
+
+
 def verdict_table(
     claims: Sequence[Claim],
     verdicts: Mapping[str, Verdict],
     fmt: str = "simple",
     width: int | None = None,
+    powers: Mapping[str, float] | None = None,
 ) -> str:
-    """The claims with their verdicts, and the figures from which the verdicts follow."""
+    """The claims with their verdicts, and the figures from which the verdicts follow.
+
+    Args:
+        claims: the claims.
+        verdicts: by claim.
+        fmt: tabulate's name of the table format.
+        width: the largest number of characters in a line of plain text, or None.
+        powers: by claim, the power in %, if it is known.
+    """
     breaks = "<br>" if fmt == "pipe" else "\n"
     rows = [
         (
             claim.id,
             claim.statement,
-            verdicts[claim.id].verdict,
+            verdicts[claim.id].label + _power((powers or {}).get(claim.id)),
             breaks.join(map(str, verdicts[claim.id].findings)),
         )
         for claim in claims

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
+from benchmarks.harness import guessing
 from benchmarks.harness.data import Dataset
 from benchmarks.harness.env import environment
 from benchmarks.harness.experiment import Experiment, Measuring, Training
@@ -140,6 +141,9 @@ class Trainer:
 
     def _record(self, trial, metrics, curves, times, diverged: bool = False) -> Record:
         diverged = diverged or not all(map(math.isfinite, metrics.values()))
+        classes = self.dataset.num_classes  # 0: the data are no classes
+        if classes and "train_loss" in metrics:
+            diverged = diverged or guessing.diverged(metrics["train_loss"], classes)
         return Record(
             trial=trial,
             status="diverged" if diverged else "ok",
@@ -147,7 +151,7 @@ class Trainer:
             metrics={} if diverged else metrics,
             curves=curves,
             times=times,
-            environment=self.environment,
+            environment={**self.environment, **({"classes": classes} if classes else {})},
         )
 
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harness.claims import (
+    FIRST_LOOK,
     INCONCLUSIVE,
     NOT_REPRODUCED,
     NOT_RUN,
     REPRODUCED,
-    Finding,
     Verdict,
     all_of,
     provided,
@@ -29,32 +29,61 @@ def judged(interval, **bounds):
     return within("it", interval, "pp", **bounds).verdict
 
 
-@given(small, st.integers(0, 4), bounds)
-def test_the_verdict_follows_from_where_the_interval_lies(mean, half, bounds):
+def at_level(mean, half, count=3):
+    """An interval whose ends decide at the level of one finding: one-sided 2 %, not 2.5 %."""
+    return Interval(mean, half, count, confidence=1 - 2 * FIRST_LOOK)
+
+
+@given(small, st.integers(1, 4).map(lambda n: n + 0.3), bounds)
+def test_the_verdict_of_one_finding_follows_from_where_its_interval_lies(mean, half, bounds):
     low, high = bounds
-    interval = Interval(mean, float(half), 3)
-    probes = [mean - half + step * half / 8 for step in range(17)]
-    inside = [low <= probe <= high for probe in probes]
-    if all(inside):
+    interval = at_level(mean, half)
+    if low <= interval.low and interval.high <= high:
         expected = REPRODUCED
-    elif any(inside) or (probes[0] < low and probes[-1] > high):
-        expected = INCONCLUSIVE
-    else:
+    elif interval.high < low or interval.low > high:
         expected = NOT_REPRODUCED
+    else:
+        expected = INCONCLUSIVE
     assert judged(interval, low=low, high=high) == expected
 
 
 @pytest.mark.parametrize(
     ("interval", "verdict"),
     [
-        (Interval(1.0, 1.0, 3), REPRODUCED),  # [0, 2] touches the bound from inside
-        (Interval(-1.0, 1.0, 3), INCONCLUSIVE),  # [-2, 0] touches it from outside
-        (Interval(-1.0, 0.9, 3), NOT_REPRODUCED),
-        (Interval(0.1, 0.2, 3), INCONCLUSIVE),
+        (at_level(1.0, 0.99), REPRODUCED),
+        (at_level(-1.0, 1.01), INCONCLUSIVE),
+        (at_level(-1.0, 0.99), NOT_REPRODUCED),
+        (at_level(0.1, 0.2), INCONCLUSIVE),
+        (mean_interval([0.0, 0.0]), REPRODUCED),  # equal values at the bound belong to the claim
+        (mean_interval([-1e-9, -1e-9]), NOT_REPRODUCED),
     ],
 )
 def test_a_bound_belongs_to_the_claim(interval, verdict):
     assert judged(interval, low=0) == verdict
+
+
+def test_no_difference_is_shown_by_both_ends_of_a_margin():
+    wide, narrow = at_level(0.0, 1.5), at_level(0.0, 0.9)
+    assert judged(wide, low=-1, high=1) == INCONCLUSIVE  # a missing difference shows nothing
+    assert judged(narrow, low=-1, high=1) == REPRODUCED
+
+
+def test_findings_of_one_claim_are_corrected_together():
+    """A finding that decides alone does not beside nine others, for and against the claim."""
+    for sign, verdict in ((1, REPRODUCED), (-1, NOT_REPRODUCED)):
+        strong = within("it", at_level(sign * 1.0, 0.9), "pp", low=0)
+        weak = [within("it", at_level(sign * 1.0, 3.0), "pp", low=0)] * 9
+        assert strong.verdict == verdict
+        whole = all_of([strong, *weak])
+        assert {one.verdict for one in whole.findings} == {INCONCLUSIVE}
+        assert whole.verdict == INCONCLUSIVE
+
+
+def test_a_claim_holds_if_the_weakest_finding_alone_decides():
+    """Holm compares the largest p-value with the whole level."""
+    strong = within("it", at_level(1.0, 0.01, 10), "pp", low=0)
+    weakest = within("it", at_level(1.0, 0.99), "pp", low=0)
+    assert all_of([*[strong] * 5, weakest]).verdict == REPRODUCED
 
 
 @pytest.mark.parametrize("mean", [-1.0, 0.0, 1.0])
@@ -67,20 +96,22 @@ def test_no_seed_is_not_run():
     assert judged(mean_interval([]), low=0) == NOT_RUN
 
 
-def finding(verdict):
-    return Finding("it", "pp", Interval(1.0, 0.5, 3), verdict)
-
-
+INTERVALS = {
+    NOT_REPRODUCED: mean_interval([-1.0, -1.0]),
+    NOT_RUN: mean_interval([]),
+    INCONCLUSIVE: mean_interval([-1.0, 1.0]),
+    REPRODUCED: mean_interval([1.0, 1.0]),
+}
 # From the highest precedence to the lowest.
 ORDER = (NOT_REPRODUCED, NOT_RUN, INCONCLUSIVE, REPRODUCED)
 
 
 @given(st.lists(st.sampled_from(ORDER), min_size=1, max_size=5))
 def test_the_finding_with_the_highest_precedence_decides(verdicts):
-    findings = [finding(verdict) for verdict in verdicts]
+    findings = [within("it", INTERVALS[verdict], "pp", low=0) for verdict in verdicts]
     whole = all_of(findings)
+    assert [one.verdict for one in whole.findings] == verdicts
     assert whole.verdict == min(verdicts, key=ORDER.index)
-    assert whole.findings == tuple(findings)
 
 
 def test_a_claim_of_no_parts_is_not_run():
@@ -88,8 +119,23 @@ def test_a_claim_of_no_parts_is_not_run():
 
 
 def test_a_finding_shows_its_figures_seeds_and_verdict():
-    found = within("rise", mean_interval([1.0, 2.0, 3.0]), "pp", low=-1)
-    assert str(found) == "rise: 2.00 ± 2.48 pp (3 seeds; reproduced)"
+    found = within("rise", mean_interval([1.0, 2.0, 3.0]), "pp", low=-1.5)
+    assert str(found) == "rise: 2.00 ± 2.48 pp (claimed: at least -1.5 (ours); 3 seeds; reproduced)"
+
+
+@pytest.mark.parametrize(
+    ("bounds", "claimed"),
+    [
+        ({}, ""),
+        ({"low": 0}, "at least 0"),  # "more" needs no source
+        ({"high": 2.0}, "at most 2 (ours)"),
+        ({"low": -0.2, "high": 0.2}, "-0.2 to 0.2 (ours)"),
+        ({"low": 2, "high": 3, "stated": True}, "2 to 3"),
+        ({"low": 2, "high": 2, "stated": True}, "exactly 2"),
+    ],
+)
+def test_a_bound_that_the_source_does_not_state_is_named_as_ours(bounds, claimed):
+    assert within("rise", mean_interval([1.0, 2.0]), "pp", **bounds).claimed == claimed
 
 
 def test_a_finding_of_one_seed_shows_no_interval():
@@ -104,8 +150,11 @@ def test_json_has_null_where_there_is_no_figure():
     verdict = all_of(
         [within("a", mean_interval([]), "pp"), within("b", mean_interval([1.0]), "times", low=0)]
     )
+    ends = {"claimed_low": None, "claimed_high": None, "condition": ""}
     assert json.loads(json.dumps(verdict.as_json(), allow_nan=False)) == {
         "verdict": "not run",
+        "why": "",
+        "notes": [],
         "findings": [
             {
                 "what": "a",
@@ -114,6 +163,7 @@ def test_json_has_null_where_there_is_no_figure():
                 "low": None,
                 "high": None,
                 "seeds": 0,
+                **ends,
                 "verdict": "not run",
             },
             {
@@ -123,6 +173,8 @@ def test_json_has_null_where_there_is_no_figure():
                 "low": None,
                 "high": None,
                 "seeds": 1,
+                **ends,
+                "claimed_low": 0,
                 "verdict": "inconclusive",
             },
         ],
@@ -152,3 +204,4 @@ def test_a_condition_that_does_not_hold_leaves_a_claim_open(trained, found, expe
     verdict = provided([condition], [effect])
     assert verdict.verdict == expected
     assert NOT_REPRODUCED not in {one.verdict for one in verdict.findings[:1]}
+    assert verdict.label == (f"{expected}: undertrained" if trained == 5.0 else expected)

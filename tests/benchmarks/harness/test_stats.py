@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.stats import (
     Interval,
+    holm,
+    jackknife,
     mean_interval,
+    p_inside,
+    p_outside,
     paired_difference,
 )
 
@@ -103,3 +107,46 @@ def test_a_paired_difference_takes_the_confidence():
     expected = scipy.stats.t.interval(0.8, 2, np.mean([1, 2, 4]), scipy.stats.sem([1, 2, 4]))
     interval = paired_difference(a, b, confidence=0.8)
     assert (interval.low, interval.high) == pytest.approx(expected)
+
+
+@given(samples, numbers)
+def test_p_values_are_those_of_t_tests(values, bound):
+    interval = mean_interval(values)
+    if interval.half == 0:
+        return
+    above = scipy.stats.ttest_1samp(values, bound, alternative="greater").pvalue
+    assert p_inside(interval, bound, math.inf) == pytest.approx(above, abs=1e-9)
+    assert p_outside(interval, -math.inf, bound) == pytest.approx(above, abs=1e-9)
+    below = scipy.stats.ttest_1samp(values, bound + 1, alternative="less").pvalue
+    assert p_inside(interval, bound, bound + 1) == pytest.approx(max(above, below), abs=1e-9)
+
+
+@pytest.mark.parametrize("values", [[], [3.0]])
+def test_fewer_than_two_values_show_nothing(values):
+    interval = mean_interval(values)
+    assert p_inside(interval, -math.inf, math.inf) == p_outside(interval, 5, 6) == 1.0
+
+
+def test_equal_values_are_their_mean():
+    """0.1 added three times and divided by 3 is not 0.1."""
+    interval = mean_interval([0.1] * 3)
+    assert (interval.mean, interval.half) == (0.1, 0.0)
+    assert p_inside(interval, 0.1, 0.1) == 0.0
+    assert p_outside(interval, 0.1, 0.1) == 1.0
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(samples)
+def test_the_jackknife_of_a_mean_is_its_interval(values):
+    expected, found = (
+        mean_interval(values),
+        jackknife(lambda part: math.fsum(part) / len(part), values),
+    )
+    size = 1 + max(map(abs, values))
+    assert found.mean == pytest.approx(expected.mean, abs=1e-9 * size)
+    assert found.half == pytest.approx(expected.half, abs=1e-6 * size)

@@ -1,5 +1,6 @@
 """Data-set size with and without dropout: its arms, its table and its verdicts."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -18,7 +19,7 @@ SIZES = [100, 500, 1_000, 5_000, 10_000, 50_000]
 PAPER = references.load("dropout", "fig10")
 
 
-def trials(profile="quick", dataset=MNIST, repetitions=1):
+def trials(profile="gpu", dataset=MNIST, repetitions=1):
     expanded = EXPERIMENT.expand(profile, dataset, seed=0, repetitions=repetitions, choices={})
     return list(expanded)
 
@@ -31,7 +32,7 @@ def records(gain=lambda size: 1.0, none=lambda size: 1000 / size, repetitions=3,
             "ok",
             finished="2026-01-01T00:00:00+00:00",
             metrics={
-                "train_error": 0.01 * trial.repetition,
+                "train_error": 0.001 * trial.repetition,
                 "test_error": none(size)
                 + 0.1 * trial.repetition
                 - (trial.params["arm"] == "dropout") * (gain(size) + 0.01 * trial.repetition),
@@ -47,15 +48,20 @@ def verdict(claim_id, found):
     return claim.judge(found).verdict
 
 
+def findings(found):
+    (claim,) = (claim for claim in EXPERIMENT.claims if claim.id == "dropout-data-size")
+    return claim.judge(found).findings
+
+
 def published(arm):
     return PAPER.values[arm].__getitem__
 
 
 @pytest.mark.parametrize("profile", EXPERIMENT.profiles)
-def test_both_arms_at_every_size_do_the_same_updates(profile):
-    found = trials(profile)
+def test_all_arms_at_every_size_do_the_same_updates(profile):
+    found, sizes = trials(profile), EXPERIMENT.profiles[profile].settings["sizes"]
     assert [(t.params["train_size"], t.params["arm"]) for t in found] == [
-        (size, arm) for size in SIZES for arm in ("dropout", "none")
+        (size, arm) for size in sizes for arm in ("dropout", "none", "none, L2")
     ]
     assert len({t.params["updates"] for t in found}) == 1
 
@@ -68,6 +74,17 @@ def test_paper_is_the_published_architecture():
         (0.5, 0.8),
         (1.0, 1.0),
     ]
+
+
+def test_the_papers_network_without_dropout_has_l2_and_its_own_learning_rate():
+    plain, twin = trials("paper")[1:3]
+    assert (twin.params["l2"], twin.params["learning_rate"]) == (0.001, 0.01)
+    kernels = [
+        getattr(layer, "kernel_regularizer", None)
+        for layer in EXPERIMENT.work.build(twin, (8, 8, 1), 10).layers
+    ]
+    assert [float(one.l2) for one in kernels if one is not None] == pytest.approx([0.001] * 4)
+    assert EXPERIMENT.structure(plain.params) != EXPERIMENT.structure(twin.params)
 
 
 def test_arms_have_one_structure_and_start_from_the_same_weights():
@@ -91,7 +108,7 @@ def test_sizes_of_the_digits_profiles_fit_the_data():
     digits = data.load("digits")
     for profile in EXPERIMENT.profiles:
         found = trials(profile, digits)
-        assert len({trial.params["train_size"] for trial in found}) == 6
+        assert len({trial.params["train_size"] for trial in found}) >= 4
         for trial in found:
             data.check_sizes(digits, trial.params["train_size"], trial.params["validation_size"])
             assert trial.params["batch_size"] <= trial.params["train_size"]
@@ -121,8 +138,28 @@ def test_the_published_values_reproduce_both_claims():
 
 
 def test_a_size_that_was_not_run_leaves_the_claim_open():
-    found = records(lambda size: 2.0 * (size == 5_000), sizes=SIZES[:-1])
-    assert verdict("dropout-data-size", found) == "not run"
+    gains = {"gain": lambda size: 2.0 * (size == 5_000)}
+    assert verdict("dropout-data-size", records(**gains, sizes=SIZES[1:])) == "not run"
+    # Where data is plentiful only large profiles judge it.
+    assert verdict("dropout-data-size", records(**gains, sizes=SIZES[:-1])) == "reproduced"
+
+
+def test_the_papers_network_is_what_dropout_is_compared_with_if_it_was_run():
+    found = records(lambda size: {5_000: 2.0, 50_000: 0.5}.get(size, 0.0))
+    assert any("over none, L2" in finding.what for finding in findings(found))
+    found = [record for record in found if record.trial.params["arm"] != "none, L2"]
+    assert any("over none at" in finding.what for finding in findings(found))
+
+
+def test_a_size_that_dropout_did_not_learn_is_not_judged():
+    found = [
+        replace(record, metrics={**record.metrics, "train_error": 2.0 + record.trial.repetition})
+        if record.trial.params["train_size"] == 50_000
+        else record
+        for record in records(lambda size: {5_000: 2.0, 50_000: 0.5}.get(size, 0.0))
+    ]
+    (claim,) = (claim for claim in EXPERIMENT.claims if claim.id == "dropout-data-size")
+    assert claim.judge(found).label == "inconclusive: undertrained"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +188,9 @@ def test_the_table_has_both_arms_the_paired_gain_and_the_papers():
     assert row["training images"] == "5,000"
     assert row["dropout: test error %"] == "4.09 ± 0.22"
     assert row["none: test error %"] == "5.10 ± 0.25"
-    assert row["paired gain pp"] == "1.01 ± 0.02"
-    assert row["none: test - train pp"] == "5.09 ± 0.22"
+    assert row["paired gain over none pp"] == "1.01 ± 0.02"
+    assert row["none, L2: test error %"] == "5.10 ± 0.25"
+    assert row["none: test - train pp"] == "5.10 ± 0.25"
     assert (row["paper: dropout %"], row["paper: none %"]) == ("2.94 ± 0.36", "4.69 ± 0.48")
     assert row["paper: gain pp"] == "1.75"
 
@@ -165,6 +203,6 @@ def test_an_arm_that_diverged_can_be_drawn_and_counts_as_guessing():
     (section,) = run_report.make(EXPERIMENT, found).sections
     _, rows = section.view.table(section)
     assert rows[0][1] == "n/c"
-    assert rows[0][3].mean == pytest.approx(10.05 - 90)
+    assert rows[0][4].mean == pytest.approx(10.05 - 90)
     section.view.draw(section, Figure())
     assert views.arm(found, arm="none", train_size=100)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,12 +45,16 @@ def trials(profile="quick", repetitions=1, **choices):
     return list(EXPERIMENT.expand(profile, CIFAR10, **options))
 
 
-def records(error, repetitions=3, diverged=(), **choices):
+def records(error, repetitions=3, diverged=(), profile="quick", **choices):
     """One record per arm and repetition, with a little noise that the arms share."""
     made = []
-    for trial in trials(repetitions=repetitions, **choices):
+    for trial in trials(profile, repetitions=repetitions, **choices):
         arm = trial.params["norm"], trial.params["batch_size"]
-        found = {ERROR: error(*arm) + 0.1 * trial.repetition, "test_error": error(*arm)}
+        found = {
+            ERROR: error(*arm) + 0.1 * trial.repetition,
+            "test_error": error(*arm),
+            "train_error": 10.0 + 0.1 * trial.repetition,
+        }
         made.append(
             Record(
                 trial,
@@ -73,8 +78,34 @@ def test_all_arms_see_equally_many_images_at_a_rate_proportional_to_the_batch():
             params = trial.params
             assert params["updates"] % params["points"] == 0
             assert params["learning_rate"] == 0.1 * params["batch_size"] / 32
-            seen = params["updates"] * params["batch_size"]
+            equal = params.get("equal") == "updates"
+            seen = params["updates"] * (32 if equal else params["batch_size"])
             assert seen == pytest.approx(params["epochs"] * params["train_size"], rel=0.01)
+
+
+def test_arms_at_equal_updates_are_not_judged_with_the_others():
+    def published(norm, size):
+        return PUBLISHED.get(norm, PUBLISHED["GN"])[size]
+
+    found = records(published)
+    spoiled = [
+        replace(record, metrics={**record.metrics, ERROR: 0.0})
+        if record.trial.params.get("equal")
+        else record
+        for record in found
+    ]
+    assert spoiled != found
+    assert EXPERIMENT.claims[0].judge(spoiled) == EXPERIMENT.claims[0].judge(found)
+    assert len(make(EXPERIMENT, found).sections) == 2
+
+
+def test_networks_that_learned_too_little_are_not_compared():
+    untrained = [
+        replace(record, metrics={**record.metrics, "train_error": 60.0 + record.trial.repetition})
+        for record in records(lambda norm, size: PUBLISHED.get(norm, PUBLISHED["GN"])[size])
+    ]
+    for claim in EXPERIMENT.claims:
+        assert claim.judge(untrained).label == "inconclusive: undertrained"
 
 
 def test_every_device_takes_a_batch():
@@ -97,11 +128,11 @@ def test_set_ups_are_not_mixed():
     flat = records(lambda _, size: 20 + 0.01 * size, devices="2", synchronized="no")
     judged = EXPERIMENT.claims[0].judge(flat)
     assert judged.verdict == "not reproduced"
-    assert judged.findings[0].what.startswith("2 devices, BN")
+    assert all(finding.what.startswith("2 devices, ") for finding in judged.findings)
     assert verdict("bn-small-batch", records(published) + flat) == "reproduced"
     sections = make(EXPERIMENT, records(published) + flat).sections
-    assert len({section.stem for section in sections}) == 2
-    assert ["devices 2" in section.title for section in sections].count(True) == 1
+    assert len({section.stem for section in sections}) == 4  # and arms at equal updates
+    assert ["devices 2" in section.title for section in sections].count(True) == 2
 
 
 def test_only_normalizations_without_batch_statistics_run_at_batch_1():
@@ -165,7 +196,7 @@ def test_trials_of_one_batch_size_train_together_and_leave_the_records_of_those_
 
     found = groups(EXPERIMENT, trials(repetitions=2), 8, 16)
     sizes = [{trial.params["batch_size"] for trial in group} for group in found]
-    assert sizes == [{32}, {8}, {4}, {2}]
+    assert sizes == [{32}, {2}, {2}]  # at equal epochs, and at equal updates
     group = [trial for trial in trials("smoke") if trial.params["batch_size"] == 32]
     for trial in group:
         trial.params.update(train_size=64, widths=[4], pool=1)
@@ -226,8 +257,8 @@ def test_the_order_verdict_follows_the_levels(levels, expected):
 def test_the_figure_has_a_line_for_each_norm_and_the_papers(tmp_path):
     from matplotlib.figure import Figure
 
-    found = records(lambda norm, size: 50.0, diverged=[("none", 32)])
-    (section,) = make(EXPERIMENT, found).sections
+    found = records(lambda norm, size: 50.0, profile="smoke", diverged=[("none", 32)])
+    section, _ = make(EXPERIMENT, found).sections
     figure = Figure()
     views.draw(section, figure)
     errors, *ends, paper = figure.axes

@@ -22,14 +22,15 @@ def trials(profile="quick", repetitions=1):
     return list(EXPERIMENT.expand(profile, CIFAR10, seed=0, repetitions=repetitions, choices={}))
 
 
-def records(error, repetitions=3):
+def records(error, repetitions=3, train_error=10.0):
     return [
         Record(
             trial,
             "ok",
             finished="2026-01-01T00:00:00+00:00",
             metrics={
-                ERROR: error(trial.params["by"], trial.params["size"]) + 0.1 * trial.repetition
+                ERROR: error(trial.params["by"], trial.params["size"]) + 0.1 * trial.repetition,
+                "train_error": train_error + 0.1 * trial.repetition,
             },
         )
         for trial in trials(repetitions=repetitions)
@@ -58,6 +59,18 @@ def test_paper_has_the_published_arms_and_each_is_built_as_named():
 def test_the_verdict_follows_the_shape(error, expected):
     (claim,) = EXPERIMENT.claims
     assert claim.judge(records(error)).verdict == expected
+
+
+def test_each_size_between_counts_and_not_their_mean():
+    (claim,) = EXPERIMENT.claims
+    found = records(lambda by, size: {1: 25.0, 4: 25.5}.get(size, 20.0))
+    assert claim.judge(found).verdict == "not reproduced"
+
+
+def test_networks_that_learned_too_little_are_not_compared():
+    (claim,) = EXPERIMENT.claims
+    found = records(lambda by, size: PUBLISHED[by][size], train_error=60.0)
+    assert claim.judge(found).label == "inconclusive: undertrained"
 
 
 def test_an_end_that_was_not_run_leaves_the_claim_open():

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.harness import references
 from benchmarks.harness.spec import Record
 from benchmarks.norm_batch_size.mlp import EXPERIMENT
-from benchmarks.norm_batch_size.training import ERROR
+from benchmarks.norm_batch_size.training import ERROR, TEST
 
 MNIST = SimpleNamespace(name="mnist", title="MNIST", fingerprint="sha256:0")
 PUBLISHED = references.load("layer_normalization", "fig6").values
@@ -18,13 +18,17 @@ def trials(profile="quick", repetitions=1):
     return list(EXPERIMENT.expand(profile, MNIST, seed=0, repetitions=repetitions, choices={}))
 
 
-def judged(error, missing=None):
+def judged(error, missing=None, on_test=None, train_error=0.1):
     found = [
         Record(
             trial,
             "ok",
             finished="2026-01-01T00:00:00+00:00",
-            metrics={ERROR: error(*arm) + 0.01 * trial.repetition},
+            metrics={
+                ERROR: error(*arm) + 0.01 * trial.repetition,
+                TEST: (on_test or error)(*arm) + 0.01 * trial.repetition,
+                "train_error": train_error + 0.01 * trial.repetition,
+            },
         )
         for trial in trials(repetitions=3)
         if (arm := (trial.params["norm"], trial.params["batch_size"])) != missing
@@ -62,6 +66,17 @@ def test_the_verdict_follows_the_errors():
         "not reproduced"
     )
     assert judged(lambda norm, size: 2.0 + (norm == "LN")) == "not reproduced"
+    assert judged(published, on_test=lambda norm, size: 2.0 + (norm == "LN")) == "not reproduced"
+    assert judged(published, train_error=5.0) == "inconclusive"
+
+
+def test_ln_at_batch_1_must_err_about_as_at_batch_128():
+    def far(norm, size):
+        return {("BN", 4): 9.0, ("BN", 128): 5.0, ("LN", 128): 3.0, ("LN", 4): 4.0}.get(
+            (norm, size), 6.0
+        )
+
+    assert judged(far) == "not reproduced"
 
 
 @pytest.mark.parametrize("profile", EXPERIMENT.profiles)

@@ -61,13 +61,16 @@ def test_a_line_tells_claim_verdict_interval_seeds_and_run(reports):
     assert cells == [
         "xor",
         "the error at rate .5 is at most 2 %",
-        "reproduced",
-        "error at rate .5: 1.10 ± 0.25 % (3 seeds; reproduced)",
+        "reproduced (at this recipe)",
+        "error at rate .5: 1.10 ± 0.25 % (claimed: 0 to 2 (ours); 3 seeds; reproduced)",
         "3",
+        "",
         "MNIST",
         "quick",
         "[demo](demo/README.md)",
     ]
+    powers = {run: replace(one, powers={"xor": 87.4}) for run, one in reports.items()}
+    assert "| 87 %" in markdown(ledger.ledger(powers), {}).splitlines()[2]
     (open_,) = [line for line in lines if line.startswith("| bn-cost ")]
     assert "to measure: step time" in open_
     assert "| not run" in open_
