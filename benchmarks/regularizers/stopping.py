@@ -4,6 +4,7 @@ The criteria only observe. A run without early stopping is therefore also the ru
 criteria, and the comparison is paired exactly: the same weights, images and order.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -83,6 +84,29 @@ class StoppedInHindsight(keras.callbacks.Callback):
                     self.stopped_at[place][name] = (epoch + 1) * self.params["steps"]
         if epoch + 1 == self.params["epochs"]:
             self._score(logs)
+
+    def get_state(self):
+        """The losses and weights so far, for a checkpoint."""
+        words = {name: getattr(self, name) for name in ("training", "validation", "stopped_at")}
+        state = {"json": np.frombuffer(json.dumps(words).encode(), np.uint8)}
+        for place, (best, kept) in enumerate(zip(self.best, self.kept, strict=True)):
+            for name, arrays in {"best": best, **kept}.items():
+                state |= {f"{name}/{place}/{i}": array for i, array in enumerate(arrays)}
+        return state
+
+    def set_state(self, state):
+        """Restore what `get_state` returned."""
+        vars(self).update(json.loads(state["json"].tobytes()))
+        counts = [len(arrays) for arrays in self.best]
+
+        def arrays(name, place):
+            return [state[f"{name}/{place}/{i}"] for i in range(counts[place])]
+
+        self.best = [arrays("best", place) for place in range(len(counts))]
+        self.kept = [
+            {name: arrays(name, place) for name in stopped}
+            for place, stopped in enumerate(self.stopped_at)
+        ]
 
     def _score(self, logs):
         count = len(self.splits)

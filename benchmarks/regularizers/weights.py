@@ -21,7 +21,17 @@ def members(model: Any, count: int) -> list[keras.Model]:
     return [model] if count == 1 else [model.member(place) for place in range(count)]
 
 
-class LateL1(keras.callbacks.Callback):
+class Stateless(keras.callbacks.Callback):
+    """A callback that has nothing to save in a checkpoint."""
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        """There is nothing to restore."""
+
+
+class LateL1(Stateless):
     """Adds an L1 penalty of strength `late_l1` for the last fifth of training."""
 
     def __init__(self, trials: Sequence[Trial]):
@@ -38,7 +48,7 @@ class LateL1(keras.callbacks.Callback):
                     regularizer.l1 = trial.params["late_l1"]
 
 
-class WeightStatistics(keras.callbacks.Callback):
+class WeightStatistics(Stateless):
     """At the end of training, statistics of the kernels of each network.
 
     - `small_weights`: the share in % of weights whose absolute value is below .001.
