@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
+from benchmarks.harness.effects import Effects, Metrics
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
@@ -105,6 +106,12 @@ def judge(records: Sequence[Record]) -> Verdict:
             words = f"{size:,} images: {what}, max less stochastic pooling"
             findings.append(within(words, less, "pp", low=0))
     return all_of(findings)
+
+
+def expected(params: Params, effect: float) -> Metrics:
+    """Stochastic pooling takes .8 pp off the test error; every arm learns its training set."""
+    error = 5.0 - 0.8 * effect * (params["pooling"] == STOCHASTIC)
+    return {"validation_error": error, "test_error": error, "train_error": 0.1}
 
 
 def table(section: Section) -> Table:
@@ -224,6 +231,12 @@ EXPERIMENT = Experiment(
             "stochastic pooling has a smaller gap between test and training error than max "
             "pooling, and a lower test error",
             judge,
+            Effects(
+                expected,
+                noise={"test_error": 0.12, "validation_error": 0.2, "train_error": 0.02},
+                source="the effect with few images, .8 pp, is ours; the paper has .08 pp with all "
+                "of MNIST, as far as remembered; noise: mnist_dataset_size at 5,000 images",
+            ),
         ),
     ),
 )

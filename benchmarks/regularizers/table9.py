@@ -16,7 +16,7 @@ from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.spec import Params, Record, Trial
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View
-from benchmarks.regularizers import network, views
+from benchmarks.regularizers import effects, network, views
 from benchmarks.regularizers.arms import ARMS, NONE, STOPPED, TUNED, candidates
 from benchmarks.regularizers.choosing import chosen
 
@@ -79,7 +79,7 @@ def judge_sparse(records: Sequence[Record]) -> Verdict:
     return all_of(
         [
             within(
-                f"share of weights below .001 with L1 (most: {SPARSE:g} %, our threshold)",
+                "share of weights below .001 with L1",
                 mean_interval([*l1.values()]),
                 "%",
                 low=SPARSE,
@@ -148,16 +148,19 @@ EXPERIMENT = Experiment(
             "dropout has a lower test error than L2, L1, max-norm and early stopping, each tuned "
             "with the same number of trials",
             judge_dropout,
+            effects.DROPOUT,
         ),
         Claim(
             "early-stopping",
             "early stopping on a validation third lowers test loss and test error",
             judge_stopping,
+            effects.STOPPING,
         ),
         Claim(
             "l1-sparse",
             "L1 drives most weights to zero (below .001), and L2 spreads them",
             judge_sparse,
+            effects.SPARSE,
         ),
     ),
 )
