@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
-from benchmarks.harness.effects import Effects, Metrics
+from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
@@ -108,10 +108,16 @@ def judge(records: Sequence[Record]) -> Verdict:
     return all_of(findings)
 
 
-def expected(params: Params, effect: float) -> Metrics:
-    """Stochastic pooling takes .8 pp off the test error; every arm learns its training set."""
-    error = 5.0 - 0.8 * effect * (params["pooling"] == STOCHASTIC)
-    return {"validation_error": error, "test_error": error, "train_error": 0.1}
+LEVEL = 5.0  # % of test error with max pooling in the profile `quick`
+
+
+def expected(params: Params, effect: float) -> dict[str, float]:
+    """The published errors over that of max pooling; both networks learn their training set."""
+    paper = references.load("pooling", "mnist").values["test_error"]
+    ratio = paper[params["pooling"]] / paper[MAX]
+    error = LEVEL * (1 + effect * (ratio - 1))
+    tuned_for = 0.0 if params["learning_rate"] == 0.01 else 0.6
+    return {"test_error": error, "train_error": 0.0, "validation_error": error + tuned_for}
 
 
 def table(section: Section) -> Table:
@@ -233,9 +239,8 @@ EXPERIMENT = Experiment(
             judge,
             Effects(
                 expected,
-                noise={"test_error": 0.12, "validation_error": 0.2, "train_error": 0.02},
-                source="the effect with few images, .8 pp, is ours; the paper has .08 pp with all "
-                "of MNIST, as far as remembered; noise: mnist_dataset_size at 5,000 images",
+                noise={"test_error": 0.2, "train_error": 0.02, "validation_error": 0.2},
+                source="the published errors over that of max pooling; noise: assumed",
             ),
         ),
     ),

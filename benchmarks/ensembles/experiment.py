@@ -89,21 +89,22 @@ def judge(records: Sequence[Record]) -> Verdict:
 
 
 def expected(params: Params, effect: float) -> Metrics:
-    """Weight scaling errs as masks do; dropout gains .6 pp, and the average of networks .5 pp."""
+    """Many masks err as scaled weights; dropout takes off a fifth, and an ensemble a third.
+
+    The fifth is that of Fig. 10 at 5,000 images, halved; the third that of published ensembles.
+    """
+    dropped = 5.0 - 1.0 * effect
+    apart = toward(effect, 0.0, MARGIN)
     if params["networks"] == INDEPENDENT:
-        errors = {f"error_{count}": 4.0 - 0.5 * effect for count in range(2, params["cost"] + 1)}
-        return {"error_1": 4.0, **errors}
-    dropped = 4.0 - 0.6 * effect
-    masks = dropped - toward(effect, 0.0, MARGIN)
-    averages = {f"mc_error_{count}": masks for count in params["samples"]}
-    return {"plain_error": 4.0, "dropout_error": dropped, **averages}
+        return {"error_1": 5.0, f"error_{params['cost']}": 5.0 - 1.6 * effect}
+    masks = {f"mc_error_{samples}": dropped - apart for samples in params["samples"]}
+    return {"plain_error": 5.0, "dropout_error": dropped, **masks}
 
 
 def noise(params: Params) -> Metrics:
-    """Of networks; that of averages over masks is small, for they are of the same network."""
-    averages = {f"mc_error_{count}": 0.02 for count in params["samples"]}
-    ensembles = {f"error_{count}": 0.1 for count in range(1, params["cost"] + 1)}
-    return {"plain_error": 0.1, "dropout_error": 0.02, **averages, **ensembles}
+    masks = {f"mc_error_{samples}": 0.03 for samples in params["samples"]}
+    own = {"error_1": 0.15, f"error_{params['cost']}": 0.15, "plain_error": 0.15}
+    return {**own, "dropout_error": 0.03, **masks}
 
 
 EXPERIMENT = Experiment(
@@ -140,7 +141,10 @@ EXPERIMENT = Experiment(
             "one",
             judge,
             Effects(
-                expected, noise, source="the effects at 5,000 images are ours, as is the noise"
+                expected,
+                noise,
+                source="Fig. 10 and 11; noise: mnist_dataset_size at 5,000 images, and ours for "
+                "the difference between masks and scaled weights of one network",
             ),
         ),
     ),

@@ -93,3 +93,11 @@ def test_a_measurement_counts_verdicts():
     )
     metrics, _ = verdicts.measure(trial)
     assert metrics == {"reproduced": pytest.approx(100.0), "not_reproduced": 0.0}
+
+
+@pytest.mark.parametrize("profile", ["paper", "gpu", "smoke"])
+def test_the_power_of_every_profile_can_be_computed(profile):
+    """As `--dry-run` does it."""
+    for experiment, claim in verdicts.claims().values():
+        if profile in experiment.profiles:
+            effects.rates(experiment, claim, SCENARIOS[PAPER], profile=profile, sets=1)

@@ -60,10 +60,13 @@ def cluster():
 
     soon = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
     head = {"num_cpus": 1, "_system_config": soon}  # so that a dead node is noticed soon
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.add_node(num_cpus=1)
-    yield cluster
-    cluster.shutdown()
+    cluster = Cluster()
+    try:
+        cluster.add_node(**head)
+        cluster.add_node(num_cpus=1)
+        yield cluster
+    finally:
+        cluster.shutdown()
 
 
 @pytest.fixture
