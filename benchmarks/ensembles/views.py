@@ -157,4 +157,5 @@ def draw_costs(section: Section, figure) -> None:
         axes.set(xscale="log", xlabel="training cost in units", ylabel=title)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("{x:g}")
-    axes.legend(fontsize="x-small")
+    if lines:
+        axes.legend(fontsize="x-small")
