@@ -35,7 +35,7 @@ def measure(trial):
 
 profiles = {name: Profile({}, 8) for name in ("quick", "paper")}
 data = SimpleNamespace(
-    name="none", title="none", fingerprint="none", source="none", y_train=[0], x_train=[0]
+    name="none", title="none", fingerprint="none", source="none", num_classes=0
 )
 experiment = Experiment(
     name="sleepers",
@@ -204,7 +204,9 @@ def test_kills_of_random_workers_lose_and_double_nothing(cluster, start, tmp_pat
     sweep = start(SLEEP, *flags)
     killed = 0
     while sweep.poll() is None and killed < KILLS:
-        time.sleep(generator.uniform(0.1, 1.5))
+        before = len(stored(tmp_path))
+        wait_for(lambda: len(stored(tmp_path)) > before, sweep)  # noqa: B023
+        time.sleep(generator.uniform(0.0, 1.0))
         if victims := tasks():
             generator.choice(victims).kill()
             killed += 1
