@@ -7,6 +7,7 @@ and each size of the training set. `--dataset cifar10` trains on CIFAR-10.
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def chosen(
     records: Sequence[Record], size: int, pooling: str, metric: str = "test_error"
 ) -> dict[int, float]:
     """By repetition, a metric of an arm at its tuned learning rate."""
-    where = {"train_size": size, "pooling": pooling}
+    where: dict[str, Any] = {"train_size": size, "pooling": pooling}
     rate = best(records, **where).value
     return values(records, metric, GUESSING, learning_rate=rate, **where)
 

@@ -5,6 +5,7 @@ for each arm on one grid.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
@@ -44,7 +45,7 @@ def structure(params: Params) -> Params:
 
 def chosen(records: Sequence[Record], activation: str, name: str) -> dict[int, float]:
     """By repetition, the test error of an arm at its tuned learning rate."""
-    where = {"activation": activation, "arm": name}
+    where: dict[str, Any] = {"activation": activation, "arm": name}
     rate = best(records, **where).value
     return values(records, "test_error", GUESSING, learning_rate=rate, **where)
 
@@ -93,7 +94,7 @@ def table(section: Section) -> Table:
             if not found:
                 continue
             apart = paired_difference(dropped, chosen(section.records, activation, name))
-            row = [activation, name, f"{rate}", cell(found, "train_error")]
+            row: list[Any] = [activation, name, f"{rate}", cell(found, "train_error")]
             row += [cell(found, "test_error"), "" if name == "dropout" else apart, len(found)]
             rows.append([*row, published(section.reference, name, activation)])
     return headers, rows

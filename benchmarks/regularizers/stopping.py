@@ -96,7 +96,8 @@ class StoppedInHindsight(keras.callbacks.Callback):
 
     def set_state(self, state):
         """Restore what `get_state` returned."""
-        vars(self).update(json.loads(state["json"].tobytes()))
+        for name, value in json.loads(state["json"].tobytes()).items():
+            setattr(self, name, value)
         counts = [len(arrays) for arrays in self.best]
 
         def arrays(name, place):

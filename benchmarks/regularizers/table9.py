@@ -76,7 +76,7 @@ def judge_stopping(records: Sequence[Record]) -> Verdict:
 def judge_sparse(records: Sequence[Record]) -> Verdict:
     """Most weights are near zero with L1; with L2 fewer are, and they are more equal."""
     l1, l2 = (chosen(records, name, "small_weights") for name in ("L1", "L2"))
-    spread = [chosen(records, name, "effective_weights") for name in ("L2", "L1")]
+    spread_l2, spread_l1 = (chosen(records, n, "effective_weights") for n in ("L2", "L1"))
     return all_of(
         [
             within(
@@ -90,7 +90,7 @@ def judge_sparse(records: Sequence[Record]) -> Verdict:
             ),
             within(
                 "effective share of weights, (sum |w|)^2 / (n sum w^2), L2 less L1",
-                paired_difference(*spread),
+                paired_difference(spread_l2, spread_l1),
                 "pp",
                 low=0,
             ),

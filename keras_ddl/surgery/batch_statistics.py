@@ -65,11 +65,12 @@ def update_batch_norm(model, data, batch_size=128) -> int:
     with _measuring(layers, calls) as measured:
 
         def step(trained, untrained, inputs):
-            calls.clear(), measured.clear()
+            calls.clear()
+            measured.clear()
             model.stateless_call(trained, untrained, inputs, training=False)
             return list(measured)
 
-        run = step if getattr(model, "run_eagerly", False) else compiled(step)
+        run: Any = step if getattr(model, "run_eagerly", False) else compiled(step)
         state = [
             [ops.copy(variable.value) for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
