@@ -122,7 +122,7 @@ def _reseeded(config):
     new = {name: _reseeded(value) for name, value in config.items()}
     for name, value in new.items():
         inner = value.get("config") if isinstance(value, dict) else None
-        if not (name.endswith("initializer") and isinstance(inner, dict)):
+        if not (isinstance(inner, dict) and name.endswith("initializer")):
             continue
         if is_integer(inner.get("seed")):
             inner["seed"] = random.randrange(2**31)

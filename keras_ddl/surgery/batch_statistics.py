@@ -71,13 +71,15 @@ def update_batch_norm(model, data, batch_size=128) -> int:
             return list(measured)
 
         run: Any = step if getattr(model, "run_eagerly", False) else compiled(step)
-        state = [
+        trained, untrained = [
             [ops.copy(variable.value) for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         ]
         with random_states_kept(), no_gradients():
             for inputs in _whole(model, data, batch_size):
-                found = run(*state, keras.tree.map_structure(ops.convert_to_tensor, inputs))
+                found = run(
+                    trained, untrained, keras.tree.map_structure(ops.convert_to_tensor, inputs)
+                )
                 count = len(keras.tree.flatten(inputs)[0])
                 for layer, moments in zip(calls, found, strict=True):
                     totals[id(layer)].add(count, *map(ops.convert_to_numpy, moments))
