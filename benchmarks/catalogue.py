@@ -13,7 +13,12 @@ import benchmarks
 from benchmarks import costs
 from benchmarks.harness.experiment import Experiment
 
-_NOT_COMMANDS = ("benchmarks.__main__", "benchmarks.catalogue", "benchmarks.costs.turns")
+_NOT_COMMANDS = (
+    "benchmarks.__main__",
+    "benchmarks.catalogue",
+    "benchmarks.costs.turns",
+    "benchmarks.costs.workers",
+)
 
 
 @dataclass(frozen=True)

@@ -98,9 +98,9 @@ def _lines(chart):
     first, last = chart.epochs[0], chart.epochs[-1]
     for epoch in sorted({epoch for _, epoch in chart.marks if first <= epoch <= last}):
         share = (epoch - first) / (last - first) if last > first else 0.5
-        x = f"{LEFT + (WIDTH - LEFT - RIGHT) * share:.1f}"
-        marks.append(Rule(x, top, x, bottom))
-        labels.append(_label(float(x), top + 8, "middle", "⚠"))
+        at = LEFT + (WIDTH - LEFT - RIGHT) * share
+        marks.append(Rule(f"{at:.1f}", top, f"{at:.1f}", bottom))
+        labels.append(_label(at, top + 8, "middle", "⚠"))
     xs = [
         LEFT + (WIDTH - LEFT - RIGHT) * (i / (count - 1) if count > 1 else 0.5)
         for i in range(count)

@@ -13,12 +13,12 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 
-from benchmarks.harness import effects, profiles
+from benchmarks.harness import power, profiles
 from benchmarks.harness.claims import NOT_REPRODUCED, REPRODUCED, Claim
 from benchmarks.harness.cli import main
 from benchmarks.harness.data.random_numbers import RandomNumbers
-from benchmarks.harness.effects import PAPER, SCENARIOS
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
+from benchmarks.harness.power import PAPER, SCENARIOS
 from benchmarks.harness.spec import Params, Trial
 from benchmarks.harness.views import Section, Table, View, arm, groups
 
@@ -59,7 +59,7 @@ def grid(settings: Params) -> list[Params]:
 def measure(trial: Trial) -> tuple[Metrics, Curves]:
     params = trial.params
     experiment, claim = claims()[params["experiment"], params["claim"]]
-    shares = effects.rates(
+    shares = power.rates(
         experiment,
         claim,
         SCENARIOS[params["scenario"]],

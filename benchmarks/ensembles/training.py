@@ -184,7 +184,7 @@ def single(trial: Trial, model: keras.Model, split: Any) -> tuple[Metrics, Curve
     population = train(trial, models, schedule, split, cost=cost, callbacks=[snapshots])
     validation = member_probabilities(population, split.validation.x)
     test = member_probabilities(population, split.test.x)
-    metrics = {}
+    metrics: Metrics = {}
     for number, method in enumerate(methods):
         places = range(number * len(rates), (number + 1) * len(rates))
         on_validation = [validation[:, place] for place in places]
@@ -208,7 +208,8 @@ def averaged(snapshots: SnapshotEnsemble, member: int, x: np.ndarray) -> np.ndar
 
 def monte_carlo(model: keras.Model, test: Any, samples: Sequence[int]) -> Metrics:
     """The scores of means over the first N masks, for each N of `samples`."""
-    total, metrics = 0.0, {}
+    total: Any = 0.0
+    metrics: Metrics = {}
     drawn = mc_samples(model, test.x, max(samples), batch_size=BATCH, activation="softmax")
     for number, probabilities in enumerate(drawn, start=1):
         total = total + probabilities

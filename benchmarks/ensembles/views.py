@@ -145,9 +145,9 @@ def draw_costs(section: Section, figure) -> None:
         lines.setdefault(name, []).append((cost, prefix))
     for axes, (score, title) in zip(figure.subplots(1, len(SCORES)), SCORES.items(), strict=True):
         for name, points in lines.items():
-            found = {}
+            found: dict[int, Interval] = {}
             for cost, prefix in points:
-                of = {"networks": INDEPENDENT} if prefix is None else {}
+                of: dict[str, Any] = {"networks": INDEPENDENT} if prefix is None else {}
                 of = of or {"networks": SINGLE, "cost": cost}
                 metric = f"{score}_{cost}" if prefix is None else f"{prefix}_{score}"
                 one = interval(records, metric, **of)
@@ -157,4 +157,5 @@ def draw_costs(section: Section, figure) -> None:
         axes.set(xscale="log", xlabel="training cost in units", ylabel=title)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("{x:g}")
-    axes.legend(fontsize="x-small")
+    if lines:
+        axes.legend(fontsize="x-small")

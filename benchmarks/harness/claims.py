@@ -15,13 +15,11 @@ The rules for verdicts are in this file and in `benchmarks.harness.looks`:
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.harness.effects import Effects
 from benchmarks.harness.spec import Record
 from benchmarks.harness.stats import Interval, holm, p_inside, p_outside
-
-if TYPE_CHECKING:
-    from benchmarks.harness.effects import Effects
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -158,7 +156,7 @@ class Claim:
     id: str
     statement: str
     judge: Callable[[Sequence[Record]], Verdict]
-    effects: "Effects | None" = None
+    effects: Effects | None = None
 
 
 def within(

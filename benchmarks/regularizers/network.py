@@ -45,7 +45,7 @@ def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
         )
         return core.Dense(units, kernel_initializer=scale(seed), **options)
 
-    def dropped(share: float, layer: Any) -> list[Any]:
+    def dropped(share: Any, layer: Any) -> list[Any]:
         seed = trial.derive("dropout", layer=layer)
         if arm.startswith("dropout"):
             return [VariableDropout(share, seed=seed)]

@@ -4,6 +4,7 @@ The criteria only observe. A run without early stopping is therefore also the ru
 criteria, and the comparison is paired exactly: the same weights, images and order.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks.harness.data import Split
-from benchmarks.harness.training.scoring import enter, predictor, score_together
+from benchmarks.harness.training.scoring import add_to_logs, predictor, score_together
 from benchmarks.regularizers.weights import members
 from keras_ddl.callbacks import GL, PQ, UP
 
@@ -84,6 +85,30 @@ class StoppedInHindsight(keras.callbacks.Callback):
         if epoch + 1 == self.params["epochs"]:
             self._score(logs)
 
+    def get_state(self):
+        """The losses and weights so far, for a checkpoint."""
+        words = {name: getattr(self, name) for name in ("training", "validation", "stopped_at")}
+        state = {"json": np.frombuffer(json.dumps(words).encode(), np.uint8)}
+        for place, (best, kept) in enumerate(zip(self.best, self.kept, strict=True)):
+            for name, arrays in {"best": best, **kept}.items():
+                state |= {f"{name}/{place}/{i}": array for i, array in enumerate(arrays)}
+        return state
+
+    def set_state(self, state):
+        """Restore what `get_state` returned."""
+        for name, value in json.loads(state["json"].tobytes()).items():
+            setattr(self, name, value)
+        counts = [len(arrays) for arrays in self.best]
+
+        def arrays(name, place):
+            return [state[f"{name}/{place}/{i}"] for i in range(counts[place])]
+
+        self.best = [arrays("best", place) for place in range(len(counts))]
+        self.kept = [
+            {name: arrays(name, place) for name in stopped}
+            for place, stopped in enumerate(self.stopped_at)
+        ]
+
     def _score(self, logs):
         count = len(self.splits)
         final = [self._copied(place) for place in range(count)]
@@ -91,10 +116,12 @@ class StoppedInHindsight(keras.callbacks.Callback):
             self._restore([kept[name] for kept in self.kept])
             for part in ("validation", "test"):
                 scores = self._scores(part)
-                enter(self.model, logs, f"{name}_{part}_loss", [loss for loss, _ in scores])
-                enter(self.model, logs, f"{name}_{part}_error", [error for _, error in scores])
+                add_to_logs(self.model, logs, f"{name}_{part}_loss", [loss for loss, _ in scores])
+                add_to_logs(
+                    self.model, logs, f"{name}_{part}_error", [error for _, error in scores]
+                )
             stopped = [float(one[name]) for one in self.stopped_at]
-            enter(self.model, logs, f"{name}_stopped_at", stopped)
+            add_to_logs(self.model, logs, f"{name}_stopped_at", stopped)
         self._restore(final)
 
     def _scores(self, part):

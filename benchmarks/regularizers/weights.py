@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks.harness.spec import Trial
-from benchmarks.harness.training.scoring import enter
+from benchmarks.harness.training.scoring import add_to_logs
 from keras_ddl.regularizers import VariableL1L2
 
 SMALL = 1e-3
@@ -21,7 +21,17 @@ def members(model: Any, count: int) -> list[keras.Model]:
     return [model] if count == 1 else [model.member(place) for place in range(count)]
 
 
-class LateL1(keras.callbacks.Callback):
+class Stateless(keras.callbacks.Callback):
+    """A callback that has nothing to save in a checkpoint."""
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        """There is nothing to restore."""
+
+
+class LateL1(Stateless):
     """Adds an L1 penalty of strength `late_l1` for the last fifth of training."""
 
     def __init__(self, trials: Sequence[Trial]):
@@ -38,7 +48,7 @@ class LateL1(keras.callbacks.Callback):
                     regularizer.l1 = trial.params["late_l1"]
 
 
-class WeightStatistics(keras.callbacks.Callback):
+class WeightStatistics(Stateless):
     """At the end of training, statistics of the kernels of each network.
 
     - `small_weights`: the share in % of weights whose absolute value is below .001.
@@ -59,7 +69,7 @@ class WeightStatistics(keras.callbacks.Callback):
             return
         found = [statistics(kernels(model)) for model in members(self.model, self.count)]
         for name in found[0]:
-            enter(self.model, logs, name, [one[name] for one in found])
+            add_to_logs(self.model, logs, name, [one[name] for one in found])
 
 
 def kernels(model: keras.Model) -> list[np.ndarray]:

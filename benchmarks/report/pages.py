@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.catalogue import experiments
 from benchmarks.costs import verdicts
-from benchmarks.harness.effects import PAPER
+from benchmarks.harness.power import PAPER
 from benchmarks.harness.results import run_report
 from benchmarks.harness.results.ledger import Run
 from benchmarks.harness.store import Store

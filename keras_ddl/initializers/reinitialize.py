@@ -62,7 +62,8 @@ def reinitialize(model, seed=None) -> None:
 
 def _new_values(model):
     """Pairs (variable, new value) of all layers."""
-    pairs, covered = [], set()
+    pairs: list[tuple[Any, Any]] = []
+    covered: set[int] = set()
     for layer in _layers(model):
         variables = layer.variables
         covered |= {id(variable) for variable in variables}
@@ -121,7 +122,8 @@ def _reseeded(config):
     new = {name: _reseeded(value) for name, value in config.items()}
     for name, value in new.items():
         inner = value.get("config") if isinstance(value, dict) else None
-        initializer = name.endswith("initializer") and isinstance(inner, dict)
-        if initializer and is_integer(inner.get("seed")):
+        if not (isinstance(inner, dict) and name.endswith("initializer")):
+            continue
+        if is_integer(inner.get("seed")):
             inner["seed"] = random.randrange(2**31)
     return new

@@ -115,7 +115,7 @@ class SAM(keras.Model):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
             # The second pass starts from the same random states.
             before = [(one, ops.copy(one.value)) for one in self.non_trainable_variables]
-            optimizer = self.optimizer
+            optimizer = self.optimizer  # type: ignore[has-type]
 
             def second_gradients(gradients, weights):
                 def loss_at(values):

@@ -103,7 +103,7 @@ class PopulationCheckpoint(keras.callbacks.Callback):
         return int(self._read[1]["epoch"]) if self._read else 0
 
     def on_train_begin(self, logs=None):
-        if self.epoch:
+        if self.epoch and self._read:
             self._load(self.model, *self._read)
         self._looked, self._read = False, None
         self._saved = time.monotonic()

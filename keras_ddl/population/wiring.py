@@ -1,5 +1,7 @@
 """The calls that a functional model makes, with names replaced by positions."""
 
+from typing import Any
+
 import keras
 
 
@@ -29,14 +31,14 @@ def wiring(model):
         return keras.tree.map_structure(word, structure)
 
     layers: dict[int, int] = {}  # positions in the order of first calls
-    calls = [("inputs", {"": _keys(described(model.input))})]
+    calls: list[tuple[str, dict[Any, Any]]] = [("inputs", {"": _keys(described(model.input))})]
     # The order in which Keras itself runs them.
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if node.is_input:
                 continue
             operation = type(node.operation).__name__
-            arguments = dict(enumerate(described(node.arguments.args)))
+            arguments: dict[Any, Any] = dict(enumerate(described(node.arguments.args)))
             arguments |= described(node.arguments.kwargs)
             if isinstance(node.operation, keras.Layer):  # its arguments are compared elsewhere
                 arguments["layer"] = layers.setdefault(id(node.operation), len(layers))

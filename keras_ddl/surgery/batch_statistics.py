@@ -65,18 +65,21 @@ def update_batch_norm(model, data, batch_size=128) -> int:
     with _measuring(layers, calls) as measured:
 
         def step(trained, untrained, inputs):
-            calls.clear(), measured.clear()
+            calls.clear()
+            measured.clear()
             model.stateless_call(trained, untrained, inputs, training=False)
             return list(measured)
 
-        run = step if getattr(model, "run_eagerly", False) else compiled(step)
-        state = [
+        run: Any = step if getattr(model, "run_eagerly", False) else compiled(step)
+        trained, untrained = [
             [ops.copy(variable.value) for variable in variables]
             for variables in (model.trainable_variables, model.non_trainable_variables)
         ]
         with random_states_kept(), no_gradients():
             for inputs in _whole(model, data, batch_size):
-                found = run(*state, keras.tree.map_structure(ops.convert_to_tensor, inputs))
+                found = run(
+                    trained, untrained, keras.tree.map_structure(ops.convert_to_tensor, inputs)
+                )
                 count = len(keras.tree.flatten(inputs)[0])
                 for layer, moments in zip(calls, found, strict=True):
                     totals[id(layer)].add(count, *map(ops.convert_to_numpy, moments))

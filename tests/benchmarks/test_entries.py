@@ -9,7 +9,7 @@ import pytest
 from benchmarks.catalogue import entries
 
 ROOT = Path(__file__).resolve().parents[2]
-HELPERS = {"__init__", "__main__", "catalogue", "turns"}
+HELPERS = {"__init__", "__main__", "catalogue", "turns", "workers"}
 SHARED = {"harness", "networks", "costs", "profiles", "references", "__pycache__"}
 
 

@@ -76,7 +76,7 @@ def test_schedules(profile, step, rate, momentum):
     assert float(optimizer.current_momentum) == pytest.approx(momentum, rel=1e-4)
 
 
-def records(error, repetitions=3, sweep="n", diverged=()):
+def records(error, repetitions=3, sweep="n", diverged=(), train_error=0.1):
     """One record per arm and repetition, with a little noise that the arms share."""
     return [
         Record(
@@ -85,7 +85,10 @@ def records(error, repetitions=3, sweep="n", diverged=()):
             finished="2026-01-01T00:00:00+00:00",
             metrics={}
             if trial.params["keep"] in diverged
-            else {"test_error": error(trial.params["keep"]) + 0.01 * trial.repetition},
+            else {
+                "test_error": error(trial.params["keep"]) + 0.01 * trial.repetition,
+                "train_error": train_error + 0.01 * trial.repetition,
+            },
         )
         for trial in trials(repetitions=repetitions, sweep=sweep)
     ]
@@ -137,6 +140,12 @@ def test_an_arm_that_was_not_run_leaves_the_claim_open(missing):
     found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0)
     found = [record for record in found if record.trial.params["keep"] != missing]
     assert verdict("dropout-rate", found) == "not run"
+
+
+def test_a_plateau_that_was_not_trained_is_not_judged():
+    found = records(lambda keep: 1.0 if keep in PLATEAU else 2.0, train_error=3.0)
+    (claim,) = EXPERIMENT.claims
+    assert claim.judge(found).label == "inconclusive: undertrained"
 
 
 def test_one_seed_decides_nothing():

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks.harness import effects
+from benchmarks.harness import power
 from benchmarks.harness.claims import REPRODUCED
 from benchmarks.harness.experiment import Experiment
 from benchmarks.harness.results import run_report, tables
@@ -63,8 +63,8 @@ def show_plan(
         for trial in trials:
             state = "done" if trial.key in done else "to do"
             print(f"{state}  {trial.key}  {experiment.label(trial)}")
-        for claim, power in powers(experiment, trials).items():
-            print(f"power for {claim}: {power:.0f} %")
+        for claim, share in powers(experiment, trials).items():
+            print(f"power for {claim}: {share:.0f} %")
         if experiment.claims:
             print(
                 f"(the share of {SETS} synthetic sets of records, drawn with the paper's own "
@@ -81,10 +81,10 @@ def powers(experiment: Experiment, trials: Sequence[Trial]) -> dict[str, float]:
     """The power in % for each claim that states effects, with as many seeds as the trials have."""
     seeds = 1 + max(trial.repetition for trial in trials)
     return {
-        claim.id: effects.rates(
+        claim.id: power.rates(
             experiment,
             claim,
-            effects.SCENARIOS[effects.PAPER],
+            power.SCENARIOS[power.PAPER],
             profile=trials[0].profile,
             sets=SETS,
             repetitions=seeds,

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness.data import Examples
-from keras_ddl import Population
 
 BATCH = 500  # examples per prediction: large enough to be fast, small enough for images in memory
 
@@ -30,9 +29,15 @@ def score(predict: Predict, examples: Examples) -> tuple[float, float]:
 
 def predictor(model: Any) -> Predict:
     """Returns a function from images to logits (n, K, classes). K is 1 for a single model."""
-    if isinstance(model, Population):
+    if _is_population(model):
         return model.predict_on_batch
     return lambda x: np.asarray(model.predict_on_batch(x))[:, None]
+
+
+def _is_population(model: Any) -> bool:
+    from keras_ddl import Population  # it imports Keras, which lists of commands do without
+
+    return isinstance(model, Population)
 
 
 def add_to_logs(model: Any, logs: dict[str, Any], name: str, values: Sequence[float]) -> None:
@@ -47,7 +52,7 @@ def add_to_logs(model: Any, logs: dict[str, Any], name: str, values: Sequence[fl
         name: the key in the logs.
         values: one for each member.
     """
-    if isinstance(model, Population):
+    if _is_population(model):
         model.member_logs[name] = np.asarray(values)
     else:
         logs[name] = values[0]

@@ -99,7 +99,8 @@ class Watch(keras.callbacks.Callback):
         return {"json": np.frombuffer(json.dumps(state).encode(), np.uint8)}
 
     def set_state(self, state):
-        vars(self).update(json.loads(state["json"].tobytes()))
+        for name, value in json.loads(state["json"].tobytes()).items():
+            setattr(self, name, value)
 
 
 class Stopwatch(keras.callbacks.Callback):

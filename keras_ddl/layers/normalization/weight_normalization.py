@@ -66,8 +66,8 @@ class WeightNormalization(KernelWrapper):
             )
         if isinstance(layer, keras.layers.RNN):
             raise ValueError(
-                "WeightNormalization wraps layers with one kernel; for recurrent layers use "
-                f"RecurrentWeightNormalization. Received: layer={layer!r}"
+                "WeightNormalization wraps Dense, convolutions and their transposes; for recurrent "
+                f"layers use RecurrentWeightNormalization. Received: layer={layer!r}"
             )
         super().__init__(layer, **kwargs)
 

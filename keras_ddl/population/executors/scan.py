@@ -137,10 +137,20 @@ class Scan(Executor):
             rows = jax.device_put(call.indices[0], device)
             jitted = jax.jit(step, compiler_options=self._options)
             lowered = jitted.lower(state, leaves, rows, np.int32(place))
-            shared = "predict", device, lowered.as_text()
+            shared = "predict", device, lowered.as_text(), signature(state)
             self._compiled.setdefault(shared, Once(lowered.compile))
             self._compiled[key] = self._compiled[shared]
         return self._compiled[key], state, leaves
+
+
+def signature(state: Any) -> Any:
+    """Structure, shapes and data types of a state.
+
+    The text of a program does not have the arguments that it does not use, such as the seeds of
+    dropout in a prediction. Members with different ones cannot share it.
+    """
+    leaves, structure = jax.tree.flatten(state)
+    return structure, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves)
 
 
 class Once:
@@ -183,7 +193,7 @@ class Programs:
         """
         if kind in self._of:
             return self._of[kind]
-        leaders: dict[str, int] = {}
+        leaders: dict[Any, int] = {}
         found = []
         for place, (model, state) in enumerate(zip(self.models, states, strict=True)):
             names: list[str] = []
@@ -195,7 +205,7 @@ class Programs:
             shapes = jax.tree.map(lambda one: jax.ShapeDtypeStruct(one.shape, one.dtype), state)
             step = step_of(kind, model, names)
             text = jax.jit(step).lower(shapes, call.examples.pack(leaves)).as_text()
-            found.append((leaders.setdefault(text, place), names))
+            found.append((leaders.setdefault((text, signature(state)), place), names))
         self._of[kind] = found
         return found
 

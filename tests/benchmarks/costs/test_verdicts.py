@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from benchmarks.costs import verdicts
-from benchmarks.harness import effects
+from benchmarks.harness import power
 from benchmarks.harness.claims import NOT_REPRODUCED, REPRODUCED
-from benchmarks.harness.effects import PAPER, SCENARIOS
+from benchmarks.harness.power import PAPER, SCENARIOS
 from benchmarks.harness.results import run_report
 from benchmarks.harness.spec import Record
 
@@ -31,7 +31,7 @@ def check(experiment, claim, sets, scenarios):
     )
     for name in scenarios:
         scenario = SCENARIOS[name]
-        shares = effects.rates(experiment, claim, scenario, profile=verdicts.PROFILE, sets=sets)
+        shares = power.rates(experiment, claim, scenario, profile=verdicts.PROFILE, sets=sets)
         if not scenario.true:
             assert shares.get(REPRODUCED, 0) <= most(verdicts.FALSE_REPRODUCED, sets), name
         else:
@@ -72,7 +72,7 @@ def test_the_table_has_a_row_for_each_claim():
     settings = verdicts.EXPERIMENT.profiles["smoke"].settings
     grid = verdicts.grid(settings)
     assert {(p["experiment"], p["claim"]) for p in grid} == {*verdicts.claims()}
-    expanded = effects.trials(verdicts.EXPERIMENT, "smoke", 1)
+    expanded = power.trials(verdicts.EXPERIMENT, "smoke", 1)
     found = [
         Record(trial, "ok", "2026-01-01T00:00:00+00:00", {"reproduced": 1.0, "not_reproduced": 2.0})
         for trial in expanded[: 2 * len(SCENARIOS)]
@@ -88,8 +88,16 @@ def test_the_table_has_a_row_for_each_claim():
 def test_a_measurement_counts_verdicts():
     trial = next(
         trial
-        for trial in effects.trials(verdicts.EXPERIMENT, "smoke", 1)
+        for trial in power.trials(verdicts.EXPERIMENT, "smoke", 1)
         if trial.params["claim"] == "activation-table" and trial.params["scenario"] == PAPER
     )
     metrics, _ = verdicts.measure(trial)
     assert metrics == {"reproduced": pytest.approx(100.0), "not_reproduced": 0.0}
+
+
+@pytest.mark.parametrize("profile", ["paper", "gpu", "smoke"])
+def test_the_power_of_every_profile_can_be_computed(profile):
+    """As `--dry-run` does it."""
+    for experiment, claim in verdicts.claims().values():
+        if profile in experiment.profiles:
+            power.rates(experiment, claim, SCENARIOS[PAPER], profile=profile, sets=1)

@@ -100,6 +100,29 @@ def test_criteria_restore_the_lowest_validation_loss_so_far():
     assert int(logs["patience_stopped_at"][0]) // 2 < EPOCHS  # it overfits, and is stopped
 
 
+def test_a_run_that_goes_on_from_a_checkpoint_has_the_same_results():
+    split = SimpleNamespace(validation=Examples(X[20:40], Y[20:40]), test=Examples(X[40:], Y[40:]))
+    watch, saved = stopping.StoppedInHindsight([split]), {}
+
+    def save(epoch, logs):
+        if epoch == 9:
+            saved.update(watch.get_state())
+
+    fitted(
+        trial("none", learning_rate=0.5), watch, keras.callbacks.LambdaCallback(on_epoch_end=save)
+    )
+    other = stopping.StoppedInHindsight([split])
+    other.set_model(watch.model)
+    other.on_train_begin()
+    other.set_state(saved)
+    assert other.training[0] == watch.training[0][:10]
+    assert other.stopped_at[0].items() <= watch.stopped_at[0].items()
+    assert other.stopped_at[0]
+    for name, arrays in other.kept[0].items():
+        for a, b in zip(arrays, watch.kept[0][name], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_every_criterion_has_a_title():
     assert [*stopping.criteria()] == [*CRITERIA]
 

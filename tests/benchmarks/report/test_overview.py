@@ -122,7 +122,7 @@ def test_tables_name_their_rows_and_columns(page):
 
 def test_the_page_holds_ledger_table_setting_and_environment(html):
     for part in (
-        "gain of dropout at 100 images",
+        "gain of dropout over none, L2 at 100 images",
         "NOT the paper&#39;s set-up, compare shapes only",
         "2.94 ± 0.36",
         "Some &lt;CPU&gt; &amp; more (2 cores)",

@@ -517,7 +517,9 @@ def test_resnet_50_without_norms():
     assert max(abs(variance - 1) for variance in variances) <= TOLERANCE
 
 
-@pytest.mark.parametrize("shape", [(1100, 1024), (1024, 1300)])
+@pytest.mark.parametrize(
+    "shape", [(1100, 1024), pytest.param((1024, 1300), marks=pytest.mark.slow)]
+)
 def test_large_orthonormal_kernels_are_so_and_nearly_normal(shape):
     layer = keras.layers.Dense(shape[1])
     layer.build((None, shape[0]))

@@ -147,7 +147,23 @@ def test_an_axis_that_the_input_lacks_is_refused(axis):
         Maxout(2, axis=axis)(np.ones((2, 4), "float32"))
 
 
-@pytest.mark.parametrize("channels", [5, 2, None])
+@pytest.mark.parametrize("channels", [5, 2])
 def test_channels_that_do_not_divide_are_refused(channels):
     with pytest.raises(ValueError, match=f"multiple of `num_units`. Received: {channels} channels"):
         Maxout(3)(keras.Input((channels,)))
+
+
+def test_the_number_of_channels_may_be_unknown():
+    x = np.random.default_rng(0).normal(size=(2, 5, 6)).astype("float32")
+    known = ops.convert_to_numpy(Maxout(3)(x))
+    model = keras.Sequential([keras.Input((None, None)), Maxout(3)])
+    assert model.output_shape == (None, None, 3)
+    np.testing.assert_array_equal(ops.convert_to_numpy(model(x)), known)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        @tf.function(input_signature=[tf.TensorSpec((None, None, None))])
+        def compiled(x):
+            return Maxout(3)(x)
+
+        np.testing.assert_array_equal(compiled(x), known)

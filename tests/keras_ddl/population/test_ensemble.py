@@ -25,9 +25,11 @@ def test_draws_have_dropout_active_and_their_mean_is_the_plain_prediction():
     model = build()
     before = [ops.convert_to_numpy(v.value) for v in model.layers[0].variables]
     plain = predicted(model)
-    few, many = (predicted(Ensemble([model], draws=draws)) for draws in (2, 600))
-    assert np.abs(few - plain).max() > 0.1
-    np.testing.assert_allclose(many, plain, atol=0.3)  # a linear model: dropout has no bias
+    drawn = predicted(Ensemble([model], draws=2))
+    assert np.abs(drawn - plain).max() > 0.1
+    # Every copy of an example has masks of its own. Dropout has no bias in a linear model.
+    copies = Ensemble([model], draws=2).predict(np.repeat(X[:1], 4096, axis=0), verbose=0)
+    np.testing.assert_allclose(copies.mean(axis=0), plain[0], atol=0.1)
     after = [ops.convert_to_numpy(v.value) for v in model.layers[0].variables]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)  # batch normalization runs as at inference

@@ -262,3 +262,19 @@ def test_wiring_identifies_the_origin_of_tensors():
         ("outputs", {"": ["<2 Dense>", "<1 Dense>"]}),
     ]
     assert wiring(keras.Sequential([keras.Input((4,)), shared])) == []
+
+
+def test_members_with_unused_states_of_different_number_predict_together():
+    """Without training the two compute the same function of their kernels."""
+
+    def build(layers):
+        dropped = [keras.layers.Dropout(0.5, seed=1) for _ in range(layers)]
+        return keras.Sequential([keras.Input((3,)), *dropped, keras.layers.Dense(2)])
+
+    population = Population(build, [{"layers": 1}, {"layers": 2}])
+    population.compile("sgd", "mse")
+    x = np.ones((4, 3), "float32")
+    found = population.predict(x)
+    for place in range(2):
+        alone = population.member(place).predict(x, verbose=0)
+        np.testing.assert_allclose(found[:, place], alone, rtol=1e-5)

@@ -55,5 +55,5 @@ def test_states_and_initial_states_pass_through():
 def test_errors():
     with pytest.raises(ValueError, match=r"wraps SimpleRNN, GRU, LSTM.*Received: layer="):
         RecurrentWeightNormalization(layers.Dense(2))
-    with pytest.raises(ValueError, match="use RecurrentWeightNormalization"):
+    with pytest.raises(ValueError, match="layers use RecurrentWeightNormalization"):
         WeightNormalization(layers.LSTM(2))
