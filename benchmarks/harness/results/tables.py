@@ -171,10 +171,11 @@ def verdict_table(
         )
         for claim in claims
     ]
-    says, measured = 32, 60
+    says, verdict, measured = 32, 24, 60
     if width is not None:
-        left = width - max(len(row[0]) for row in rows) - max(len(row[2]) for row in rows) - 6
+        verdict = min(verdict, len("not reproduced"))  # conditions and power follow on more lines
+        left = width - max(len(row[0]) for row in rows) - verdict - 6
         says = min(says, max(12, left // 3))
         measured = max(16, left - says)
-    widths = None if fmt == "pipe" else [None, says, None, measured]
+    widths = None if fmt == "pipe" else [None, says, verdict, measured]
     return tabulate(rows, ("claim", "says", "verdict", "measured"), fmt, maxcolwidths=widths)

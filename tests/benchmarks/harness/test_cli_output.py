@@ -90,7 +90,7 @@ def test_a_trial_that_leaves_no_record_is_an_error(run):
     code, _, err = run(executor=forgetful)
     assert code == 1
     assert "error: 1 of 6 trials left no record" in err
-    assert run("--json", executor=lambda *arguments: iter(()))[0] == 1
+    assert run("--json", executor=lambda *arguments, **options: iter(()))[0] == 1
     assert run()[0] == 0
 
 
