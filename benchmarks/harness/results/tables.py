@@ -171,9 +171,9 @@ def verdict_table(
         )
         for claim in claims
     ]
-    says, verdict, measured = 32, 24, 60
+    says, verdict, measured = 32, None, 60
     if width is not None:
-        verdict = min(verdict, len("not reproduced"))  # conditions and power follow on more lines
+        verdict = len("not reproduced")  # conditions and power follow on more lines
         left = width - max(len(row[0]) for row in rows) - verdict - 6
         says = min(says, max(12, left // 3))
         measured = max(16, left - says)
