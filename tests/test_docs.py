@@ -20,6 +20,7 @@ PYTHON = [(page.name, block) for page in PAGES for block in blocks(page, "python
 
 # Another test of the process may have started the backend.
 @pytest.mark.filterwarnings("ignore::keras_ddl.population.CoresNotSplit")
+@pytest.mark.filterwarnings("ignore::keras_ddl.population.OneDNNOff")
 @pytest.mark.parametrize(("page", "code"), PYTHON, ids=[page for page, _ in PYTHON])
 def test_python_examples_run(page, code):
     exec(compile(code, page, "exec"), {})

@@ -25,7 +25,8 @@ TRIALS = 30
 
 # The command that users run, with an executor that sleeps instead of training.
 WORKER = """
-import datetime, random, sys, time
+import datetime, os, random, sys, time
+from pathlib import Path
 from types import SimpleNamespace
 import benchmarks.harness.cli as cli
 import benchmarks.harness.store as store
@@ -44,6 +45,10 @@ class Clock(datetime.datetime):
 store.datetime = Clock
 
 def train(experiment, trials, dataset, progress, claim, **options):
+    if "BOTH" in os.environ:  # begin when another process is ready, too
+        Path(out, f"ready-{os.getpid()}").touch()
+        while len([*Path(out).glob("ready-*")]) < 2:
+            time.sleep(0.01)
     for start in range(0, len(trials), size):
         group = claim(trials[start : start + size])
         time.sleep(random.uniform(0.001, 0.03) * len(group))
@@ -195,7 +200,8 @@ def test_kills_of_real_sweeps_lose_and_double_nothing(tmp_path, name):
     assert (plan["to_run"], plan["trials"]) == (0, counts.total())
 
 
-def test_two_processes_share_the_trials_of_a_folder(tmp_path):
+def test_two_processes_share_the_trials_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOTH", "1")
     sweep = Sweep(tmp_path, "alone")
     sweep.finish()
     sweep.check()

@@ -242,7 +242,7 @@ def test_a_learning_rate_scheduler_sets_all_members():
         rate = ops.convert_to_numpy(together.member(place).optimizer.learning_rate)
         assert rate == pytest.approx(0.25)
     different = population(learning_rate=[0.1, 0.2, 0.3])
-    with pytest.raises(TypeError, match="learning rates of their own"):
+    with pytest.raises(TypeError, match="members have different learning rates"):
         different.fit(X, Y, verbose=0, callbacks=[scheduler])
 
 
@@ -331,7 +331,7 @@ def test_refuses_what_does_not_fit():
         Population(build, MEMBERS, executor="loop", memory=1)
     with pytest.raises(ValueError, match="`executor` must be one of"):
         Population(build, MEMBERS, executor="threads")
-    with pytest.raises(ValueError, match=r"variables of its own.*members 0 and 1"):
+    with pytest.raises(ValueError, match=r"belong to two members.*members 0 and 1"):
         Population.from_models([build()] * 2)
     with pytest.raises(ValueError, match="each of the 3 members"):
         population(learning_rate=[0.1])
