@@ -81,6 +81,9 @@ def test_the_seconds_are_those_of_the_turn_alone(monkeypatch, clock):
     assert found == [{"seconds": s, "samples": samples} for s in (0.25, 0.5)]
 
 
+exhaustive = pytest.mark.exhaustive
+
+
 @pytest.mark.parametrize(
     ("arm", "network"),
     [
@@ -89,9 +92,11 @@ def test_the_seconds_are_those_of_the_turn_alone(monkeypatch, clock):
         (Arm("fit of a feed", "fit", BACKEND, feed=BACKEND == "tensorflow"), "mlp"),
         (Arm("population", "population", BACKEND, members=2), "mlp"),
         (Arm("loop", "population", BACKEND, members=2, executor="loop"), "mlp"),
-        (Arm("convolutions", "population", BACKEND, members=2), "cnn"),
-        (Arm("recurrent", "fit", BACKEND), "lstm"),
-        (Arm("loop", "loop"), "mlp"),
+        pytest.param(
+            Arm("convolutions", "population", BACKEND, members=2), "cnn", marks=exhaustive
+        ),
+        pytest.param(Arm("recurrent", "fit", BACKEND), "lstm", marks=exhaustive),
+        pytest.param(Arm("loop", "loop"), "mlp", marks=exhaustive),
         (Arm("ensemble", "ensemble", members=2), "mlp"),
         (Arm("scan", "scan"), "mlp"),
     ],

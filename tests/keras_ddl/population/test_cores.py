@@ -65,7 +65,11 @@ print([one.category.__name__ for one in found])
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="oneDNN is TensorFlow's")
 @pytest.mark.parametrize(
     ("flags", "value", "expected"),
-    [("avx2", "", "['OneDNNOff']"), ("avx2", "0", "[]"), ("avx2 avx512_vnni", "", "[]")],
+    [
+        ("avx2", "", "['OneDNNOff']"),
+        pytest.param("avx2", "0", "[]", marks=pytest.mark.slow),
+        pytest.param("avx2 avx512_vnni", "", "[]", marks=pytest.mark.exhaustive),
+    ],
 )
 def test_a_warning_says_that_onednn_is_off_where_it_would_help(flags, value, expected):
     script = f"FLAGS, SET = {flags!r}, {value!r}\n" + ONEDNN
