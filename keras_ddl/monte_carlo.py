@@ -1,8 +1,6 @@
 """Monte-Carlo predictions: averages over forward passes with dropout."""
 
-import contextlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,6 +9,7 @@ from keras import ops
 
 from keras_ddl._backend import compiled, no_gradients
 from keras_ddl._checks import positive_integer
+from keras_ddl._random_layers import active, generators, random_layers
 
 
 def mc_predict(
@@ -76,7 +75,7 @@ def mc_samples(
     """
     samples = positive_integer("samples", samples)
     batch_size = positive_integer("batch_size", batch_size)
-    random = [layer for layer in model._flatten_layers() if _draws_in_training(layer)]
+    random = random_layers(model)
     if not random:
         raise ValueError(
             "A Monte-Carlo prediction needs a layer that draws random numbers in training, such "
@@ -98,47 +97,12 @@ def _samples(model, batches, samples, activation, random):
     others = [variable.value for variable in model.non_trainable_variables]
     for _ in range(samples):
         parts = []
-        with _training(random), no_gradients():
+        with active(random), no_gradients():
             for batch in batches:
                 outputs, others = run(trainable, others, ops.convert_to_tensor(batch))
                 parts.append(np.asarray(ops.convert_to_numpy(outputs), "float64"))
-        seeds = {id(generator.state) for layer in random for generator in _generators(layer)}
+        seeds = {id(generator.state) for layer in random for generator in generators(layer)}
         for variable, value in zip(model.non_trainable_variables, others, strict=True):
             if id(variable) in seeds:
                 variable.assign(ops.copy(value))
         yield np.concatenate(parts)
-
-
-def _generators(layer):
-    return [one for one in vars(layer).values() if isinstance(one, keras.random.SeedGenerator)]
-
-
-def _draws_in_training(layer):
-    return bool(_generators(layer)) and "training" in inspect.signature(layer.call).parameters
-
-
-@contextlib.contextmanager
-def _training(layers) -> Iterator[None]:
-    """Within this context these layers run as in training, whatever mode they are called in.
-
-    Python looks up `layer.call` in the instance first. The entries are written to `__dict__`
-    directly, because `setattr` would make Keras track them.
-    """
-
-    def in_training(call: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, training: Any = None, **kwargs: Any) -> Any:
-            return call(*args, training=True, **kwargs)
-
-        return run
-
-    earlier = [(layer, vars(layer).get("call")) for layer in layers]
-    for layer in layers:
-        vars(layer)["call"] = in_training(layer.call)
-    try:
-        yield
-    finally:
-        for layer, call in earlier:
-            if call is None:
-                del vars(layer)["call"]
-            else:
-                vars(layer)["call"] = call

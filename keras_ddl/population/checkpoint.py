@@ -52,7 +52,9 @@ class PopulationCheckpoint(keras.callbacks.Callback):
     further.
 
     A single Keras model is accepted, too. Keras' `fit` skips no batches, so only a caller that
-    passes `initial_epoch` and the batches from there gets equal weights.
+    passes `initial_epoch` and the batches from there gets equal weights. On PyTorch its random
+    layers must have seeds: without them they draw from PyTorch's own generator, which `fit`
+    advances when it begins to read data.
 
     Args:
         path: the file. It is replaced as a whole and is never half written.

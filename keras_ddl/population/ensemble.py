@@ -1,7 +1,6 @@
 """The members' mean prediction as one model."""
 
 import contextlib
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_ddl._checks import positive_integer
-from keras_ddl.population.calls import replaced
+from keras_ddl._random_layers import active, random_layers
 from keras_ddl.population.members import configurations
 
 
@@ -59,7 +58,7 @@ class Ensemble(keras.Model):
     def call(self, inputs, training=False):
         outputs = []
         for model in self.models:
-            with random_layers_active(model) if self.draws > 1 else contextlib.nullcontext():
+            with active(random_layers(model)) if self.draws > 1 else contextlib.nullcontext():
                 outputs += [model(inputs, training=training) for _ in range(self.draws)]
         return keras.tree.map_structure(
             lambda *parts: ops.mean(ops.stack([self.activation(p) for p in parts]), axis=0),
@@ -84,20 +83,3 @@ class Ensemble(keras.Model):
             for one in config["models"]
         ]
         return cls(models, config["activation"], config.get("draws", 1), config["name"])
-
-
-def random_layers_active(model: keras.Model) -> contextlib.AbstractContextManager[None]:
-    """A block in which the layers that have a seed generator run as in training."""
-
-    def in_training(layer):
-        call = layer.call
-        return lambda *args, training=None, **kwargs: call(*args, training=True, **kwargs)
-
-    layers = model._flatten_layers()
-    chosen = [one for one in layers if isinstance(one, keras.Layer) and _is_random(one)]
-    return replaced([(layer, in_training(layer)) for layer in chosen])
-
-
-def _is_random(layer):
-    has_seed = getattr(layer, "seed_generator", None) is not None
-    return has_seed and "training" in inspect.signature(layer.call).parameters

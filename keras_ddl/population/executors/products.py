@@ -13,7 +13,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_ddl.population import calls, processor
+from keras_ddl._calls import replaced
+from keras_ddl.population import processor
 
 STRIDE = 1024  # float32 numbers in 4 KiB
 BLOCKS = 4
@@ -78,7 +79,7 @@ def in_blocks(model: keras.Model) -> Iterator[None]:
         model: a built model.
     """
     suiting = (layer for layer in model._flatten_layers() if _suits(layer))
-    with calls.replaced((layer, _call(layer)) for layer in suiting):
+    with replaced((layer, _call(layer)) for layer in suiting):
         yield
 
 

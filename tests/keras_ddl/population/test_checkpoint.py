@@ -13,9 +13,10 @@ X = np.random.default_rng(0).normal(size=(96, 6)).astype("float32")
 Y = np.random.default_rng(1).integers(0, 3, 96)
 
 
-def build(seed):
+def build(seed, dropout_seed=None):
     keras.utils.set_random_seed(seed)
-    hidden = [layers.Dense(8), layers.BatchNormalization(), layers.Dropout(0.3)]
+    dropout = layers.Dropout(0.3, seed=dropout_seed)
+    hidden = [layers.Dense(8), layers.BatchNormalization(), dropout]
     return keras.Sequential([keras.Input((6,)), *hidden, layers.Dense(3)])
 
 
@@ -79,7 +80,7 @@ def test_one_model_resumes_if_the_caller_passes_the_batches_from_there(tmp_path)
     order = np.random.default_rng(2).permutation(96).reshape(12, 8)
 
     def fit(checkpoint, *others):
-        model = build(1)
+        model = build(1, dropout_seed=3)
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         begin = checkpoint.epoch
         model.fit(
