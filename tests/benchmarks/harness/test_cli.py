@@ -86,7 +86,7 @@ def keys_of_all_records(store):
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize("dataset", ["digits", pytest.param("mnist", marks=slow)])
+@pytest.mark.parametrize("dataset", ["digits", pytest.param("mnist", marks=pytest.mark.exhaustive)])
 def test_killed_half_way_and_run_again_it_completes_without_doing_a_trial_twice(
     start, store, dataset, request, tmp_path, capsys
 ):

@@ -179,7 +179,7 @@ def test_one_dropout_mask_holds_for_all_gates_and_steps(cell, what):
     [
         LayerNormLSTMCell,
         *(
-            pytest.param(one, marks=pytest.mark.slow)
+            pytest.param(one, marks=pytest.mark.exhaustive)
             for one in CELLS
             if one is not LayerNormLSTMCell
         ),

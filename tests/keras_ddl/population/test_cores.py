@@ -67,7 +67,7 @@ print([one.category.__name__ for one in found])
     ("flags", "value", "expected"),
     [
         ("avx2", "", "['OneDNNOff']"),
-        pytest.param("avx2", "0", "[]", marks=pytest.mark.slow),
+        pytest.param("avx2", "0", "[]", marks=pytest.mark.exhaustive),
         pytest.param("avx2 avx512_vnni", "", "[]", marks=pytest.mark.exhaustive),
     ],
 )

@@ -233,7 +233,7 @@ def test_real_jpeg_images(shared_data, tmp_path, monkeypatch, notes):
     assert np.abs(np.diff(x, axis=2)).mean() < 0.5 * np.abs(np.diff(x, axis=0)).mean()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_of_the_real_jpeg_images(shared_data, tmp_path, notes):
     with tarfile.open(shared_data / "cifar10-jpeg.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
