@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_one_layer_is_timed_and_written_up(tmp_path):
     backend = keras.backend.backend()
     command = [
