@@ -18,7 +18,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Metrics, Training
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, arm, groups, values
 
@@ -29,7 +29,7 @@ NONE = 1.0  # % of dead units that count as none
 
 def grid(settings: Params) -> list[Params]:
     lists = ("learning_rates", "activations")
-    shared = {name: value for name, value in settings.items() if name not in lists}
+    shared = without(settings, *lists)
     return [
         {**shared, "activation": activation, "learning_rate": rate}
         for activation in settings["activations"]
@@ -39,7 +39,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """Activations and learning rates train together."""
-    return {k: v for k, v in params.items() if k not in ("activation", "learning_rate")}
+    return without(params, "activation", "learning_rate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -19,7 +19,7 @@ from benchmarks.harness.claims import Claim, Verdict, provided, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import jackknife, mean_interval
 from benchmarks.harness.views import GUESSING, View, groups, values
 from benchmarks.networks.dropout_mlp import dropout_mlp
@@ -30,7 +30,7 @@ TRAINED = 0.5  # % of training error after the longest schedule
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: value for name, value in settings.items() if name != "lengths"}
+    shared = without(settings, "lengths")
     return [
         {**shared, "keep": keep, "updates": length}
         for length in settings["lengths"]
@@ -40,7 +40,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """Networks with and without dropout train together, those with one length of schedule."""
-    return {name: value for name, value in params.items() if name != "keep"}
+    return without(params, "keep")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

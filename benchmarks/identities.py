@@ -20,7 +20,7 @@ from benchmarks.harness.cli import main
 from benchmarks.harness.data.random_numbers import RandomNumbers
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, values
 
@@ -32,7 +32,7 @@ ROUNDING_OF_GRADIENTS = -4.0
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: value for name, value in settings.items() if name != "inputs"}
+    shared = without(settings, "inputs")
     return [
         {**shared, "statement": statement, "inputs": inputs}
         for statement in STATEMENTS

@@ -20,7 +20,7 @@ from benchmarks.harness.cli import main
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.tuning import Choice, best
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
@@ -33,7 +33,7 @@ JUDGED = ("step", "linear", "inverse sqrt", "cosine", "1cycle")
 
 
 def grid(settings: Params) -> list[Params]:
-    rest = {name: value for name, value in settings.items() if name != "log10_rates"}
+    rest = without(settings, "log10_rates")
     return [
         {**rest, "schedule": schedule, "base_rate": float(f"{10.0**rate:.3g}")}
         for schedule in SCHEDULES
@@ -43,7 +43,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """All schedules and rates are one computation."""
-    return {name: v for name, v in params.items() if name not in ("schedule", "base_rate")}
+    return without(params, "schedule", "base_rate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

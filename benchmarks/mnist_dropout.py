@@ -13,7 +13,7 @@ from benchmarks.harness.claims import Claim, Verdict, provided, within
 from benchmarks.harness.cli import main
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Choice, Experiment, Training
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import GUESSING, View, values
 from benchmarks.networks.dropout_mlp import dropout_mlp
@@ -28,8 +28,7 @@ UNUSED = {"n": "expected_widths", "pn": "widths"}  # by sweep, the setting that 
 def grid(settings: Params, sweep: str) -> list[Params]:
     sweeps = ("n", "pn") if sweep == "both" else (sweep,)
     return [
-        {name: value for name, value in settings.items() if name != UNUSED[each]}
-        | {"sweep": each, "keep": keep}
+        without(settings, UNUSED[each]) | {"sweep": each, "keep": keep}
         for each in sweeps
         for keep in KEEPS
     ]
@@ -37,7 +36,7 @@ def grid(settings: Params, sweep: str) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """All keep probabilities of a sweep train together. In sweep pn their widths differ."""
-    return {name: value for name, value in params.items() if name != "keep"}
+    return without(params, "keep")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -7,7 +7,6 @@ and each size of the training set. `--dataset cifar10` trains on CIFAR-10.
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +17,9 @@ from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import at_best, best
 from benchmarks.harness.views import GUESSING, Section, Table, View, arm, groups, values
 
 MAX, AVERAGE, STOCHASTIC = "max", "average", "stochastic"
@@ -29,7 +28,7 @@ ARMS = (MAX, AVERAGE, STOCHASTIC)
 
 def grid(settings: Params) -> list[Params]:
     lists = ("learning_rates", "train_sizes")
-    shared = {name: value for name, value in settings.items() if name not in lists}
+    shared = without(settings, *lists)
     return [
         {**shared, "train_size": size, "pooling": pooling, "learning_rate": rate}
         for size in settings["train_sizes"]
@@ -40,7 +39,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """Sizes of the training set and learning rates train together."""
-    return {name: v for name, v in params.items() if name not in ("train_size", "learning_rate")}
+    return without(params, "train_size", "learning_rate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):
@@ -87,9 +86,7 @@ def chosen(
     records: Sequence[Record], size: int, pooling: str, metric: str = "test_error"
 ) -> dict[int, float]:
     """By repetition, a metric of an arm at its tuned learning rate."""
-    where: dict[str, Any] = {"train_size": size, "pooling": pooling}
-    rate = best(records, **where).value
-    return values(records, metric, GUESSING, learning_rate=rate, **where)
+    return at_best(records, metric, train_size=size, pooling=pooling)
 
 
 def gap(records: Sequence[Record], size: int, pooling: str) -> dict[int, float]:

@@ -18,7 +18,7 @@ from benchmarks.harness.data import Split
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import Section, Table, View, arm, values
 from benchmarks.networks import norms
@@ -37,7 +37,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """All arms are one computation."""
-    return {name: value for name, value in params.items() if name != "weights"}
+    return without(params, "weights")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

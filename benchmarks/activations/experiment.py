@@ -10,7 +10,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.data.random_numbers import RandomNumbers
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.views import View, groups, values
 
@@ -18,7 +18,7 @@ CELLS = 7  # checked cells of each function
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: value for name, value in settings.items() if name != "functions"}
+    shared = without(settings, "functions")
     return [{**shared, "function": function} for function in settings["functions"]]
 
 

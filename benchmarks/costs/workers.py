@@ -16,9 +16,14 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def environment(backend: str) -> dict[str, str]:
-    """The environment variables of a worker: those of this process, with another backend."""
-    return {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+def environment(backend: str | None) -> dict[str, str]:
+    """The environment variables of a worker: those of this process, with another backend.
+
+    Args:
+        backend: "tensorflow", "jax" or "torch"; None keeps that of this process.
+    """
+    other = {"KERAS_BACKEND": backend} if backend else {}
+    return {**os.environ, **other, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def run(backend: str, module: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess:

@@ -14,7 +14,7 @@ from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import paired_difference
 from benchmarks.harness.views import View, values
 
@@ -24,7 +24,7 @@ MARGIN = 0.1  # pp of test error within which weight scaling equals the average 
 
 def grid(settings: Params) -> list[Params]:
     """One trial for the independent networks, and one for each cost of a single network."""
-    shared = {name: value for name, value in settings.items() if name not in ("units", "samples")}
+    shared = without(settings, "units", "samples")
     costs = settings["units"]
     return [
         {**shared, "networks": INDEPENDENT, "cost": max(costs), "samples": []},

@@ -10,6 +10,13 @@ from typing import Any
 from benchmarks.harness import seeds
 
 Params = Mapping[str, Any]
+
+
+def without(params: Params, *names: str) -> dict[str, Any]:
+    """The parameters except those called `names`."""
+    return {name: value for name, value in params.items() if name not in names}
+
+
 STATUSES = ("ok", "diverged", "error", "superseded")
 
 

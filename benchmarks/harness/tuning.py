@@ -64,3 +64,21 @@ def lowest(means: Mapping[Any, float]) -> Choice:
     chosen = min(means, key=means.__getitem__)
     ends = (next(iter(means)), next(reversed(means)))
     return Choice(chosen, at_edge=len(means) > 1 and chosen in ends)
+
+
+def at_best(
+    records: Sequence[Record],
+    metric: str,
+    diverged: float | Callable[[Record], float] | None = GUESSING,
+    **where: Any,
+) -> dict[int, float]:
+    """By repetition, a metric of an arm at its best learning rate.
+
+    Args:
+        records: of any arms.
+        metric: the metric's name.
+        diverged: as in `views.values`. Default: what guessing gives.
+        **where: the parameters that select the arm.
+    """
+    rate = best(records, **where).value
+    return values(records, metric, diverged, learning_rate=rate, **where)

@@ -13,7 +13,7 @@ from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Measuring
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, View, values
 from benchmarks.initialization import signals
@@ -31,7 +31,7 @@ NETWORKS = (
 
 
 def grid(settings: Params) -> list[Params]:
-    rest = {name: value for name, value in settings.items() if name != "depths"}
+    rest = without(settings, "depths")
     return [
         {**rest, "depth": depth, "network": f"{activation}, {name}"}
         for depth in settings["depths"]

@@ -16,7 +16,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Metrics, Training
 from benchmarks.harness.results.tables import cell
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval
 from benchmarks.harness.tuning import best
 from benchmarks.harness.views import Section, Table, View, arm, converged, groups
@@ -31,7 +31,7 @@ DISTINCT = 0.95  # share of units that stay distinct from noise: ours
 
 def grid(settings: Params) -> list[Params]:
     lists = ("learning_rates", "activations")
-    shared = {name: value for name, value in settings.items() if name not in lists}
+    shared = without(settings, *lists)
     return [
         {**shared, "activation": activation, "start": start, "learning_rate": rate}
         for activation in settings["activations"]
@@ -42,7 +42,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """Initial weights and learning rates are numbers of one computation."""
-    return {k: v for k, v in params.items() if k not in ("start", "learning_rate")}
+    return without(params, "start", "learning_rate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

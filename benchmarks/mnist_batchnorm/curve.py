@@ -18,7 +18,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.curves import cost_to_reach
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Metrics, Training
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.tuning import Choice, best, lowest
 from benchmarks.harness.views import GUESSING, View, arm, converged, groups, values
@@ -35,7 +35,7 @@ STEADY = 0.25  # of the distance from the 15th to the 85th percentile: a thresho
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: value for name, value in settings.items() if name != "learning_rates"}
+    shared = without(settings, "learning_rates")
     return [
         {**shared, "norm": norm, "learning_rate": rate}
         for norm in ARMS

@@ -12,10 +12,10 @@ from benchmarks.harness.claims import Claim, Verdict, provided, within
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
-from benchmarks.harness.spec import Params, Record
+from benchmarks.harness.spec import Params, Record, without
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
-from benchmarks.harness.views import Section, Table, View, arm, values
+from benchmarks.harness.tuning import at_best, best
+from benchmarks.harness.views import Section, Table, View, arm
 from benchmarks.mnist_batchnorm import network, tuned
 from benchmarks.mnist_batchnorm.network import BEFORE, NONE
 
@@ -25,7 +25,7 @@ TRAINED = 1.0  # % of training error that an arm without dropout must end below:
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {k: v for k, v in settings.items() if k not in ("learning_rates", "keep")}
+    shared = without(settings, "learning_rates", "keep")
     return [
         {
             **shared,
@@ -46,7 +46,7 @@ def structure(params: Params) -> Params:
 
 def chosen(records: Sequence[Record], name: str, metric: str) -> dict[int, float]:
     """By repetition, a metric of an arm at its tuned learning rate."""
-    return values(records, metric, arm=name, learning_rate=best(records, arm=name).value)
+    return at_best(records, metric, diverged=None, arm=name)
 
 
 def gap(records: Sequence[Record], name: str) -> dict[int, float]:

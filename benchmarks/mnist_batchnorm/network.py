@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.harness.spec import Params, Trial
+from benchmarks.harness.spec import Params, Trial, without
 
 NONE, BEFORE, AFTER = "none", "before", "after"
 NOT_OF_STRUCTURE = ("learning_rate", "stddev", "keep")  # numbers: they do not change the graph
@@ -10,7 +10,7 @@ NOT_OF_STRUCTURE = ("learning_rate", "stddev", "keep")  # numbers: they do not c
 
 def structure(params: Params) -> Params:
     """What trials must agree in to train together."""
-    return {name: value for name, value in params.items() if name not in NOT_OF_STRUCTURE}
+    return without(params, *NOT_OF_STRUCTURE)
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

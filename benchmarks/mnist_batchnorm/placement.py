@@ -7,7 +7,6 @@ is tuned for each arm.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell
-from benchmarks.harness.spec import Params, Record
+from benchmarks.harness.spec import Params, Record, without
 from benchmarks.harness.stats import Interval, mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import at_best, best
 from benchmarks.harness.views import GUESSING, Section, Table, View, arm, groups, values
 from benchmarks.mnist_batchnorm import network, tuned
 from benchmarks.mnist_batchnorm.network import AFTER, BEFORE
@@ -31,7 +30,7 @@ MARGIN = 0.2  # pp of test error within which the two count as equally good: our
 def grid(settings: Params) -> list[Params]:
     stddevs = {activation: settings[f"{activation}_stddev"] for activation in ACTIVATIONS}
     others = ("learning_rates", *(f"{activation}_stddev" for activation in ACTIVATIONS))
-    shared = {name: value for name, value in settings.items() if name not in others}
+    shared = without(settings, *others)
     return [
         {
             **shared,
@@ -48,9 +47,7 @@ def grid(settings: Params) -> list[Params]:
 
 def chosen(records: Sequence[Record], activation: str, norm: str) -> dict[int, float]:
     """By repetition, the test error of an arm at its tuned learning rate."""
-    where: dict[str, Any] = {"activation": activation, "norm": norm}
-    rate = best(records, **where).value
-    return values(records, "test_error", diverged=GUESSING, learning_rate=rate, **where)
+    return at_best(records, "test_error", activation=activation, norm=norm)
 
 
 def difference(records: Sequence[Record], activation: str) -> Interval:

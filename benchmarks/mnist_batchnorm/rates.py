@@ -14,9 +14,9 @@ from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
-from benchmarks.harness.spec import Params, Record
+from benchmarks.harness.spec import Params, Record, without
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import at_best
 from benchmarks.harness.views import GUESSING, Section, View, arm, groups, values
 from benchmarks.mnist_batchnorm import network, tuned
 from benchmarks.mnist_batchnorm.curve_views import COLOURS, TITLES
@@ -30,7 +30,7 @@ STEP = 0.4  # log10 of the learning rate: a step of the grid is more
 
 def grid(settings: Params) -> list[Params]:
     lists = ("learning_rates", "stddevs")
-    shared = {name: value for name, value in settings.items() if name not in lists}
+    shared = without(settings, *lists)
     return [
         {**shared, "stddev": stddev, "norm": norm, "learning_rate": rate}
         for norm in ARMS
@@ -81,9 +81,7 @@ def harm(records: Sequence[Record], norm: str, stddevs: Sequence[float]) -> dict
     """By repetition, how far the errors at the best rates of all standard deviations lie apart."""
     errors = []
     for stddev in stddevs:
-        rate = best(records, norm=norm, stddev=stddev).value
-        where = {"norm": norm, "stddev": stddev, "learning_rate": rate}
-        errors.append(values(records, ERROR, diverged=GUESSING, **where))
+        errors.append(at_best(records, ERROR, norm=norm, stddev=stddev))
     shared = set(errors[0]).intersection(*errors[1:]) if errors else set()
     return {key: max(e[key] for e in errors) - min(e[key] for e in errors) for key in shared}
 

@@ -12,7 +12,7 @@ from benchmarks.harness import profiles, references
 from benchmarks.harness.claims import Claim, Verdict, all_of, provided, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Training
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, groups, values
 from benchmarks.mnist_dataset_size.views import TWIN, WITH, WITHOUT, draw, gain, gap, table
@@ -31,7 +31,7 @@ def grid(settings: Params) -> list[Params]:
     The network without dropout that the paper compares with is also trained with L2 and with a
     learning rate of its own (`TWIN`).
     """
-    shared = {k: v for k, v in settings.items() if k not in ("sizes", *OF_ONE_ARM)}
+    shared = without(settings, "sizes", *OF_ONE_ARM)
     plain = {"learning_rate": settings["learning_rate_without"], "keep": 1.0, "input_keep": 1.0}
     twin = {**plain, "learning_rate": settings["learning_rate_twin"], "l2": settings["l2_twin"]}
     return [
@@ -44,7 +44,7 @@ def grid(settings: Params) -> list[Params]:
 def structure(params: Params) -> Params:
     """All sizes, and arms with the same L2, have the same computation: they train together."""
     numbers = ("arm", "keep", "input_keep", "learning_rate", "train_size")
-    return {name: value for name, value in params.items() if name not in numbers}
+    return without(params, *numbers)
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

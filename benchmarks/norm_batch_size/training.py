@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness.data import Examples, Split
-from benchmarks.harness.spec import Params, Trial
+from benchmarks.harness.spec import Params, Trial, without
 from benchmarks.networks import norms
 from benchmarks.networks.resnet import resnet
 
@@ -28,7 +28,7 @@ def trial_params(settings: Params, **arm: Any) -> dict[str, Any]:
     """
     size = 32 if arm.get("equal") == "updates" else arm["batch_size"]
     images = size * arm.get("devices", 1)
-    shared = {name: value for name, value in settings.items() if name not in NOT_OF_TRIALS}
+    shared = without(settings, *NOT_OF_TRIALS)
     return {
         **shared,
         **arm,
@@ -77,7 +77,7 @@ def together(*differ: str):
     Args:
         differ: names of parameters. The learning rate may differ, too.
     """
-    return lambda params: {k: v for k, v in params.items() if k not in (*differ, "learning_rate")}
+    return lambda params: without(params, *differ, "learning_rate")
 
 
 def last_errors(trials: Sequence[Trial], splits: Sequence[Split]):

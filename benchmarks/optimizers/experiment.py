@@ -27,7 +27,7 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.data.random_numbers import RandomNumbers
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import View, values
 from benchmarks.optimizers.methods import METHODS, theory
@@ -40,7 +40,7 @@ MOST_TURNS = 50  # % of the steps
 
 
 def grid(settings: Params) -> list[Params]:
-    rest = {k: v for k, v in settings.items() if k not in ("conditions", "plane_condition")}
+    rest = without(settings, "conditions", "plane_condition")
     arms: list[Params] = [
         {"problem": problem, "condition": condition, "optimizer": method}
         for problem in QUADRATICS
@@ -58,7 +58,7 @@ def grid(settings: Params) -> list[Params]:
         for method in METHODS
     ]
     flat += [{"problem": "Rosenbrock", "optimizer": method} for method in METHODS]
-    plane = {name: value for name, value in rest.items() if name != "dimensions"}
+    plane = without(rest, "dimensions")
     return [*({**rest, **arm} for arm in arms), *({**plane, **arm} for arm in flat)]
 
 

@@ -18,7 +18,7 @@ from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.references import Reference
 from benchmarks.harness.results.tables import cell, published
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.tuning import Choice, best
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
@@ -29,7 +29,7 @@ LOWER = 0.02  # log10 of the training loss: about 5 % lower
 
 
 def grid(settings: Params) -> list[Params]:
-    rest = {k: v for k, v in settings.items() if k not in ("networks", "log10_rates")}
+    rest = without(settings, "networks", "log10_rates")
     return [
         {**rest, "network": network, "optimizer": method, "learning_rate": float(f"{10**rate:.3g}")}
         for network in settings["networks"]
@@ -40,7 +40,7 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """All learning rates of an optimizer are one computation."""
-    return {name: value for name, value in params.items() if name != "learning_rate"}
+    return without(params, "learning_rate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

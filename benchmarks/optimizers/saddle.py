@@ -16,7 +16,7 @@ from benchmarks.harness import profiles
 from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects, toward
 from benchmarks.harness.experiment import Curves, Experiment, Measuring, Metrics
-from benchmarks.harness.spec import Params, Record, Trial
+from benchmarks.harness.spec import Params, Record, Trial, without
 from benchmarks.harness.stats import mean_interval, paired_difference
 from benchmarks.harness.views import Section, Table, View, arm, groups, values
 
@@ -28,7 +28,7 @@ FEWER = 0.05  # log10 of steps: about a tenth fewer
 
 def grid(settings: Params) -> list[Params]:
     lists = ("offsets", "noises", "batches")
-    rest = {name: value for name, value in settings.items() if name not in lists}
+    rest = without(settings, *lists)
     plane: list[Params] = [
         {"surface": PLANE, "offset": offset, "noise": noise}
         for offset in settings["offsets"]

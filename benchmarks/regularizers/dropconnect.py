@@ -12,9 +12,9 @@ from benchmarks.harness.claims import Claim, Verdict, all_of, within
 from benchmarks.harness.effects import Effects
 from benchmarks.harness.experiment import Experiment, Training
 from benchmarks.harness.results.tables import cell, published
-from benchmarks.harness.spec import Params, Record
+from benchmarks.harness.spec import Params, Record, without
 from benchmarks.harness.stats import mean_interval, paired_difference
-from benchmarks.harness.tuning import best
+from benchmarks.harness.tuning import at_best, best
 from benchmarks.harness.views import GUESSING, Section, Table, View, arm, groups, values
 from benchmarks.regularizers import network
 
@@ -23,7 +23,7 @@ ACTIVATIONS = ("relu", "sigmoid", "tanh")
 
 
 def grid(settings: Params) -> list[Params]:
-    shared = {name: v for name, v in settings.items() if name not in ("learning_rates", "rate")}
+    shared = without(settings, "learning_rates", "rate")
     return [
         {
             **shared,
@@ -40,14 +40,12 @@ def grid(settings: Params) -> list[Params]:
 
 def structure(params: Params) -> Params:
     """Learning rates and activations of an arm train together."""
-    return {name: v for name, v in params.items() if name not in ("learning_rate", "activation")}
+    return without(params, "learning_rate", "activation")
 
 
 def chosen(records: Sequence[Record], activation: str, name: str) -> dict[int, float]:
     """By repetition, the test error of an arm at its tuned learning rate."""
-    where: dict[str, Any] = {"activation": activation, "arm": name}
-    rate = best(records, **where).value
-    return values(records, "test_error", GUESSING, learning_rate=rate, **where)
+    return at_best(records, "test_error", activation=activation, arm=name)
 
 
 def judge(records: Sequence[Record]) -> Verdict:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.harness.spec import Params, Trial
+from benchmarks.harness.spec import Params, Trial, without
 from benchmarks.regularizers.arms import TUNED
 
 
 def structure(params: Params) -> Params:
     """Trials that differ only in numbers train together."""
-    return {name: v for name, v in params.items() if name not in (*TUNED, "candidate")}
+    return without(params, *TUNED, "candidate")
 
 
 def build(trial: Trial, input_shape: Sequence[int], num_classes: int):

@@ -4,7 +4,6 @@ The criteria only observe. A run without early stopping is therefore also the ru
 criteria, and the comparison is paired exactly: the same weights, images and order.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks.harness.data import Split
+from benchmarks.harness.training.packing import packed, unpacked
 from benchmarks.harness.training.scoring import add_to_logs, predictor, score_together
 from benchmarks.regularizers.weights import members
 from keras_ddl.callbacks import GL, PQ, UP
@@ -88,7 +88,7 @@ class StoppedInHindsight(keras.callbacks.Callback):
     def get_state(self):
         """The losses and weights so far, for a checkpoint."""
         words = {name: getattr(self, name) for name in ("training", "validation", "stopped_at")}
-        state = {"json": np.frombuffer(json.dumps(words).encode(), np.uint8)}
+        state = {"json": packed(words)}
         for place, (best, kept) in enumerate(zip(self.best, self.kept, strict=True)):
             for name, arrays in {"best": best, **kept}.items():
                 state |= {f"{name}/{place}/{i}": array for i, array in enumerate(arrays)}
@@ -96,7 +96,7 @@ class StoppedInHindsight(keras.callbacks.Callback):
 
     def set_state(self, state):
         """Restore what `get_state` returned."""
-        for name, value in json.loads(state["json"].tobytes()).items():
+        for name, value in unpacked(state["json"]).items():
             setattr(self, name, value)
         counts = [len(arrays) for arrays in self.best]
 

@@ -4,10 +4,10 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from typing import Any
 
+from benchmarks.costs import workers
 from benchmarks.costs.throughput.arms import Arm
 from benchmarks.harness.env import ROOT
 
@@ -24,12 +24,10 @@ class Process:
 
     def __init__(self, arm: Arm, network: str, core: int | None = None, hidden: bool = False):
         self.arm = arm
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        if arm.backend:
-            environment["KERAS_BACKEND"] = arm.backend
+        environment = workers.environment(arm.backend)
         if hidden:
             environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
-        command = [sys.executable, "-m", "benchmarks.costs.throughput.worker", network, arm.name]
+        command = workers.command("benchmarks.costs.throughput.worker", network, arm.name)
         self.process = subprocess.Popen(
             command if core is None else [*command, str(core)],
             cwd=ROOT,

@@ -1,6 +1,5 @@
 """Records the learning curves of one model or of a population's members."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ import numpy as np
 
 from benchmarks.harness.data import Examples, Split
 from benchmarks.harness.spec import Params
+from benchmarks.harness.training.packing import packed, unpacked
 from benchmarks.harness.training.scoring import Predict, add_to_logs, score_together
 from keras_ddl.callbacks import BestMembers
 
@@ -96,10 +96,10 @@ class Watch(keras.callbacks.Callback):
     def get_state(self):
         """The curves so far, for a checkpoint."""
         state = {"curves": self.curves, "diverged": self.diverged, "others": self.others}
-        return {"json": np.frombuffer(json.dumps(state).encode(), np.uint8)}
+        return {"json": packed(state)}
 
     def set_state(self, state):
-        for name, value in json.loads(state["json"].tobytes()).items():
+        for name, value in unpacked(state["json"]).items():
             setattr(self, name, value)
 
 

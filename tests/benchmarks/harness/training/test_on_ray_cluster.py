@@ -1,4 +1,4 @@
-"""Sweeps on Ray clusters of two nodes, each in processes of its own, that are killed half-way."""
+"""Sweeps on Ray clusters of two nodes in separate processes, which are killed half-way."""
 
 import collections
 import json
